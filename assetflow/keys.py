@@ -93,7 +93,8 @@ def escape_key(key: str) -> str:
     ('a%2E%2E%2Eb', '100%2525')
     """
     escaped = _ESCAPED.sub(lambda match: "%25" + match[1], key).replace("@", "%40")
-    return escaped.replace(".", "%2E") if "..." in escaped else escaped
+    ambiguous = "..." in escaped or escaped.startswith(".") or escaped.endswith(".")
+    return escaped.replace(".", "%2E") if ambiguous else escaped
 
 
 def unescape_key(text: str) -> str:
