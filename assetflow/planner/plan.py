@@ -1,0 +1,117 @@
+"""The plan: frozen data that explaining and running read alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetflow.keys import AssetKey
+from assetflow.partitions.sets import PartitionSet
+from assetflow.planner.causes import Cause
+
+Certainty = Literal["will", "may", "reuse", "check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """Partitions of one computation, with ranges for people; ``ranges`` is None when it is unpartitioned."""
+
+    ordinals: PartitionSet
+    ranges: tuple[tuple[str, str], ...] | None
+
+    def to_dict(self) -> dict[str, object] | None:
+        """``{"count", "ranges"}``, or None when unpartitioned."""
+        if self.ranges is None:
+            return None
+        return {"count": len(self.ordinals), "ranges": [list(pair) for pair in self.ranges]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reuse:
+    """Which retained versions a ``reuse`` or a candidate ``check`` step would publish, aligned by ordinal."""
+
+    ordinals: NDArray[np.int64]
+    version: NDArray[np.int64]
+    derivation: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one computation would do, for all its partitions of one certainty."""
+
+    computation: str
+    outputs: tuple[AssetKey, ...]
+    certainty: Certainty
+    partitions: Partitions
+    causes: tuple[Cause, ...]
+    inherited: tuple[Cause, ...] = ()
+    """Causes of kind ``upstream_stale``, kept apart from the roots."""
+
+    @property
+    def asset_partitions(self) -> int:
+        """How many asset partitions the step covers: partitions times outputs."""
+        return len(self.partitions.ordinals) * len(self.outputs)
+
+    def to_dict(self) -> dict[str, object]:
+        """The step as in the plan document."""
+        return {
+            "asset": self.computation,
+            "outputs": list(self.outputs),
+            "certainty": self.certainty,
+            "partitions": self.partitions.to_dict(),
+            "causes": [cause.to_dict() for cause in (*self.causes, *self.inherited)],
+            "estimate": None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Partitions of a computation that cannot be built in this plan, and the upstream partitions that they lack."""
+
+    computation: str
+    outputs: tuple[AssetKey, ...]
+    partitions: Partitions
+    lacking: tuple[str, ...]
+    """Addresses ``asset@key``, ``asset@first...last`` or ``asset``."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The entry as in the plan document."""
+        return {"asset": self.computation, "partitions": self.partitions.to_dict(), "for": list(self.lacking)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would run now and why, in an order that respects the graph.
+
+    ``plan_id`` is a hash of the content, so that an outdated plan is recognised; ``as_of`` is the ``now`` it was made for,
+    ``generation`` the commit it was made on.
+    """
+
+    plan_id: str
+    as_of: datetime
+    generation: int
+    steps: tuple[Step, ...]
+    waiting: tuple[Waiting, ...] = ()
+    outside: tuple[AssetKey, ...] = ()
+    forced: bool = False
+    notes: tuple[str, ...] = ()
+    """Sentences for people: upstream keys that cannot exist, sources that could not be observed."""
+    totals: Mapping[str, int | float | None] = field(default_factory=dict[str, "int | float | None"])
+
+    def to_dict(self) -> dict[str, object]:
+        """The plan as the JSON document that programs read."""
+        return {
+            "plan_id": self.plan_id,
+            "as_of": self.as_of.isoformat(),
+            "generation": self.generation,
+            "steps": [step.to_dict() for step in self.steps],
+            "totals": dict(self.totals),
+            "waiting": [entry.to_dict() for entry in self.waiting],
+            "outside": list(self.outside),
+            "notes": list(self.notes),
+        }

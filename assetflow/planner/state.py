@@ -1,0 +1,124 @@
+"""What the planner is told about the world: columnar arrays by ordinal, and nothing that it could look up itself.
+
+Arrays of one record are aligned; ``ordinals`` ascend and are unique unless said otherwise. 128-bit values (data hashes,
+signatures, keys) are two ``uint64`` lanes, arrays of shape ``(n, 2)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetflow.keys import AssetKey, CodeVersion
+from assetflow.partitions.dictionary import KeyDictionary
+
+Integers = NDArray[np.int64]
+Lanes = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputColumn:
+    """The recorded signature of one edge, by partition; ``present`` is false where the derivation had no such edge."""
+
+    sums: Lanes
+    present: Flags
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetState:
+    """The pointers of one asset (or the last observations of one source) in one environment."""
+
+    ordinals: Integers
+    version: Integers
+    derivation: Integers
+    generation: Integers
+    hashes: Lanes
+    code: Integers
+    """Ids into :attr:`State.codes`; 0 for observations."""
+    empty: Flags
+    held: Flags
+    inputs: Mapping[str, InputColumn]
+    """By parameter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failures:
+    """The last try of each partition, where that try failed; ``keys`` are try keys."""
+
+    ordinals: Integers
+    keys: Lanes
+    runs: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retained:
+    """Versions that could be published again without computing: ``keys`` are derivation keys; ordinals may repeat.
+
+    Newest last within an ordinal.
+    """
+
+    ordinals: Integers
+    keys: Lanes
+    version: Integers
+    derivation: Integers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckResults:
+    """Which versions the present version of one check passed and failed on, ascending version ids.
+
+    ``earlier`` holds versions that only an earlier form of the check has seen.
+    """
+
+    passed: Integers
+    failed: Integers
+    earlier: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRecord:
+    """One code version and the hashes of the components that it was made from."""
+
+    version: CodeVersion
+    components: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Everything recorded that a plan depends on, as of one generation, in one environment."""
+
+    generation: int
+    uids: Mapping[AssetKey, int]
+    keys: KeyDictionary
+    assets: Mapping[AssetKey, AssetState] = field(default_factory=dict[AssetKey, AssetState])
+    codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
+    failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])
+    retained: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
+    """Derivations of kind ``computed`` under the present code version that are not the current ones."""
+    candidates: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
+    """Quarantined versions under the present code version."""
+    checks: Mapping[tuple[AssetKey, str], CheckResults] = field(default_factory=dict[tuple[AssetKey, str], CheckResults])
+    """By asset and check name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The code as it is now: fingerprints handed in by whoever loaded the definitions."""
+
+    computations: Mapping[str, CodeRecord]
+    """By computation name; sources have none."""
+    checks: Mapping[tuple[AssetKey, str], CodeVersion] = field(default_factory=dict[tuple[AssetKey, str], CodeVersion])
+    """By asset and check name."""
+
+
+def empty_asset_state() -> AssetState:
+    """The state of an asset that nothing was ever published of."""
+    integers = np.empty(0, np.int64)
+    flags = np.empty(0, np.bool_)
+    lanes = np.empty((0, 2), np.uint64)
+    return AssetState(integers, integers, integers, integers, lanes, integers, flags, flags, {})

@@ -1,0 +1,1 @@
+"""The metadata store: what was published, from what, by which run; one writer, many readers."""

@@ -1,0 +1,323 @@
+"""What goes into the store and comes out of it: plain records, the same for every database.
+
+Times are aware UTC datetimes; hashes, signatures and keys are 16 bytes (two big-endian 64-bit lanes); partitions are
+ordinals, 0 for an unpartitioned asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+
+DerivationKind = Literal["computed", "unchanged", "reused", "rollback", "accept", "override", "observed"]
+"""``unchanged``: a rebuild gave equal data, or the inputs turned out to be those of the current version's twin."""
+
+VersionState = Literal["published", "quarantined", "observed"]
+RunStatus = Literal["running", "success", "failed", "canceled"]
+StepStatus = Literal["running", "materialized", "unchanged", "reused", "failed", "quarantined", "blocked", "canceled"]
+
+
+class Ticket(Protocol):
+    """The promise of a commit."""
+
+    def result(self, timeout: float | None = None) -> int:
+        """Wait until the commit is durable and return its generation. Raises PublishConflict and StoreError."""
+        ...
+
+    def done(self) -> bool:
+        """Whether the commit was acknowledged or refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of a version: name relative to the version's folder, bytes, and ``blake3:`` digest."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One immutable output of one asset partition. ``location`` is relative to the storage root; None without files."""
+
+    version: VersionId
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    run_id: str | None
+    state: VersionState
+    created_at: datetime
+    data_hash: DataHash
+    empty: bool = False
+    io_manager: str | None = None
+    storage: str | None = None
+    location: str | None = None
+    files: tuple[FileRecord, ...] = ()
+    inline: str | None = None
+    row_count: int | None = None
+    byte_count: int | None = None
+    schema: bytes | None = None
+    """The Arrow schema in IPC form (metadata removed), for tables; stored once per distinct schema."""
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    published_at: datetime | None = None
+    """Set by the store at the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """What one edge read: compact ranges of upstream ordinals, the generation at which they were resolved, and their signature.
+
+    ``as_of`` is the greatest generation among the pointers that were read; a ticket where that commit is still on its way.
+    """
+
+    parameter: str
+    upstream: AssetKey
+    upstream_uid: int
+    sums: bytes
+    ranges: tuple[tuple[int, int], ...]
+    count: int
+    as_of: int | Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """The result of one check on one version."""
+
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    version: VersionId
+    name: str
+    check_version: CodeVersion
+    passed: bool
+    severity: Literal["error", "warn"]
+    blocking: bool
+    checked_at: datetime
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    error: str | None = None
+    """What the check raised, if it raised instead of answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One pointer move: an asset partition gets a version with a derivation.
+
+    ``version`` is a new record, or the id of a version that the store has. ``expected_generation`` is that of the pointer
+    that the step was planned against: 0 for none, None to skip the check (observations).
+    """
+
+    environment: int
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    kind: DerivationKind
+    version: VersionRecord | VersionId
+    data_hash: DataHash
+    empty: bool
+    code: CodeVersion | None
+    key: bytes
+    """The derivation key; zeros for observations."""
+    inputs: tuple[InputRecord, ...]
+    expected_generation: int | None
+    run_id: str | None
+    created_at: datetime
+    held: bool = False
+    reason: str | None = None
+    checks: tuple[CheckRecord, ...] = ()
+    events: tuple[EventRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A pointer that goes away: a source key that is no longer observed."""
+
+    environment: int
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    run_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Publications that become visible together or not at all, in one generation.
+
+    ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed first.
+    ``finished_intents`` are the stage intents that this commit settles.
+    """
+
+    publications: tuple[Publication, ...]
+    withdrawals: tuple[Withdrawal, ...] = ()
+    sync: Callable[[], None] | None = None
+    after: tuple[Ticket, ...] = ()
+    finished_intents: tuple[VersionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One thing that happened, for the catalog's ``events``; the payload is JSON and holds no secrets."""
+
+    occurred_at: datetime
+    kind: str
+    asset: AssetKey | None = None
+    ordinal: int | None = None
+    run_id: str | None = None
+    payload: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """Which process owns a run, so that a later one can tell whether it is gone."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started: float
+    """The process's own start time, in clock ticks or seconds since boot: equal for equal processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a plan."""
+
+    run_id: str
+    environment: int
+    status: RunStatus
+    started_at: datetime
+    trigger: str
+    process: ProcessRecord
+    plan: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The plan document."""
+    ended_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """How one asset partition fared in one attempt."""
+
+    run_id: str
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    attempt: int
+    status: StepStatus
+    queued_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    version: VersionId | None = None
+    error: Mapping[str, object] | None = None
+    """The fields of the ``error`` document."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """That the last try of an asset partition failed, and under which key."""
+
+    environment: int
+    uid: int
+    ordinal: int
+    key: bytes
+    run_id: str
+    error: str
+    candidate: VersionRecord | None = None
+    """The quarantined version, when a blocking check refused it."""
+    candidate_key: bytes | None = None
+    code: CodeVersion | None = None
+    inputs: tuple[InputRecord, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    finished_intents: tuple[VersionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageIntent:
+    """That a version may be written at a place: enough to clean up after a process that died."""
+
+    version: VersionId
+    uid: int
+    ordinal: int
+    run_id: str
+    location: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSource:
+    """The code of one computation or check as it was when something was built with it."""
+
+    version: CodeVersion
+    components: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Component name to source text."""
+
+
+class StoreWriter(Protocol):
+    """Everything that changes the store; nothing blocks but what says so."""
+
+    def open_environment(self, name: str) -> int:
+        """The environment's id (waits); created on first use. Ids start at 1; 0 holds the observations."""
+        ...
+
+    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+        """The uids of assets (waits), given out on first use."""
+        ...
+
+    def intern_keys(self, keys: list[str]) -> dict[str, int]:
+        """The ordinals of static partition keys (waits), given out on first use."""
+        ...
+
+    def reserve_versions(self, count: int) -> range:
+        """Version ids that nobody else will use (waits)."""
+        ...
+
+    def save_code(self, sources: list[CodeSource]) -> Ticket:
+        """Remember code versions; known ones are left alone."""
+        ...
+
+    def publish(self, group: Group) -> Ticket:
+        """Enqueue one atomic publication."""
+        ...
+
+    def fail(self, failure: FailureRecord) -> Ticket:
+        """Remember a failed try, with its quarantined candidate."""
+        ...
+
+    def record_checks(self, checks: list[CheckRecord]) -> Ticket:
+        """Remember check results on versions that the store has."""
+        ...
+
+    def announce(self, intents: list[StageIntent]) -> Ticket:
+        """Record stage intents; wait for the ticket before the first byte is written."""
+        ...
+
+    def settle(self, versions: list[VersionId]) -> Ticket:
+        """Forget stage intents whose files are gone."""
+        ...
+
+    def start_run(self, run: RunRecord) -> Ticket:
+        """Record a run that begins."""
+        ...
+
+    def finish_run(self, run: RunRecord) -> Ticket:
+        """Record how a run ended."""
+        ...
+
+    def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> Ticket:
+        """Append step records and events."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything enqueued so far is durable. Raises StoreError."""
+        ...
+
+
+class StoreReader(Protocol):
+    """Everything that asks the store; sees committed data only."""
