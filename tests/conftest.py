@@ -1,0 +1,28 @@
+"""Rules that every test lives under: no configuration from outside, and generated cases that do not change by the run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Doctests are looked for in every Python file; a project used as input of a test is not one of ours."""
+    is_python = collection_path.suffix == ".py" and collection_path.is_relative_to(HERE)
+    is_test = collection_path.name.startswith("test_") or collection_path.name == "conftest.py"
+    return True if is_python and not is_test else None
+
+
+@pytest.fixture(autouse=True)
+def no_outside_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset the variables that override a project's configuration."""
+    for name in [name for name in os.environ if name.startswith("ASSETFLOW_")]:
+        monkeypatch.delenv(name)
