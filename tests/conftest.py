@@ -1,4 +1,4 @@
-"""Rules that every test lives under: no configuration from outside, and generated cases that do not change by the run."""
+"""Ground rules of every test: no configuration from outside, and generated cases that repeat from run to run."""
 
 from __future__ import annotations
 
