@@ -1,0 +1,156 @@
+"""What the bounds of a time-based definition mean, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Protocol
+from zoneinfo import available_timezones
+
+import numpy as np
+
+from assetflow.keys import nearest_names
+from assetflow.partitions.calendars import WEEKDAYS, Calendar, TimeGrain
+from assetflow.partitions.dates import read_bound
+from assetflow.partitions.zones import known_zone
+
+ADJECTIVES: dict[TimeGrain, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
+
+
+class TimeDefinition(Protocol):
+    """What the time-based partition definitions have in common."""
+
+    @property
+    def start(self) -> str | date: ...
+    @property
+    def end(self) -> str | date | None: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def end_offset(self) -> int: ...
+    @property
+    def week_start(self) -> str: ...
+    @property
+    def grain(self) -> TimeGrain: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The ordinals of a definition: from ``first`` up to, but not including, ``stop`` (None: open)."""
+
+    first: int
+    stop: int | None
+
+
+def time_calendar(definition: TimeDefinition) -> Calendar:
+    """The windows that the definition takes its partitions from."""
+    return Calendar(definition.grain, definition.timezone, definition.week_start)
+
+
+def time_bounds(definition: TimeDefinition) -> Bounds:
+    """The definition's ordinals. Raises ValueError for one that has problems."""
+    if problems := time_problems(definition):
+        raise ValueError(problems[0])
+    calendar = time_calendar(definition)
+    start, end = _place(definition.start, calendar), _place(definition.end, calendar)
+    assert start is not None
+    return Bounds(start.first, end.ordinal if end else None)
+
+
+def time_problems(definition: TimeDefinition) -> list[str]:
+    """What is wrong with the definition and what to do about it, one text per mistake."""
+    problems: list[str] = []
+    zone, week_start = definition.timezone, definition.week_start
+    if not known_zone(zone):
+        near = nearest_names(str(zone), available_timezones())
+        problems.append(f"timezone {zone!r} is unknown: {near or 'write a name such as Europe/Berlin'}")
+        zone = "UTC"
+    if week_start not in WEEKDAYS:
+        problems.append(f"week_start {week_start!r} is no weekday: write one of {', '.join(WEEKDAYS)}")
+        week_start = "monday"
+    if not is_whole_number(definition.end_offset):
+        shown = repr(definition.end_offset)
+        problems.append(f"end_offset {shown} is no whole number: write how many windows more or fewer exist")
+    return problems + _bound_problems(definition, Calendar(definition.grain, zone, week_start))
+
+
+def time_signature(definition: TimeDefinition) -> tuple[Hashable, ...]:
+    """Equal for definitions with the same partitions; for one with problems, for the same arguments."""
+    if time_problems(definition):
+        return (definition.grain, "invalid", repr(definition))
+    bounds, week_start = time_bounds(definition), definition.week_start if definition.grain == "week" else ""
+    return (definition.grain, definition.timezone, week_start, bounds.first, bounds.stop, definition.end_offset)
+
+
+def time_text(definition: TimeDefinition) -> str:
+    """One line such as ``daily from 2013-01-01, America/New_York``."""
+    weekday = f" ({definition.week_start})" if definition.grain == "week" else ""
+    until = "" if definition.end is None else f" until {_shown(definition.end)}"
+    offset = f", end_offset {definition.end_offset}" if definition.end_offset else ""
+    name = ADJECTIVES[definition.grain] + weekday
+    return f"{name} from {_shown(definition.start)}{until}, {definition.timezone}{offset}"
+
+
+def is_whole_number(value: object) -> bool:
+    """Whether a value that should be an int is one; True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _bound_problems(definition: TimeDefinition, calendar: Calendar) -> list[str]:
+    start, end = _place(definition.start, calendar), _place(definition.end, calendar)
+    problems = [_bound_problem("start", definition.start, start, calendar)]
+    if definition.end is not None:
+        problems.append(_bound_problem("end", definition.end, end, calendar))
+    if start and end and not any(problems):
+        shown_start, shown_end = _shown(definition.start), _shown(definition.end)
+        if end.instant <= start.instant:
+            advice = "end is exclusive; give a later one, or None for an open end"
+            problems.append(f"end {shown_end} is not after start {shown_start}: {advice}")
+        elif end.ordinal <= start.first:
+            week = f"no whole week (they begin on {calendar.week_start})"
+            problems.append(f"{week} lies between {shown_start} and {shown_end}: widen the bounds")
+    return [problem for problem in problems if problem]
+
+
+def _bound_problem(name: str, value: object, place: _Place | None, calendar: Calendar) -> str | None:
+    if place is None:
+        example = calendar.keys(calendar.at(np.array([1_357_020_000], np.int64)))[0]
+        return f"{name} {value!r} is no time that partitions can begin at: write it like {example!r}"
+    if place.exact or calendar.grain == "week":
+        return None
+    noun = "an hour" if calendar.grain == "hour" else f"a {calendar.grain}"
+    before, after = calendar.keys(np.array([place.ordinal, place.ordinal + 1], np.int64))
+    return f"{name} {_shown(value)} is not where {noun} begins: write {before} or {after}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A bound: its instant, the window that this lies in, and whether that window begins there."""
+
+    instant: int
+    ordinal: int
+    exact: bool
+
+    @property
+    def first(self) -> int:
+        return self.ordinal if self.exact else self.ordinal + 1
+
+
+def _place(value: object, calendar: Calendar) -> _Place | None:
+    return _cached_place(value, calendar) if isinstance(value, str | date) else None
+
+
+# Thousands of assets share a few definitions. The calendar comes from checked values, the bound from the user.
+@lru_cache(maxsize=1024)
+def _cached_place(value: str | date, calendar: Calendar) -> _Place | None:
+    instant = read_bound(value, calendar.timezone)
+    if instant is None:
+        return None
+    ordinal = calendar.at(np.array([instant], np.int64))
+    return _Place(instant, int(ordinal[0]), int(calendar.starts(ordinal)[0]) == instant)
+
+
+def _shown(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,227 @@
+"""What users declare as partitions: daily, hourly, weekly, monthly and static.
+
+Constructors accept anything; ``problems()`` says what is wrong, so that all mistakes of a load are found together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+from assetflow.partitions.bounds import time_problems, time_signature, time_text
+from assetflow.partitions.calendars import TimeGrain
+
+
+@dataclass(frozen=True, slots=True)
+class DailyPartitions:
+    """One partition per local day (23 to 25 hours) from ``start`` up to, but not including, ``end`` (None: open).
+
+    Bounds are text such as ``"2013-01-01"``, dates or datetimes, in ``timezone``. A partition exists once its window
+    has ended; ``end_offset=1`` adds the window in progress, ``-1`` leaves out the last that ended.
+
+    >>> DailyPartitions("2013-01-01", timezone="America/New_York").describe()
+    'daily from 2013-01-01, America/New_York'
+    >>> DailyPartitions("2013-01-01", end="2012-01-01").problems()
+    ['end 2012-01-01 is not after start 2013-01-01: end is exclusive; give a later one, or None for an open end']
+    """
+
+    start: str | date
+    end: str | date | None = None
+    timezone: str = "UTC"
+    end_offset: int = 0
+
+    @property
+    def grain(self) -> TimeGrain:
+        """The length of a window."""
+        return "day"
+
+    @property
+    def week_start(self) -> str:
+        """The day that weeks begin on."""
+        return "monday"
+
+    def problems(self) -> list[str]:
+        """What is wrong with this definition and what to do about it, one text per mistake."""
+        return time_problems(self)
+
+    def describe(self) -> str:
+        """One line for people."""
+        return time_text(self)
+
+    def signature(self) -> tuple[Hashable, ...]:
+        """A value that is equal for definitions with the same partitions, in every process."""
+        return time_signature(self)
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyPartitions:
+    """One partition per full hour of the local clock; an hour that occurs twice gives two.
+
+    Arguments as for :class:`DailyPartitions`.
+
+    >>> HourlyPartitions("2013-01-01", end="2014-01-01", timezone="Europe/Berlin").describe()
+    'hourly from 2013-01-01 until 2014-01-01, Europe/Berlin'
+    """
+
+    start: str | date
+    end: str | date | None = None
+    timezone: str = "UTC"
+    end_offset: int = 0
+
+    @property
+    def grain(self) -> TimeGrain:
+        """The length of a window."""
+        return "hour"
+
+    @property
+    def week_start(self) -> str:
+        """The day that weeks begin on."""
+        return "monday"
+
+    def problems(self) -> list[str]:
+        """What is wrong with this definition and what to do about it, one text per mistake."""
+        return time_problems(self)
+
+    def describe(self) -> str:
+        """One line for people."""
+        return time_text(self)
+
+    def signature(self) -> tuple[Hashable, ...]:
+        """A value that is equal for definitions with the same partitions, in every process."""
+        return time_signature(self)
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyPartitions:
+    """One partition per week that lies wholly between ``start`` and ``end``; its key is its first day.
+
+    Weeks begin on ``week_start``, an English weekday; other arguments as for :class:`DailyPartitions`.
+
+    >>> WeeklyPartitions("2013-01-06", week_start="sunday").describe()
+    'weekly (sunday) from 2013-01-06, UTC'
+    """
+
+    start: str | date
+    end: str | date | None = None
+    timezone: str = "UTC"
+    end_offset: int = 0
+    week_start: str = "monday"
+
+    @property
+    def grain(self) -> TimeGrain:
+        """The length of a window."""
+        return "week"
+
+    def problems(self) -> list[str]:
+        """What is wrong with this definition and what to do about it, one text per mistake."""
+        return time_problems(self)
+
+    def describe(self) -> str:
+        """One line for people."""
+        return time_text(self)
+
+    def signature(self) -> tuple[Hashable, ...]:
+        """A value that is equal for definitions with the same partitions, in every process."""
+        return time_signature(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyPartitions:
+    """One partition per calendar month; its key is ``2013-01``.
+
+    ``start`` and ``end`` name the first day of a month; other arguments as for :class:`DailyPartitions`.
+
+    >>> MonthlyPartitions("2013-01").describe()
+    'monthly from 2013-01, UTC'
+    """
+
+    start: str | date
+    end: str | date | None = None
+    timezone: str = "UTC"
+    end_offset: int = 0
+
+    @property
+    def grain(self) -> TimeGrain:
+        """The length of a window."""
+        return "month"
+
+    @property
+    def week_start(self) -> str:
+        """The day that weeks begin on."""
+        return "monday"
+
+    def problems(self) -> list[str]:
+        """What is wrong with this definition and what to do about it, one text per mistake."""
+        return time_problems(self)
+
+    def describe(self) -> str:
+        """One line for people."""
+        return time_text(self)
+
+    def signature(self) -> tuple[Hashable, ...]:
+        """A value that is equal for definitions with the same partitions, in every process."""
+        return time_signature(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticPartitions:
+    """A fixed list of keys; their order is the order of ranges such as ``north...south``.
+
+    >>> StaticPartitions(["north", "south"]).describe()
+    '2 keys: north, south'
+    >>> StaticPartitions(["north", "north"]).problems()
+    ["the key 'north' is listed twice: keep one"]
+    """
+
+    keys: Sequence[str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", _as_tuple(self.keys))
+
+    def problems(self) -> list[str]:
+        """What is wrong with this definition and what to do about it, one text per mistake."""
+        if not isinstance(self.keys, tuple):
+            return [f"keys is {self.keys!r}, not a list of texts: write StaticPartitions([...])"]
+        if not self.keys:
+            return ["keys is empty: list at least one key"]
+        problems = [text for key in self.keys if (text := _key_problem(key))]
+        twice = [key for key, count in Counter(map(repr, self.keys)).items() if count > 1]
+        return problems + [f"the key {key} is listed twice: keep one" for key in twice]
+
+    def describe(self) -> str:
+        """One line for people."""
+        keys = self._listed()
+        noun = "key" if len(keys) == 1 else "keys"
+        return f"{len(keys)} {noun}: {', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''}"
+
+    def signature(self) -> tuple[Hashable, ...]:
+        """A value that is equal for definitions with the same partitions, in every process."""
+        return ("static", *self._listed())
+
+    def _listed(self) -> list[str]:
+        return [str(key) for key in self.keys] if isinstance(self.keys, tuple) else [str(self.keys)]
+
+
+TimePartitions = DailyPartitions | HourlyPartitions | WeeklyPartitions | MonthlyPartitions
+PartitionsDefinition = TimePartitions | StaticPartitions
+
+
+def _as_tuple(keys: object) -> object:
+    if isinstance(keys, Iterable) and not isinstance(keys, str):
+        return tuple(cast("Iterable[object]", keys))
+    return keys
+
+
+def _key_problem(key: object) -> str | None:
+    if not isinstance(key, str):
+        return f"the key {key!r} is no text: write {str(key)!r}"
+    if not key:
+        return "a key is empty: give it a name"
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return f"the key {key!r} is no valid Unicode text: write it without lone surrogates"
+    return None
