@@ -7,6 +7,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 # Without cached bytecode every start of the program compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
+# mkdocs is pinned below 2; its theme need not say so at every build.
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
