@@ -11,14 +11,11 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
-HERE = Path(__file__).parent
-
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Doctests are looked for in every Python file; a project used as input of a test is not one of ours."""
-    is_python = collection_path.suffix == ".py" and collection_path.is_relative_to(HERE)
     is_test = collection_path.name.startswith("test_") or collection_path.name == "conftest.py"
-    return True if is_python and not is_test else None
+    return True if collection_path.suffix == ".py" and not is_test else None
 
 
 @pytest.fixture(autouse=True)
