@@ -6,12 +6,16 @@ ordinals, 0 for an unpartitioned asset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+
+if TYPE_CHECKING:
+    from assetflow.partitions.dictionary import KeyDictionary
+    from assetflow.planner.state import Codes, Integers, State
 
 DerivationKind = Literal["computed", "unchanged", "reused", "rollback", "accept", "override", "observed"]
 """``unchanged``: a rebuild gave equal data, or the inputs turned out to be those of the current version's twin."""
@@ -19,6 +23,11 @@ DerivationKind = Literal["computed", "unchanged", "reused", "rollback", "accept"
 VersionState = Literal["published", "quarantined", "observed"]
 RunStatus = Literal["running", "success", "failed", "canceled"]
 StepStatus = Literal["running", "materialized", "unchanged", "reused", "failed", "quarantined", "blocked", "canceled"]
+
+
+TableName = Literal[
+    "assets", "pointers", "versions", "derivations", "lineage", "checks", "runs", "steps", "events", "schemas"
+]
 
 
 class Ticket(Protocol):
@@ -71,9 +80,10 @@ class VersionRecord:
 
 @dataclass(frozen=True, slots=True)
 class InputRecord:
-    """What one edge read: compact ranges of upstream ordinals, the generation at which they were resolved, and their signature.
+    """What one edge read: compact ranges of upstream ordinals, and their signature.
 
-    ``as_of`` is the greatest generation among the pointers that were read; a ticket where that commit is still on its way.
+    ``as_of`` is the greatest generation among the pointers that were read; a ticket where that commit is still on its
+    way.
     """
 
     parameter: str
@@ -108,8 +118,8 @@ class CheckRecord:
 class Publication:
     """One pointer move: an asset partition gets a version with a derivation.
 
-    ``version`` is a new record, or the id of a version that the store has. ``expected_generation`` is that of the pointer
-    that the step was planned against: 0 for none, None to skip the check (observations).
+    ``version`` is a new record, or the id of a version that the store has. ``expected_generation`` is that of the
+    pointer that the step was planned against: 0 for none, None to skip the check (observations).
     """
 
     environment: int
@@ -131,6 +141,8 @@ class Publication:
     reason: str | None = None
     checks: tuple[CheckRecord, ...] = ()
     events: tuple[EventRecord, ...] = ()
+    partition: str | None = None
+    """The partition's key, for error messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +161,8 @@ class Withdrawal:
 class Group:
     """Publications that become visible together or not at all, in one generation.
 
-    ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed first.
-    ``finished_intents`` are the stage intents that this commit settles.
+    ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
+    first. ``finished_intents`` are the stage intents that this commit settles.
     """
 
     publications: tuple[Publication, ...]
@@ -235,6 +247,8 @@ class FailureRecord:
     inputs: tuple[InputRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
+    sync: Callable[[], None] | None = None
+    """Makes the candidate's files durable, as in :class:`Group`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +271,79 @@ class CodeSource:
     components: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Component name to source text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRecord:
+    """That a source was asked, and what it raised, if it did."""
+
+    asset: AssetKey
+    uid: int
+    tried_at: datetime
+    error: str | None = None
+    observed_at: datetime | None = None
+    """Set by the store: the last time that the source answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivationRecord:
+    """What a pointer says its version was made from; ``generation`` is None for a quarantined candidate."""
+
+    derivation: int
+    version: VersionId
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    kind: DerivationKind
+    code: CodeVersion | None
+    key: bytes
+    run_id: str | None
+    created_at: datetime
+    generation: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """That the making of a version read the upstream partitions ``first`` to ``last``, as they were in a generation."""
+
+    version: VersionId
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    parameter: str
+    upstream: AssetKey
+    upstream_uid: int
+    first: int
+    last: int
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event and its place in the order of commits; ``seq`` counts from 1."""
+
+    seq: int
+    event: EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AssetHead:
+    """The last publication of an asset in one environment, and the Arrow schema of its last table (IPC form)."""
+
+    generation: int
+    published_at: datetime
+    schema: bytes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pointers:
+    """Where the partitions of one asset point; aligned arrays, ordinals ascending."""
+
+    ordinals: Integers
+    version: Integers
+    derivation: Integers
+    generation: Integers
 
 
 class StoreWriter(Protocol):
@@ -294,6 +381,10 @@ class StoreWriter(Protocol):
         """Remember check results on versions that the store has."""
         ...
 
+    def record_observations(self, observations: list[ObservationRecord]) -> Ticket:
+        """Remember when sources were asked; what they answered is published in environment 0."""
+        ...
+
     def announce(self, intents: list[StageIntent]) -> Ticket:
         """Record stage intents; wait for the ticket before the first byte is written."""
         ...
@@ -320,4 +411,141 @@ class StoreWriter(Protocol):
 
 
 class StoreReader(Protocol):
-    """Everything that asks the store; sees committed data only."""
+    """Everything that asks the store; sees committed data only. Each call sees one moment. Raises StoreError."""
+
+    def generation(self) -> int:
+        """The last commit's number; 0 before the first."""
+        ...
+
+    def read_state(
+        self,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+    ) -> State:
+        """What the planner needs of these assets; those among ``sources`` are given by their last observations.
+
+        Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
+        candidate derivations are those under any present code version; check results those of current, retained and
+        candidate versions.
+        """
+        ...
+
+    def environments(self) -> dict[str, int]:
+        """Environment ids by name."""
+        ...
+
+    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+        """The uids of those assets that have one (None: of all)."""
+        ...
+
+    def keys(self) -> KeyDictionary:
+        """The store-wide dictionary of static partition keys."""
+        ...
+
+    def pointers(self, environment: int, uid: int) -> Pointers:
+        """Where an asset's partitions point now."""
+        ...
+
+    def pointers_as_of(self, environment: int, uid: int, generation: int) -> Pointers:
+        """Where they pointed when ``generation`` was the last commit."""
+        ...
+
+    def version(self, version: VersionId) -> VersionRecord:
+        """One version. Raises UnknownVersion."""
+        ...
+
+    def versions(self, versions: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
+        """Those of the versions that the store has."""
+        ...
+
+    def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
+        """The versions of an asset, or of one partition, newest first."""
+        ...
+
+    def derivations(self, derivations: Collection[int]) -> dict[int, DerivationRecord]:
+        """Those of the derivations that the store has."""
+        ...
+
+    def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
+        """What a derivation read, by parameter."""
+        ...
+
+    def lineage_of(self, versions: Collection[VersionId]) -> list[LineageRow]:
+        """What the versions were first made from: one row for each range of upstream partitions."""
+        ...
+
+    def readers_of(self, upstream_uid: int) -> list[LineageRow]:
+        """The versions, of any asset, that read the asset when they were first made."""
+        ...
+
+    def check_results(self, versions: Collection[VersionId]) -> list[CheckRecord]:
+        """Check results on the versions, by version, name and time."""
+        ...
+
+    def head(self, environment: int, uid: int) -> AssetHead | None:
+        """The last publication of an asset."""
+        ...
+
+    def heads(self, environment: int) -> dict[int, AssetHead]:
+        """The last publication of every asset of an environment, by uid."""
+        ...
+
+    def last_schema(self, environment: int, uid: int) -> bytes | None:
+        """The Arrow schema (IPC form) of the last table published of an asset."""
+        ...
+
+    def last_observations(self) -> dict[int, ObservationRecord]:
+        """When each source was last asked, by uid."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        ...
+
+    def runs(self, *, status: RunStatus | None = None, limit: int | None = None) -> list[RunRecord]:
+        """Runs, the newest first."""
+        ...
+
+    def steps(self, run_id: str) -> list[StepRecord]:
+        """How the asset partitions of a run fared, in the order in which they ended."""
+        ...
+
+    def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
+        """Events after ``seq``, in the order of commits."""
+        ...
+
+    def intents(self) -> list[StageIntent]:
+        """Every stage that was announced and not settled."""
+        ...
+
+    def code(self, version: CodeVersion) -> CodeSource | None:
+        """A code version with its components and their sources."""
+        ...
+
+    def table(self, name: TableName, *, environment: int | None = None) -> dict[str, list[object]]:
+        """A whole table as columns, joined with asset keys, for the catalog.
+
+        Times are microseconds since 1970 UTC, hashes text, mappings JSON text. ``environment`` restricts ``pointers``.
+        """
+        ...
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the store, a sentence each; reads all of it."""
+        ...
+
+    def advice(self) -> list[str]:
+        """What is worth knowing about the database itself, a sentence each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One metadata store: reading and writing apart."""
+
+    reader: StoreReader
+    writer: StoreWriter
+    close: Callable[[], None]
+    """Makes everything enqueued durable and closes the connections."""
