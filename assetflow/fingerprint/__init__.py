@@ -1,0 +1,1 @@
+"""Code versions of computations (``code``) and content hashes of data (``data``)."""
