@@ -12,6 +12,7 @@
     │   └── InvalidQuery               SQL that the catalog cannot run
     ├── StepError                      one asset partition could not be built
     │   ├── UserCodeError              the user's function raised
+    │   ├── InputError                 what an upstream holds cannot arrive as asked
     │   ├── OutputError                what the function returned cannot be published
     │   ├── SchemaMismatch             the output contradicts the declared schema
     │   └── CheckFailed                a blocking check did not pass
@@ -175,6 +176,10 @@ class UserCodeError(StepError):
 
     def document(self) -> dict[str, object]:
         return {**super().document(), "traceback": self.traceback}
+
+
+class InputError(StepError):
+    """What is stored upstream cannot arrive as the parameter's annotation asks."""
 
 
 class OutputError(StepError):
