@@ -1,1 +1,24 @@
 """Partitions: what users declare, the ordinals that stand for them inside, and the mappings between them."""
+
+from __future__ import annotations
+
+from assetflow.partitions.definitions import (
+    DailyPartitions,
+    HourlyPartitions,
+    MonthlyPartitions,
+    StaticPartitions,
+    WeeklyPartitions,
+)
+from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
+
+__all__ = [
+    "AllPartitions",
+    "DailyPartitions",
+    "HourlyPartitions",
+    "Identity",
+    "LastN",
+    "MonthlyPartitions",
+    "StaticPartitions",
+    "TimeWindow",
+    "WeeklyPartitions",
+]

@@ -13,7 +13,7 @@ import numpy as np
 
 from assetflow.keys import nearest_names
 from assetflow.partitions.calendars import WEEKDAYS, Calendar, TimeGrain
-from assetflow.partitions.dates import read_bound
+from assetflow.partitions.dates import bound_text, read_bound
 from assetflow.partitions.zones import known_zone
 
 ADJECTIVES: dict[TimeGrain, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
@@ -139,13 +139,13 @@ class _Place:
 
 
 def _place(value: object, calendar: Calendar) -> _Place | None:
-    return _cached_place(value, calendar) if isinstance(value, str | date) else None
+    return _cached_place(bound_text(value), calendar)
 
 
-# Thousands of assets share a few definitions. The calendar comes from checked values, the bound from the user.
+# Thousands of assets share a few definitions.
 @lru_cache(maxsize=1024)
-def _cached_place(value: str | date, calendar: Calendar) -> _Place | None:
-    instant = read_bound(value, calendar.timezone)
+def _cached_place(text: str, calendar: Calendar) -> _Place | None:
+    instant = read_bound(text, calendar.timezone)
     if instant is None:
         return None
     ordinal = calendar.at(np.array([instant], np.int64))

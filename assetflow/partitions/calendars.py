@@ -46,14 +46,14 @@ class Calendar:
         """The instant at which each window begins; it ends where the next ordinal starts."""
         if self.grain == "hour":
             return self._hour_starts(ordinals)
-        return to_utc(self.timezone, self._local_starts(ordinals))
+        return to_utc(self.timezone, self.nominal_starts(ordinals))
 
     def at(self, instants: Ints) -> Ints:
         """The ordinal of the window that each instant lies in."""
         if self.grain == "hour":
             ordinals = instants // HOUR + _UNIX_HOUR
         else:
-            ordinals = self._at_local(to_local(self.timezone, instants))
+            ordinals = self.at_local(to_local(self.timezone, instants))
         # The clock can show a time that belongs to a neighbouring window, where it was set back past the boundary.
         while (late := self.starts(ordinals) > instants).any():
             ordinals = ordinals - late
@@ -99,19 +99,17 @@ class Calendar:
             return np.datetime_as_string((ordinals - _UNIX_MONTH).astype("datetime64[M]")).tolist()
         if self.grain == "hour":
             return self._hour_keys(ordinals)
-        return np.datetime_as_string(self._local_starts(ordinals).astype("datetime64[s]"), unit="D").tolist()
+        return np.datetime_as_string(self.nominal_starts(ordinals).astype("datetime64[s]"), unit="D").tolist()
 
-    def local_starts(self, ordinals: Ints) -> Ints:
-        """What the local clock shows when each window begins, as seconds since 1970-01-01T00:00."""
-        return to_local(self.timezone, self.starts(ordinals))
-
-    def _local_starts(self, ordinals: Ints) -> Ints:
+    def nominal_starts(self, ordinals: Ints) -> Ints:
+        """What the local clock would show as each day, week or month begins, as seconds since 1970-01-01T00:00."""
         if self.grain == "month":
             return (ordinals - _UNIX_MONTH).astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
         days = ordinals - UNIX_DAY if self.grain == "day" else ordinals * 7 - self._week_shift() - (UNIX_DAY - 1)
         return days * DAY
 
-    def _at_local(self, local: Ints) -> Ints:
+    def at_local(self, local: Ints) -> Ints:
+        """The day, week or month in which the local clock shows each time, by the calendar on the wall."""
         if self.grain == "month":
             return local.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) + _UNIX_MONTH
         days = local // DAY

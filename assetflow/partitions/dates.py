@@ -65,18 +65,20 @@ def parse_time(text: str) -> TimeText | None:
     return TimeText("month" if month else "year", begin, end)
 
 
-def read_bound(value: object, timezone: str) -> int | None:
-    """The instant (UTC seconds) that a definition's ``start`` or ``end`` means in ``timezone``.
-
-    Takes text as :func:`parse_time` does, dates, and datetimes to the second (local, unless they carry an offset of
-    their own). None when it is none of these.
-    """
+def bound_text(value: object) -> str:
+    """A definition's ``start`` or ``end`` as text; empty for what is neither text, a date nor a whole second."""
     if isinstance(value, datetime):
-        text = value.isoformat() if not value.microsecond else ""
-    elif isinstance(value, date):
-        text = value.isoformat()
-    else:
-        text = value if isinstance(value, str) else ""
+        return "" if value.microsecond else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else ""
+
+
+def read_bound(text: str, timezone: str) -> int | None:
+    """The instant (UTC seconds) that a bound means: local in ``timezone``, unless it carries an offset of its own.
+
+    None when it is no time that :func:`parse_time` reads.
+    """
     written = parse_time(text)
     if written is None:
         return None

@@ -85,6 +85,14 @@ def to_utc(name: str, local: Ints) -> Ints:
     return np.maximum(instants, began)
 
 
+def to_utc_last(name: str, local: Ints) -> Ints:
+    """As :func:`to_utc`, but the last instant where the clock shows a time twice; no particular one in a gap."""
+    if not local.size:
+        return local
+    table = transitions_between(name, int(local.min()), int(local.max()))
+    return local - table.offsets[np.searchsorted(table.instants + table.offsets[1:], local, side="right")]
+
+
 def _decade_of(instant: int) -> int:
     return min(max((1970 + instant // _AVERAGE_YEAR) // 10, _FIRST_DECADE), _LAST_DECADE)
 

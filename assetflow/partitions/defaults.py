@@ -1,0 +1,101 @@
+"""Which mapping an edge has when none is stated, and whether a stated one fits."""
+
+from __future__ import annotations
+
+from assetflow.partitions.bounds import is_whole_number
+from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
+from assetflow.partitions.mappings import (
+    AllPartitions,
+    Identity,
+    LastN,
+    PartitionMapping,
+    TimeWindow,
+    WholeUpstream,
+)
+
+
+def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> PartitionMapping | None:
+    """The mapping from a downstream's partitions to its upstream's, or None when it has to be stated.
+
+    >>> from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions
+    >>> default_mapping(MonthlyPartitions("2013-01"), DailyPartitions("2013-01-01"))
+    TimeWindow(start_offset=0, end_offset=0, allow_nonexistent=True)
+    """
+    if up is None:
+        return WholeUpstream()
+    if down is None:
+        return AllPartitions()
+    if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
+        both = isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions)
+        return Identity() if both and set(down.signature()) == set(up.signature()) else None
+    same_grain = down.grain == up.grain
+    return Identity() if down == up or (same_grain and down.signature() == up.signature()) else TimeWindow()
+
+
+def mapping_problem(
+    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> str | None:
+    """Why ``mapping`` does not fit between these partitions, and what to do; None when it does."""
+    match mapping:
+        case Identity():
+            return _identity_problem(down, up)
+        case TimeWindow():
+            return _time_window_problem(mapping, down, up)
+        case LastN():
+            if not is_whole_number(mapping.n) or mapping.n < 1:
+                return f"LastN({mapping.n!r}): n counts partitions; write a whole number from 1 on"
+            if up is None or isinstance(up, StaticPartitions):
+                return f"LastN needs an upstream with time partitions, but it has {_named(up)}: use AllPartitions()"
+            return None
+        case WholeUpstream() if up is not None:
+            return f"the upstream has partitions ({up.describe()}): use AllPartitions()"
+        case _:
+            return None
+
+
+def strictly_backward(mapping: PartitionMapping) -> bool:
+    """Whether an asset may read itself through ``mapping``: only its own earlier windows are read.
+
+    >>> strictly_backward(TimeWindow(-1, -1)), strictly_backward(TimeWindow(-1, 0))
+    (True, False)
+    """
+    return isinstance(mapping, TimeWindow) and mapping.end_offset < 0
+
+
+def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str | None:
+    if down is None or up is None:
+        return None if down is up else f"Identity needs the same partitions on both sides: {_sides(down, up)}"
+    if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
+        known = set(up.keys)
+        absent = [key for key in down.keys if key not in known]
+        if not absent:
+            return None
+        shown = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
+        return f"Identity needs the asset's keys in its upstream, which lacks {shown}: add them, or use AllPartitions()"
+    if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
+        return f"Identity needs the same kind of partitions on both sides: {_sides(down, up)}"
+    if (down.grain, down.timezone, down.week_start) == (up.grain, up.timezone, up.week_start):
+        return None
+    return f"Identity needs the same grain and time zone on both sides: {_sides(down, up)}; use TimeWindow()"
+
+
+def _time_window_problem(
+    mapping: TimeWindow, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> str | None:
+    if down is None or up is None or isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
+        return f"TimeWindow needs time partitions on both sides: {_sides(down, up)}"
+    for name, value in (("start_offset", mapping.start_offset), ("end_offset", mapping.end_offset)):
+        if not is_whole_number(value):
+            return f"TimeWindow: {name} is {value!r}; write how many upstream windows, as a whole number"
+    if down.grain == up.grain and mapping.start_offset > mapping.end_offset:
+        offsets = f"start_offset {mapping.start_offset}, end_offset {mapping.end_offset}"
+        return f"TimeWindow reads nothing with {offsets}: start_offset must not be the larger one"
+    return None
+
+
+def _sides(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str:
+    return f"the asset has {_named(down)}, its upstream {_named(up)}"
+
+
+def _named(definition: PartitionsDefinition | None) -> str:
+    return "no partitions" if definition is None else definition.describe()

@@ -1,0 +1,183 @@
+"""A partition definition bound to its ordinals: what everything behind the declarations works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+
+from assetflow.errors import InvalidPartition
+from assetflow.partitions.bounds import time_bounds, time_calendar
+from assetflow.partitions.calendars import TimeGrain
+from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
+from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.sets import Ints, PartitionSet
+from assetflow.partitions.static_space import StaticSpace
+from assetflow.partitions.time_space import TimeSpace
+
+Grain = TimeGrain | Literal["static", "none"]
+
+
+class PartitionSpace(Protocol):
+    """The partitions of one definition, as ordinals.
+
+    ``now`` is an aware datetime; windows are half-open. What only time has (windows, watermark, gaps) is None or empty
+    in other spaces.
+    """
+
+    @property
+    def definition(self) -> PartitionsDefinition | None: ...
+    @property
+    def grain(self) -> Grain: ...
+    @property
+    def time_based(self) -> bool: ...
+
+    def existing(self, now: datetime) -> PartitionSet:
+        """The partitions that exist by ``now``: of time partitions those whose window has ended."""
+        ...
+
+    def key(self, ordinal: int) -> str | None:
+        """The key of one partition; None for the one partition of an unpartitioned asset."""
+        ...
+
+    def keys(self, ordinals: Ints) -> list[str | None]:
+        """The keys of many partitions."""
+        ...
+
+    def ordinal(self, key: str) -> int:
+        """The partition with this key, whether or not it exists yet. Raises InvalidPartition."""
+        ...
+
+    def ordinals(self, keys: Sequence[str]) -> Ints:
+        """The partitions with these keys, -1 where :meth:`ordinal` would raise."""
+        ...
+
+    def within(self, key: str) -> PartitionSet | None:
+        """The partition with this key, or those inside a coarser time key; None when there is none.
+
+        Raises InvalidPartition for an hour that occurs twice.
+        """
+        ...
+
+    def between(self, first: str, last: str) -> PartitionSet | None:
+        """The inclusive range between two keys, each as :meth:`within` takes it; None when there is none.
+
+        Raises InvalidPartition when ``last`` is before ``first``.
+        """
+        ...
+
+    def window(self, ordinal: int) -> tuple[datetime, datetime] | None:
+        """Begin and end of a time partition, in the definition's time zone."""
+        ...
+
+    def windows(self, ordinals: Ints) -> tuple[Ints, Ints] | None:
+        """Begins and ends of time partitions, as UTC seconds since 1970."""
+        ...
+
+    def watermark(self, done: PartitionSet, now: datetime) -> datetime | None:
+        """The end of the unbroken run of ``done`` partitions from the first one on; None when that one is not done."""
+        ...
+
+    def gaps(self, done: PartitionSet, now: datetime) -> PartitionSet:
+        """The existing time partitions that are not ``done`` although a later one is."""
+        ...
+
+    def ordered(self, ordinals: Ints) -> Ints:
+        """The ordinals in the order that people expect: by time, or as the keys were declared."""
+        ...
+
+    def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        """The runs of neighbours in that order as (first key, last key), both included."""
+        ...
+
+    def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
+        """Those runs as text, ``A...B`` or ``A``, escaped as in addresses; beyond ``limit`` only their number."""
+        ...
+
+    def path_component(self, ordinal: int) -> str:
+        """The folder name of the partition; empty for the one partition of an unpartitioned asset."""
+        ...
+
+
+def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> PartitionSpace:
+    """The space of a definition without problems; static keys must be in ``keys``. None: unpartitioned.
+
+    Raises ValueError for a definition that has problems, and KeyError for a key without an ordinal.
+
+    >>> from assetflow.partitions.definitions import DailyPartitions
+    >>> days = bind(DailyPartitions("2013-01-01", end="2014-01-01"), KeyDictionary())
+    >>> days.describe(days.between("2013-01", "2013-02-02"))
+    ['2013-01-01...2013-02-02']
+    """
+    if definition is None:
+        return Unpartitioned()
+    if isinstance(definition, StaticPartitions):
+        if problems := definition.problems():
+            raise ValueError(problems[0])
+        return StaticSpace(definition, np.array([keys.ordinal(key) for key in definition.keys], np.int64))
+    return TimeSpace(definition, time_calendar(definition), time_bounds(definition))
+
+
+@dataclass(frozen=True, slots=True)
+class Unpartitioned:
+    """The space of an asset without partitions: the single ordinal 0, whose key is None."""
+
+    @property
+    def definition(self) -> None:
+        return None
+
+    @property
+    def grain(self) -> Literal["none"]:
+        return "none"
+
+    @property
+    def time_based(self) -> bool:
+        return False
+
+    def existing(self, now: datetime) -> PartitionSet:
+        return PartitionSet.from_range(0, 1)
+
+    def key(self, ordinal: int) -> str | None:
+        return None
+
+    def keys(self, ordinals: Ints) -> list[str | None]:
+        return [None] * ordinals.size
+
+    def ordinal(self, key: str) -> int:
+        raise InvalidPartition(f"there is no partition {key!r}: the asset is not partitioned", hint="name it without @")
+
+    def ordinals(self, keys: Sequence[str]) -> Ints:
+        return np.full(len(keys), -1, np.int64)
+
+    def within(self, key: str) -> PartitionSet | None:
+        return None
+
+    def between(self, first: str, last: str) -> PartitionSet | None:
+        return None
+
+    def window(self, ordinal: int) -> tuple[datetime, datetime] | None:
+        return None
+
+    def windows(self, ordinals: Ints) -> tuple[Ints, Ints] | None:
+        return None
+
+    def watermark(self, done: PartitionSet, now: datetime) -> datetime | None:
+        return None
+
+    def gaps(self, done: PartitionSet, now: datetime) -> PartitionSet:
+        return PartitionSet.empty()
+
+    def ordered(self, ordinals: Ints) -> Ints:
+        return ordinals
+
+    def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        return []
+
+    def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
+        return []
+
+    def path_component(self, ordinal: int) -> str:
+        return ""

@@ -1,0 +1,115 @@
+"""The partitions of a fixed list of keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+
+from assetflow.errors import InvalidPartition
+from assetflow.keys import nearest_names
+from assetflow.partitions.definitions import StaticPartitions
+from assetflow.partitions.key_ranges import range_texts, runs
+from assetflow.partitions.paths import path_component
+from assetflow.partitions.sets import Ints, PartitionSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StaticSpace:
+    """Static keys with their ordinals; ``declared`` holds the ordinals in the order of the definition."""
+
+    definition: StaticPartitions
+    declared: Ints
+    _ranks: dict[str, int] = field(init=False, repr=False)
+    _sorted: Ints = field(init=False, repr=False)
+    _rank_of_sorted: Ints = field(init=False, repr=False)
+    _folded: Counter[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        order = np.argsort(self.declared)
+        object.__setattr__(self, "_ranks", {key: rank for rank, key in enumerate(self.definition.keys)})
+        object.__setattr__(self, "_sorted", self.declared[order])
+        object.__setattr__(self, "_rank_of_sorted", order)
+        object.__setattr__(self, "_folded", Counter(key.casefold() for key in self.definition.keys))
+
+    @property
+    def grain(self) -> Literal["static"]:
+        return "static"
+
+    @property
+    def time_based(self) -> bool:
+        return False
+
+    def existing(self, now: datetime) -> PartitionSet:
+        return PartitionSet.from_ordinals(self.declared)
+
+    def key(self, ordinal: int) -> str | None:
+        return self.keys(np.array([ordinal], np.int64))[0]
+
+    def keys(self, ordinals: Ints) -> list[str | None]:
+        return [self._key(rank) for rank in self._ranks_of(ordinals).tolist()]
+
+    def ordinal(self, key: str) -> int:
+        rank = self._ranks.get(key)
+        if rank is None:
+            nearest = nearest_names(key, self._ranks)
+            raise InvalidPartition(f"there is no partition {key!r}: {self.definition.describe()}", hint=nearest)
+        return int(self.declared[rank])
+
+    def ordinals(self, keys: Sequence[str]) -> Ints:
+        ranks = np.array([self._ranks.get(key, -1) for key in keys], np.int64)
+        return np.where(ranks < 0, -1, self.declared[ranks])
+
+    def within(self, key: str) -> PartitionSet | None:
+        return self.between(key, key)
+
+    def between(self, first: str, last: str) -> PartitionSet | None:
+        if first not in self._ranks or last not in self._ranks:
+            return None
+        begin, end = self._ranks[first], self._ranks[last]
+        if end < begin:
+            raise InvalidPartition(
+                f"{last!r} is declared before {first!r}", hint="ranges follow the order of the keys in the definition"
+            )
+        return PartitionSet.from_ordinals(self.declared[begin : end + 1])
+
+    def window(self, ordinal: int) -> tuple[datetime, datetime] | None:
+        return None
+
+    def windows(self, ordinals: Ints) -> tuple[Ints, Ints] | None:
+        return None
+
+    def watermark(self, done: PartitionSet, now: datetime) -> datetime | None:
+        return None
+
+    def gaps(self, done: PartitionSet, now: datetime) -> PartitionSet:
+        return PartitionSet.empty()
+
+    def ordered(self, ordinals: Ints) -> Ints:
+        return self.declared[np.sort(self._ranks_of(ordinals))]
+
+    def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        ranks = np.sort(self._ranks_of(partitions.array()))
+        firsts, lasts = runs(ranks, np.diff(ranks) == 1)
+        pairs = zip(firsts.tolist(), lasts.tolist(), strict=True)
+        return [(self._key(first), self._key(last)) for first, last in pairs]
+
+    def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
+        return range_texts(self.ranges_of_keys(partitions), limit)
+
+    def path_component(self, ordinal: int) -> str:
+        key = self._key(int(self._ranks_of(np.array([ordinal], np.int64))[0]))
+        return path_component(key, clashes=self._folded[key.casefold()] > 1)
+
+    def _key(self, rank: int) -> str:
+        return self.definition.keys[rank]
+
+    def _ranks_of(self, ordinals: Ints) -> Ints:
+        places = np.minimum(np.searchsorted(self._sorted, ordinals), self._sorted.size - 1)
+        if (strangers := ordinals[self._sorted[places] != ordinals]).size:
+            raise KeyError(int(strangers[0]))
+        return self._rank_of_sorted[places]
