@@ -10,7 +10,7 @@ import ast
 import builtins
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from types import FunctionType
 
@@ -135,7 +135,10 @@ class Linker:
                     for item in bindings
                 ]
                 nodes = [node for item in bindings for node in (item.statement, *item.guards)]
-            self._components[target] = self._linked(str(target), parts, nodes, module, frozenset())
+            linked = self._linked(str(target), parts, nodes, module, frozenset())
+            # What the statements bind for themselves, such as a loop's variable, is no other component.
+            own = frozenset(item for item in linked.targets if item.module is module and _binds_all(nodes, item))
+            self._components[target] = replace(linked, targets=linked.targets - own)
         return self._components[target]
 
     def attribute(self, module: ParsedModule, chain: tuple[str, ...]) -> tuple[frozenset[Target], frozenset[str]]:
@@ -299,6 +302,13 @@ class Linker:
 def _counts(binding: Binding) -> bool:
     """Whether the statement itself is part of the component: an import is, if a condition decides it."""
     return binding.imported is None or bool(binding.guards)
+
+
+def _binds_all(nodes: list[ast.AST], target: Target) -> bool:
+    """Whether the statements that bind ``target`` are all among ``nodes``."""
+    if target.name is None:
+        return False
+    return all(any(node is binding.statement for node in nodes) for binding in target.module.bindings[target.name])
 
 
 def _absolute(module: ParsedModule, imported: Imported) -> str | None:

@@ -103,7 +103,9 @@ class ParsedModule:
         return [item for item in on_line if _spans(item.node, code)] or on_line
 
     def text(self, node: ast.AST) -> str:
-        """The lines of the source on which ``node`` stands, decorators included."""
+        """The lines of the source on which ``node`` stands, decorators included; of a lambda just itself."""
+        if isinstance(node, ast.Lambda):
+            return ast.get_source_segment(self.source.text, node) or ""
         first = getattr(node, "lineno", 1)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             first = min([first, *(item.lineno for item in node.decorator_list)])
