@@ -215,7 +215,7 @@ def arrow_table(value: object, place: str) -> pa.Table:
         table = cast("arrow_dataset.Dataset", value).to_table()
     else:
         raise OutputError(f"{place}: a value of type {type(value).__qualname__} is not a table")
-    names = cast("list[str]", table.column_names)
+    names = table.column_names
     if len(set(names)) < len(names):
         repeated = next(name for index, name in enumerate(names) if name in names[:index])
         raise OutputError(f"{place}: the column name {repeated!r} occurs more than once", hint="rename one of them")
@@ -299,7 +299,7 @@ def concat_tables(tables: Sequence[pa.Table], place: str) -> pa.Table:
 def _without_dictionaries(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    for index, kind in enumerate(cast("list[pa.DataType]", table.schema.types)):
+    for index, kind in enumerate(table.schema.types):
         if isinstance(kind, pa.DictionaryType):
             decoded = table.column(index).cast(cast("pa.DataType", kind.value_type))
             table = table.set_column(index, table.column_names[index], decoded)

@@ -1,0 +1,1 @@
+"""The IO managers that come with assetflow, one module per format; none imports another."""
