@@ -1,0 +1,99 @@
+"""assetflow: declare datasets as functions; it knows what is stale and why, rebuilds just that, publishes it whole.
+
+Every public name is imported only when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assetflow.definitions.batch import Batch
+    from assetflow.definitions.checks import CheckResult
+    from assetflow.definitions.collect import Definitions
+    from assetflow.definitions.context import AssetContext
+    from assetflow.definitions.decorators import asset, asset_check, multi_asset, observable_source
+    from assetflow.definitions.inputs import Input, Out
+    from assetflow.definitions.schema import Field, Schema
+    from assetflow.definitions.values import NO_DATA
+    from assetflow.errors import AssetflowError
+    from assetflow.partitions.definitions import (
+        DailyPartitions,
+        HourlyPartitions,
+        MonthlyPartitions,
+        StaticPartitions,
+        WeeklyPartitions,
+    )
+    from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
+    from assetflow.project import Project, materialize
+
+    __version__: str
+
+__all__ = [
+    "NO_DATA",
+    "AllPartitions",
+    "AssetContext",
+    "AssetflowError",
+    "Batch",
+    "CheckResult",
+    "DailyPartitions",
+    "Definitions",
+    "Field",
+    "HourlyPartitions",
+    "Identity",
+    "Input",
+    "LastN",
+    "MonthlyPartitions",
+    "Out",
+    "Project",
+    "Schema",
+    "StaticPartitions",
+    "TimeWindow",
+    "WeeklyPartitions",
+    "__version__",
+    "asset",
+    "asset_check",
+    "materialize",
+    "multi_asset",
+    "observable_source",
+]
+
+_HOMES = {
+    "assetflow.definitions.batch": ("Batch",),
+    "assetflow.definitions.checks": ("CheckResult",),
+    "assetflow.definitions.collect": ("Definitions",),
+    "assetflow.definitions.context": ("AssetContext",),
+    "assetflow.definitions.decorators": ("asset", "asset_check", "multi_asset", "observable_source"),
+    "assetflow.definitions.inputs": ("Input", "Out"),
+    "assetflow.definitions.schema": ("Field", "Schema"),
+    "assetflow.definitions.values": ("NO_DATA",),
+    "assetflow.errors": ("AssetflowError",),
+    "assetflow.partitions.definitions": (
+        "DailyPartitions",
+        "HourlyPartitions",
+        "MonthlyPartitions",
+        "StaticPartitions",
+        "WeeklyPartitions",
+    ),
+    "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
+    "assetflow.project": ("Project", "materialize"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("assetflow")
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'assetflow' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
