@@ -453,6 +453,10 @@ class StoreReader(Protocol):
         """Where they pointed when ``generation`` was the last commit."""
         ...
 
+    def history(self, environment: int, uid: int) -> Pointers:
+        """Every move of an asset's pointers, by ordinal and then generation: ordinals repeat, version 0 is a withdrawal."""
+        ...
+
     def version(self, version: VersionId) -> VersionRecord:
         """One version. Raises UnknownVersion."""
         ...
@@ -473,12 +477,16 @@ class StoreReader(Protocol):
         """What a derivation read, by parameter."""
         ...
 
-    def lineage_of(self, versions: Collection[VersionId]) -> list[LineageRow]:
-        """What the versions were first made from: one row for each range of upstream partitions."""
+    def lineage_of(self, versions: Collection[VersionId], *, environment: int | None = None) -> list[LineageRow]:
+        """What the versions were made from: one row for each range of upstream partitions.
+
+        The derivation that counts is the newest of kind ``computed``, ``unchanged`` or ``reused`` in ``environment``; where
+        there is none, and for environment None, the one that the version was first made by.
+        """
         ...
 
-    def readers_of(self, upstream_uid: int) -> list[LineageRow]:
-        """The versions, of any asset, that read the asset when they were first made."""
+    def readers_of(self, upstream_uid: int, *, environment: int | None = None) -> list[LineageRow]:
+        """The rows of :meth:`lineage_of`, of all versions, that read the asset."""
         ...
 
     def check_results(self, versions: Collection[VersionId]) -> list[CheckRecord]:
