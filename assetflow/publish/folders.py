@@ -1,0 +1,225 @@
+"""The folders in which versions lie: created, sealed with a manifest, made durable, and thrown away."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from blake3 import blake3
+
+from assetflow.errors import ProjectError, StorageError, StorageFull
+from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.store.records import FileRecord
+
+MANIFEST = "_manifest.json"
+"""Written last into a version's folder; holds the true partition key, since nothing parses paths."""
+
+_READ_AT_ONCE = 1 << 20
+_WORTH_THREADS = 64 << 20
+_REMEMBERED = 10_000
+_VERSION_FOLDER = re.compile(r"v-\d+")
+# A component that could be taken for a version's folder, or for the projections beside it.
+_RESERVED_COMPONENT = re.compile(r"v-\d+|_current.*", re.IGNORECASE)
+
+
+def open_storage(url: str, *, relative_to: Path) -> Storage:
+    """The storage at a local path or ``file://`` URL. Raises ProjectError for others.
+
+    >>> open_storage("data", relative_to=Path("/shop")).root
+    PosixPath('/shop/data')
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        path = url
+    elif scheme == "file" and urlsplit(url).netloc in ("", "localhost"):
+        path = unquote(urlsplit(url).path)
+    else:
+        raise ProjectError(
+            f"storage = {scheme + '://' + rest.rpartition('@')[2]!r}: only local folders are supported",
+            hint="give a path, or a URL such as file:///srv/data",
+        )
+    if not path:
+        raise ProjectError("storage is empty", hint='give a path such as ".assetflow/data"')
+    return Storage(Path(os.path.abspath(relative_to / Path(path).expanduser())))
+
+
+class Storage:
+    """A local folder of versions: ``<asset>/<partition>/v-<id>/``, each with its files and a manifest.
+
+    >>> Storage(Path("/data")).location(AssetKey("raw/orders"), "2013-01-05", VersionId(17))
+    'raw/orders/2013-01-05/v-17'
+    """
+
+    __slots__ = ("_durable", "root")
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        # Folders whose entry in their parent is known to be on the disk.
+        self._durable: set[str] = set()
+
+    def location(self, asset: AssetKey, component: str | None, version: VersionId) -> str:
+        """Where a version goes, relative to the root; ``component`` is the partition's, None when unpartitioned."""
+        if component is None:
+            return f"{asset}/v-{version}"
+        if _RESERVED_COMPONENT.fullmatch(component):
+            component += "~"
+        return f"{asset}/{component}/v-{version}"
+
+    def folder(self, location: str) -> Path:
+        """The absolute path of a location. Raises StorageError for one that leads out of the root."""
+        if any(part in ("", ".", "..") or "\0" in part for part in location.split("/")):
+            raise StorageError(f"{location!r} is no place inside {self.root}")
+        return self.root / location
+
+    def create(self, location: str) -> Path:
+        """Make a version's own new folder. Raises StorageError, also if it exists."""
+        folder = self.folder(location)
+        with storage_errors(str(folder)):
+            try:
+                folder.mkdir()
+            except FileNotFoundError:
+                self._create_root()
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                folder.mkdir()
+        return folder
+
+    def _create_root(self) -> None:
+        missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            _sync(path.parent)
+
+    def seal(
+        self, location: str, *, asset: AssetKey, partition: str | None, version: VersionId
+    ) -> tuple[FileRecord, ...]:
+        """List a staged version's files with sizes and digests, and write its manifest. Raises StorageError."""
+        folder = self.folder(location)
+        place = format_address(asset, partition)
+        with storage_errors(f"{place}: {folder}"):
+            files = tuple(sorted(_records(folder, "", place), key=lambda file: file.name))
+            manifest = {
+                "asset": asset,
+                "partition": partition,
+                "version": version,
+                "files": [{"name": file.name, "size": file.size, "digest": file.digest} for file in files],
+            }
+            draft = folder / f"{MANIFEST}.tmp"
+            draft.write_text(json.dumps(manifest))
+            draft.rename(folder / MANIFEST)
+        return files
+
+    def sync(self, *locations: str) -> None:
+        """Make sealed versions durable: their files, their folders, and the folders above that are new.
+
+        Several at once share the folders above them. Raises StorageError.
+        """
+        with storage_errors(str(self.root)):
+            entered: dict[str, None] = {}
+            above: dict[str, None] = {}
+            for location in locations:
+                folder = str(self.folder(location))
+                _sync_tree(folder)
+                while folder not in self._durable and folder not in entered and folder != str(self.root):
+                    entered[folder] = None
+                    folder = os.path.dirname(folder)
+                    above[folder] = None
+            for folder in above:
+                _sync(folder)
+            if len(self._durable) > _REMEMBERED:
+                self._durable.clear()
+            # A version's own folder is synced once only.
+            self._durable.update(
+                folder for folder in entered if not _VERSION_FOLDER.fullmatch(os.path.basename(folder))
+            )
+
+    def discard(self, location: str) -> None:
+        """Delete one version's folder, if it is there. Raises StorageError."""
+        folder = self.folder(location)
+        if not _VERSION_FOLDER.fullmatch(folder.name):
+            raise StorageError(f"{folder} is not the folder of a version, so it is not deleted")
+        with storage_errors(str(folder)):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                return
+
+
+def _records(folder: Path, prefix: str, place: str) -> Iterator[FileRecord]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _records(Path(entry.path), f"{name}/", place)
+            elif not entry.is_file(follow_symlinks=False) or name == MANIFEST:
+                raise StorageError(
+                    f"{place}: the IO manager wrote {entry.path}, which cannot be part of a version",
+                    hint=f"a version consists of ordinary files, none called {MANIFEST}",
+                )
+            else:
+                size = entry.stat(follow_symlinks=False).st_size
+                yield FileRecord(name, size, file_digest(entry.path, size))
+
+
+def file_digest(path: str | Path, size: int) -> str:
+    """``blake3:`` and the hex digest of a file's content; ``size`` in bytes decides how to read it."""
+    if size <= _READ_AT_ONCE:
+        with open(path, "rb") as file:
+            return f"blake3:{blake3(file.read()).hexdigest()}"
+    hasher = blake3(max_threads=blake3.AUTO if size > _WORTH_THREADS else 1)
+    hasher.update_mmap(path)
+    return f"blake3:{hasher.hexdigest()}"
+
+
+def _sync_tree(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _sync_tree(entry.path)
+            else:
+                _sync(entry.path)
+    _sync(folder)
+
+
+def _sync(path: str | Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        sync_handle(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_handle(handle: int) -> None:
+    """Make an open file or folder durable."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        # There, fsync leaves the data in the drive's cache.
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(handle)
+
+
+@contextmanager
+def storage_errors(place: str) -> Generator[None]:
+    """Turn an OSError into StorageFull or StorageError, whose message begins with ``place``."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename and str(error.filename) not in place else ""
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"{place}: no space is left to write to{where}",
+                hint="free some space and materialize again; what was published before is untouched",
+            ) from error
+        raise StorageError(
+            f"{place}: {reason}{where}", hint="check that the folder exists and that you may write there"
+        ) from error
