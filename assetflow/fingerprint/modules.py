@@ -122,17 +122,17 @@ def _spans(node: ast.AST, code: CodeType) -> bool:
     body = node.body if isinstance(node, ast.Lambda) else node
     first = getattr(body, "lineno", 0), getattr(body, "col_offset", 0)
     last = getattr(body, "end_lineno", 0), getattr(body, "end_col_offset", 0)
-    # The first instructions set the frame up and stand at the whole function.
     places = [
         ((line, column), (end_line, end_column))
         for line, end_line, column, end_column in code.co_positions()
         if line is not None and end_line is not None and column is not None and end_column is not None
     ]
-    return (
-        bool(places)
-        and first == min(start for start, end in places if start < end)
-        and last == max(end for start, end in places if start < end)
-    )
+    # Instructions that set the frame up have an empty place.
+    starts = [start for start, end in places if start < end]
+    if not starts:
+        # Python 3.12 gives no place to an instruction that returns a constant.
+        return isinstance(body, ast.Constant) and repr(body.value) == repr(code.co_consts[-1])
+    return first == min(starts) and last == max(end for start, end in places if start < end)
 
 
 def _bindings(block: Iterable[ast.stmt], guards: tuple[ast.expr, ...]) -> Iterator[tuple[str, Binding]]:
