@@ -80,7 +80,7 @@ class PartitionMapping(ABC):
     def awaited(
         self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, now: datetime
     ) -> PartitionSet:
-        """The upstream partitions, within the upstream's bounds, that these ask for and that do not exist by ``now``."""
+        """The upstream partitions that these ask for and that do not exist by ``now``, but will."""
         asked = self.requested(down, partitions.array(), up)
         awaited = PartitionSet.empty()
         if asked is None or not isinstance(up, TimeSpace):
