@@ -45,7 +45,8 @@ def mapping_problem(
             if not is_whole_number(mapping.n) or mapping.n < 1:
                 return f"LastN({mapping.n!r}): n counts partitions; write a whole number from 1 on"
             if up is None or isinstance(up, StaticPartitions):
-                return f"LastN needs an upstream with time partitions, but it has {_named(up)}: use AllPartitions()"
+                instead = "leave the mapping out" if up is None else "use AllPartitions()"
+                return f"LastN needs an upstream with time partitions, but it has {_named(up)}: {instead}"
             return None
         case WholeUpstream() if up is not None:
             return f"the upstream has partitions ({up.describe()}): use AllPartitions()"

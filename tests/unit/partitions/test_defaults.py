@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import pytest
+
+from assetflow.partitions import (
+    AllPartitions,
+    DailyPartitions,
+    HourlyPartitions,
+    Identity,
+    LastN,
+    MonthlyPartitions,
+    StaticPartitions,
+    TimeWindow,
+    WeeklyPartitions,
+)
+from assetflow.partitions.defaults import default_mapping, mapping_problem, strictly_backward
+from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.mappings import PartitionMapping, WholeUpstream
+
+DAYS = DailyPartitions("2013-01-01")
+LETTERS = StaticPartitions(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("down", "up", "mapping"),
+    [
+        (None, None, WholeUpstream()),
+        (DAYS, None, WholeUpstream()),
+        (None, DAYS, AllPartitions()),
+        (None, LETTERS, AllPartitions()),
+        (DAYS, DailyPartitions("2013"), Identity()),
+        (LETTERS, StaticPartitions(("a", "b")), Identity()),
+        (LETTERS, StaticPartitions(["b", "a"]), Identity()),
+        (DAYS, DailyPartitions("2014-01-01"), TimeWindow()),
+        (DAYS, DailyPartitions("2013-01-01", timezone="Europe/Berlin"), TimeWindow()),
+        (DAYS, HourlyPartitions("2013-01-01"), TimeWindow()),
+        (HourlyPartitions("2013-01-01"), MonthlyPartitions("2013-01"), TimeWindow()),
+        (LETTERS, StaticPartitions(["a"]), None),
+        (LETTERS, DAYS, None),
+        (DAYS, LETTERS, None),
+    ],
+)
+def test_default_mapping(
+    down: PartitionsDefinition | None, up: PartitionsDefinition | None, mapping: PartitionMapping | None
+) -> None:
+    assert default_mapping(down, up) == mapping
+    assert mapping is None or mapping_problem(mapping, down, up) is None
+
+
+def test_definitions_with_problems_still_get_an_answer() -> None:
+    broken = DailyPartitions("?", timezone="X")
+    assert default_mapping(broken, DAYS) == TimeWindow()
+    assert default_mapping(StaticPartitions([]), DAYS) is None
+    assert mapping_problem(Identity(), broken, DAYS)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "down", "up"),
+    [
+        (Identity(), None, None),
+        (Identity(), StaticPartitions(["a"]), LETTERS),
+        (Identity(), DAYS, DailyPartitions("2014-01-01", end="2015-01-01")),
+        (TimeWindow(-7, -1), DAYS, DAYS),
+        (TimeWindow(1, 0), DAYS, HourlyPartitions("2013-01-01")),
+        (LastN(1), None, DAYS),
+        (LastN(12), LETTERS, DAYS),
+        (AllPartitions(), DAYS, LETTERS),
+        (AllPartitions(), DAYS, None),
+    ],
+)
+def test_mappings_that_fit(
+    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> None:
+    assert mapping_problem(mapping, down, up) is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "down", "up", "problem"),
+    [
+        (
+            Identity(),
+            DAYS,
+            MonthlyPartitions("2013-01"),
+            (
+                "Identity needs the same grain and time zone on both sides: the asset has daily from 2013-01-01, UTC, "
+                "its upstream monthly from 2013-01, UTC; use TimeWindow()"
+            ),
+        ),
+        (
+            Identity(),
+            WeeklyPartitions("2013-01-07"),
+            WeeklyPartitions("2013-01-07", week_start="sunday"),
+            (
+                "Identity needs the same grain and time zone on both sides: the asset has weekly (monday) from "
+                "2013-01-07, UTC, its upstream weekly (sunday) from 2013-01-07, UTC; use TimeWindow()"
+            ),
+        ),
+        (
+            Identity(),
+            DAYS,
+            LETTERS,
+            (
+                "Identity needs the same kind of partitions on both sides: the asset has daily from 2013-01-01, UTC, "
+                "its upstream 2 keys: a, b"
+            ),
+        ),
+        (
+            Identity(),
+            None,
+            DAYS,
+            (
+                "Identity needs the same partitions on both sides: the asset has no partitions, "
+                "its upstream daily from 2013-01-01, UTC"
+            ),
+        ),
+        (
+            Identity(),
+            StaticPartitions(["a", "c", "d"]),
+            LETTERS,
+            ("Identity needs the asset's keys in its upstream, which lacks 'c', 'd': add them, or use AllPartitions()"),
+        ),
+        (
+            TimeWindow(),
+            DAYS,
+            LETTERS,
+            (
+                "TimeWindow needs time partitions on both sides: the asset has daily from 2013-01-01, UTC, "
+                "its upstream 2 keys: a, b"
+            ),
+        ),
+        (
+            TimeWindow(),
+            None,
+            DAYS,
+            (
+                "TimeWindow needs time partitions on both sides: the asset has no partitions, "
+                "its upstream daily from 2013-01-01, UTC"
+            ),
+        ),
+        (
+            TimeWindow(start_offset="-1"),  # type: ignore[arg-type]
+            DAYS,
+            DAYS,
+            "TimeWindow: start_offset is '-1'; write how many upstream windows, as a whole number",
+        ),
+        (
+            TimeWindow(0, -1),
+            DAYS,
+            DAYS,
+            "TimeWindow reads nothing with start_offset 0, end_offset -1: start_offset must not be the larger one",
+        ),
+        (LastN(0), None, DAYS, "LastN(0): n counts partitions; write a whole number from 1 on"),
+        (LastN(True), None, DAYS, "LastN(True): n counts partitions; write a whole number from 1 on"),
+        (
+            LastN(3),
+            DAYS,
+            LETTERS,
+            "LastN needs an upstream with time partitions, but it has 2 keys: a, b: use AllPartitions()",
+        ),
+        (
+            LastN(3),
+            DAYS,
+            None,
+            "LastN needs an upstream with time partitions, but it has no partitions: leave the mapping out",
+        ),
+        (WholeUpstream(), DAYS, LETTERS, "the upstream has partitions (2 keys: a, b): use AllPartitions()"),
+    ],
+)
+def test_mappings_that_do_not_fit_say_what_to_do(
+    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None, problem: str
+) -> None:
+    assert mapping_problem(mapping, down, up) == problem
+
+
+@pytest.mark.parametrize(
+    ("mapping", "backward"),
+    [
+        (TimeWindow(-1, -1), True),
+        (TimeWindow(-7, -2), True),
+        (TimeWindow(-1, 0), False),
+        (TimeWindow(), False),
+        (Identity(), False),
+        (AllPartitions(), False),
+        (LastN(1), False),
+    ],
+)
+def test_only_earlier_windows_may_be_read_from_oneself(mapping: PartitionMapping, backward: bool) -> None:
+    assert strictly_backward(mapping) is backward
