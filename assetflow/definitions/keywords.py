@@ -149,14 +149,13 @@ class Keywords:
         return value
 
     def inputs(self) -> Mapping[str, Input]:
-        """Inputs by parameter."""
+        """Inputs by parameter; one that cannot be read names the asset ``""``."""
         value = self.given.get("inputs", {})
         if not isinstance(value, Mapping):
             self.note(f"inputs={value!r} is not a dict", 'write inputs={"parameter": Input("asset")}')
             return {}
         items = cast("Mapping[str, Any]", value).items()
-        read = {str(name): self._input(each, f"inputs[{name!r}]") for name, each in items}
-        return {name: each for name, each in read.items() if each}
+        return {str(name): self._input(each, f"inputs[{name!r}]") for name, each in items}
 
     def deps(self) -> tuple[Input, ...]:
         """Upstreams that are not loaded."""
@@ -165,31 +164,30 @@ class Keywords:
             self.note(f"deps={_shown(value)} is not a list", f"write deps=[{_shown(value)}]")
             return ()
         items = enumerate(cast("Iterable[AssetRef | Input]", value))
-        read = [self._input(each, f"deps[{position}]") for position, each in items]
-        found = {each.asset: each for each in read if each}
-        for asset in found:
-            if sum(each is not None and each.asset == asset for each in read) > 1:
-                self.note(f"deps names {asset!r} twice", "name it once")
+        found: dict[object, Input] = {}
+        for position, each in items:
+            read = self._input(each, f"deps[{position}]")
+            if read.asset and read.asset in found:
+                self.note(f"deps names {read.asset!r} twice", "name it once")
+            found[read.asset] = read
         return tuple(found.values())
 
-    def _input(self, value: Input | AssetRef, place: str) -> Input | None:
+    def _input(self, value: Input | AssetRef, place: str) -> Input:
         given = value if isinstance(value, Input) else Input(value)
         try:
             key = referenced_key(given.asset)
         except DefinitionError as error:
             self.note(f"{place}: {error.message}", error.hint or "")
-            return None
+            return Input("")
         for name in _UNSUPPORTED_INPUT:
             if getattr(given, name) is not None:
                 self.note(f"{place}: Input({name}=) is not supported yet by this version", f"remove {name}=")
         missing: object = given.missing
         if missing not in (None, "wait", "allow"):
             self.note(f"{place}: missing={missing!r} is unknown", 'write "wait" or "allow"')
-            return None
-        if not self._sound_columns(given, place):
-            return None
-        columns = None if given.columns is None else tuple(given.columns)
-        return Input(key, given.mapping, columns=columns, missing=given.missing)
+        sound = missing in (None, "wait", "allow") and self._sound_columns(given, place)
+        columns = tuple(given.columns) if sound and given.columns is not None else None
+        return Input(key, given.mapping, columns=columns, missing=given.missing if sound else None)
 
     def _sound_columns(self, given: Input, place: str) -> bool:
         columns: object = given.columns

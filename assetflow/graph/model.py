@@ -1,0 +1,112 @@
+"""The graph as frozen data: nodes are computations, edges are what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from assetflow.definitions.annotations import Arrival
+from assetflow.definitions.batch import Batch
+from assetflow.definitions.checks import CheckSpec
+from assetflow.definitions.computations import AssetSpec, Computation
+from assetflow.errors import UnknownAsset
+from assetflow.keys import AssetKey, nearest_names
+from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.mappings import PartitionMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One upstream asset of one computation.
+
+    ``parameter`` is the function's parameter, or ``deps:<asset>`` for one that is not ``loaded`` (and has no
+    ``arrival``). ``mapping`` and ``missing`` are settled: the defaults are filled in.
+    """
+
+    computation: str
+    parameter: str
+    upstream: AssetKey
+    mapping: PartitionMapping
+    missing: Literal["wait", "allow"]
+    loaded: bool
+    columns: tuple[str, ...] | None = None
+    arrival: Arrival | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One computation in the graph.
+
+    ``specs`` are those of ``outputs``, in order, with the schema of the return annotation. ``returns`` is what the
+    function returns (nothing is said of a multi-asset's dict or tuple), ``output_returns`` what each output is. With a
+    ``batch``, container ``"dict"`` stands for one value per partition key.
+    """
+
+    name: str
+    kind: Literal["asset", "source"]
+    outputs: tuple[AssetKey, ...]
+    specs: tuple[AssetSpec, ...]
+    partitions: PartitionsDefinition | None
+    edges: tuple[Edge, ...]
+    batch: Batch | None
+    computation: Computation
+    takes_context: bool
+    returns: Arrival
+    output_returns: tuple[Arrival, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetGraph:
+    """All computations, upstreams first.
+
+    ``owner`` gives the computation of each asset, ``downstream`` the edges that read it (present for every asset).
+    """
+
+    nodes: Mapping[str, Node]
+    owner: Mapping[AssetKey, str]
+    specs: Mapping[AssetKey, AssetSpec]
+    checks: Mapping[AssetKey, tuple[CheckSpec, ...]]
+    downstream: Mapping[AssetKey, tuple[Edge, ...]]
+
+    def node_of(self, key: str) -> Node:
+        """The computation that gives the asset ``key``. Raises UnknownAsset."""
+        return self.nodes[self.owner[self.require(key)]]
+
+    def require(self, key: str) -> AssetKey:
+        """``key`` as that of an asset that exists. Raises UnknownAsset, whose hint has the nearest names."""
+        found = AssetKey(key)
+        if found in self.owner:
+            return found
+        raise UnknownAsset(
+            f"there is no asset {key!r}",
+            hint=nearest_names(key, self.owner) or "assetflow list shows all assets",
+        )
+
+    def ancestors(self, names: Iterable[str], depth: int | None = None) -> frozenset[str]:
+        """The computations that these computations read from, up to ``depth`` steps away; not these themselves,
+        unless one reads from another.
+        """
+        upstream = {name: [self.owner[edge.upstream] for edge in node.edges] for name, node in self.nodes.items()}
+        return _reached(upstream, names, depth)
+
+    def descendants(self, names: Iterable[str], depth: int | None = None) -> frozenset[str]:
+        """The computations that read from these computations, up to ``depth`` steps away; not these themselves,
+        unless one reads from another.
+        """
+        downstream = {
+            name: [edge.computation for key in node.outputs for edge in self.downstream[key]]
+            for name, node in self.nodes.items()
+        }
+        return _reached(downstream, names, depth)
+
+
+def _reached(following: Mapping[str, list[str]], names: Iterable[str], depth: int | None) -> frozenset[str]:
+    reached: set[str] = set()
+    frontier = list(names)
+    while frontier and depth != 0:
+        found = {follower for name in frontier for follower in following[name]} - reached
+        reached |= found
+        frontier = list(found)
+        depth = None if depth is None else depth - 1
+    return frozenset(reached)
