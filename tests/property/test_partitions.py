@@ -1,0 +1,328 @@
+"""Windows, keys and mappings against a slow model that looks at the clock of a zone minute by minute."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assetflow.partitions import (
+    AllPartitions,
+    DailyPartitions,
+    HourlyPartitions,
+    LastN,
+    MonthlyPartitions,
+    StaticPartitions,
+    TimeWindow,
+    WeeklyPartitions,
+)
+from assetflow.partitions.calendars import WEEKDAYS, Calendar
+from assetflow.partitions.definitions import TimePartitions
+from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.mappings import PartitionMapping
+from assetflow.partitions.paths import path_component
+from assetflow.partitions.sets import PartitionSet
+from assetflow.partitions.spaces import bind
+from assetflow.partitions.time_space import TimeSpace
+from assetflow.partitions.zones import transitions_between
+
+ZONES = [
+    "UTC",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "America/Havana",
+    "America/Caracas",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Asia/Pyongyang",
+    "Australia/Lord_Howe",
+    "Europe/Berlin",
+    "Europe/London",
+    "Pacific/Apia",
+    "Pacific/Kiritimati",
+    "Pacific/Kwajalein",
+]
+BEGIN, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1975, 2040))
+MINUTE, HOUR, DAY = 60, 3600, 86400
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
+
+
+@st.composite
+def zones_and_instants(draw: st.DrawFn) -> tuple[str, int]:
+    """A zone and a whole hour (UTC seconds), often close to a change of the clock."""
+    zone = draw(st.sampled_from(ZONES))
+    changes = transitions_between(zone, BEGIN, END).instants
+    changes = changes[(changes > BEGIN) & (changes < END)]
+    if changes.size and draw(st.integers(0, 3)):
+        instant = int(changes[draw(st.integers(0, changes.size - 1))]) + draw(st.integers(-30, 30)) * HOUR
+    else:
+        instant = draw(st.integers(BEGIN, END))
+    return zone, instant // HOUR * HOUR
+
+
+def clock(zone: ZoneInfo, instant: int) -> datetime:
+    return datetime.fromtimestamp(instant, zone).replace(tzinfo=None)
+
+
+def hour_starts(zone: ZoneInfo, begin: int, end: int) -> list[int]:
+    """The first instant of each UTC hour at which the clock strikes a full hour or jumps over one."""
+    found: dict[int, int] = {}
+    for instant in range(begin, end, MINUTE):
+        before, after = clock(zone, instant - MINUTE), clock(zone, instant)
+        struck = after.minute == 0
+        skipped = after - before > timedelta(minutes=1) and (after.minute * MINUTE < (after - before).total_seconds())
+        if struck or skipped:
+            found.setdefault(instant // HOUR, instant)
+    return list(found.values())
+
+
+def day_starts(zone: ZoneInfo, begin: int, end: int) -> dict[str, int]:
+    """The first instant at which the clock shows each date or a later one."""
+    found: dict[str, int] = {}
+    latest = clock(zone, begin).date()
+    for instant in range(begin, end, MINUTE):
+        today = clock(zone, instant).date()
+        while latest < today:
+            latest += timedelta(days=1)
+            found[latest.isoformat()] = instant
+    return found
+
+
+@given(zones_and_instants())
+@settings(max_examples=120)
+def test_hours_begin_where_the_clock_says(place: tuple[str, int]) -> None:
+    name, instant = place
+    calendar = Calendar("hour", name)
+    begin, end = instant - 4 * HOUR, instant + 4 * HOUR
+    expected = hour_starts(ZoneInfo(name), begin, end)
+    ordinals = calendar.at(np.array(expected))
+    assert calendar.starts(ordinals).tolist() == expected
+    assert calendar.starts(calendar.shift(ordinals, 1))[:-1].tolist() == expected[1:]
+    moments = np.arange(expected[0], end, 7 * MINUTE)
+    holders = calendar.starts(calendar.at(moments))
+    assert holders.tolist() == [max(start for start in expected if start <= moment) for moment in moments.tolist()]
+
+
+@given(zones_and_instants())
+@settings(max_examples=60)
+def test_days_begin_where_the_clock_says(place: tuple[str, int]) -> None:
+    name, instant = place
+    calendar = Calendar("day", name)
+    expected = day_starts(ZoneInfo(name), instant - 2 * DAY, instant + 2 * DAY)
+    starts = np.array(list(expected.values()))
+    first = int(calendar.at(starts[:1])[0])
+    ordinals = np.arange(first, first + len(expected))
+    if calendar.is_hole(ordinals - 1)[0] and calendar.starts(ordinals - 1)[0] == starts[0]:
+        ordinals -= 1
+    assert dict(zip(calendar.keys(ordinals), calendar.starts(ordinals).tolist(), strict=True)) == expected
+    skipped = [key for (key, begin), (_, end) in pairwise(expected.items()) if begin == end]
+    assert calendar.keys(calendar.holes(int(ordinals[0]), int(ordinals[-1]))) == skipped
+
+
+@st.composite
+def definitions(draw: st.DrawFn, grains: str = "hdwm") -> TimePartitions:
+    """A definition of up to a few hundred partitions that begins on some day, in any zone."""
+    zone, instant = draw(zones_and_instants())
+    day = clock(ZoneInfo(zone), instant).date()
+    offset = draw(st.integers(-2, 2))
+    match draw(st.sampled_from(grains)):
+        case "h":
+            end = day + timedelta(days=draw(st.integers(1, 6)))
+            return HourlyPartitions(day, end=end, timezone=zone, end_offset=offset)
+        case "d":
+            end = day + timedelta(days=draw(st.integers(2, 80)))
+            return DailyPartitions(day, end=end, timezone=zone, end_offset=offset)
+        case "w":
+            end = day + timedelta(days=draw(st.integers(14, 120)))
+            start_day = draw(st.sampled_from(WEEKDAYS))
+            return WeeklyPartitions(day, end=end, timezone=zone, end_offset=offset, week_start=start_day)
+        case _:
+            first = day.replace(day=1)
+            end = (first + timedelta(days=draw(st.integers(31, 300)))).replace(day=1)
+            return MonthlyPartitions(first, end=end, timezone=zone, end_offset=offset)
+
+
+def space_of(definition: TimePartitions) -> TimeSpace:
+    space = bind(definition, KeyDictionary())
+    assert isinstance(space, TimeSpace)
+    return space
+
+
+def everything(space: TimeSpace) -> PartitionSet:
+    return space.existing(datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@given(definitions())
+def test_keys_windows_and_folders_round_trip(definition: TimePartitions) -> None:
+    assert definition.problems() == []
+    space = space_of(definition)
+    ordinals = everything(space).array()
+    keys = [key for key in space.keys(ordinals) if key is not None]
+    assert len(set(keys)) == ordinals.size > 0
+    assert space.ordinals(keys).tolist() == ordinals.tolist()
+    assert [space.ordinal(key) for key in keys[:5]] == ordinals[:5].tolist()
+    starts, ends = space.boundaries(ordinals)
+    assert (starts < ends).all()
+    assert starts[1:].tolist() == ends[:-1].tolist()
+    assert space.containing(starts).tolist() == space.containing(ends - 1).tolist() == ordinals.tolist()
+    assert len({space.path_component(ordinal) for ordinal in ordinals[:20].tolist()}) == min(20, ordinals.size)
+    assert space.ranges_of_keys(everything(space)) == [(keys[0], keys[-1])]
+    assert space.between(keys[0], keys[-1]) == everything(space)
+
+
+@given(definitions(), st.data())
+def test_a_partition_exists_once_its_window_has_ended(definition: TimePartitions, data: st.DataObject) -> None:
+    space = space_of(definition)
+    ordinals = everything(space).array()
+    ends = space.boundaries(ordinals)[1]
+    index = data.draw(st.integers(0, ordinals.size - 1))
+    for now, ended in ((int(ends[index]), index + 1), (int(ends[index]) - 1, index)):
+        # Windows outside the bounds count for the offset too, so it only ever runs into the bounds.
+        count = min(max(ended + definition.end_offset, 0), ordinals.size)
+        assert space.existing(datetime.fromtimestamp(now, UTC)).array().tolist() == ordinals[:count].tolist()
+
+
+@given(definitions(), st.sets(st.integers(0, 400)), st.integers(0, 400))
+def test_watermark_and_gaps_count_from_the_first_partition(
+    definition: TimePartitions, indexes: set[int], upto: int
+) -> None:
+    space = space_of(definition)
+    now = datetime(2100, 1, 1, tzinfo=UTC)
+    ordinals = everything(space).array()
+    chosen = {index for index in indexes | set(range(upto)) if index < ordinals.size}
+    done = PartitionSet.from_ordinals([int(ordinals[index]) for index in chosen])
+    prefix = 0
+    while prefix in chosen:
+        prefix += 1
+    watermark = space.watermark(done, now)
+    if prefix == 0:
+        assert watermark is None
+    else:
+        assert watermark is not None
+        assert watermark.timestamp() == space.boundaries(ordinals[prefix - 1 : prefix])[1][0]
+    holes = {index for index in range(max(chosen, default=0)) if index not in chosen}
+    assert space.gaps(done, now) == PartitionSet.from_ordinals([int(ordinals[index]) for index in holes])
+
+
+def windows_read(mapping: PartitionMapping, down: TimeSpace, up: TimeSpace) -> dict[int, set[int]]:
+    """What each downstream partition reads, window by window."""
+    reach = 400 * DAY
+    uppers = everything(up).array()
+    begin, end = int(up.boundaries(uppers[:1])[0][0]), int(up.boundaries(uppers[-1:])[1][0])
+    ordinals = everything(down).array()
+    starts, ends = down.boundaries(ordinals)
+    low = min(int(starts[0]), begin) - reach
+    high = max(int(ends[-1]), end) + reach
+    sequence = np.arange(*up.containing(np.array([low, high])).tolist())
+    sequence = sequence[~up.calendar.is_hole(sequence)]
+    windows = list(zip(*(bound.tolist() for bound in up.boundaries(sequence)), strict=True))
+    members = set(uppers.tolist())
+    read: dict[int, set[int]] = {}
+    for ordinal, start, stop in zip(ordinals.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        match mapping:
+            case TimeWindow():
+                overlapping = [index for index, window in enumerate(windows) if window[0] < stop and start < window[1]]
+                chosen = range(overlapping[0] + mapping.start_offset, overlapping[-1] + mapping.end_offset + 1)
+                read[ordinal] = {int(sequence[index]) for index in chosen} & members
+            case LastN():
+                ended = [index for index, window in enumerate(windows) if window[1] <= stop]
+                candidates = [int(sequence[index]) for index in ended if int(sequence[index]) in members]
+                read[ordinal] = set(candidates[-mapping.n :])
+            case _:
+                read[ordinal] = members
+    return read
+
+
+@st.composite
+def edges(draw: st.DrawFn) -> tuple[TimePartitions, TimePartitions]:
+    """Two definitions that begin close to each other, of any grains and zones."""
+    down = draw(definitions("dwm"))
+    up = draw(definitions("dwm"))
+    if not isinstance(up, MonthlyPartitions) and not isinstance(down.start, str) and not isinstance(up.start, str):
+        length = timedelta(days=60)
+        start = down.start + timedelta(days=draw(st.integers(-20, 20)))
+        kind = type(up)
+        up = kind(start, end=start + length, timezone=up.timezone, end_offset=up.end_offset)
+    return down, up
+
+
+@given(
+    edges(),
+    st.one_of(
+        st.builds(TimeWindow, st.integers(-3, 2), st.integers(-2, 3)),
+        st.builds(LastN, st.integers(1, 9)),
+        st.just(AllPartitions()),
+    ),
+)
+def test_mappings_read_what_the_windows_say(
+    edge: tuple[TimePartitions, TimePartitions], mapping: PartitionMapping
+) -> None:
+    down, up = map(space_of, edge)
+    existing_down, existing_up = everything(down), everything(up)
+    expected = windows_read(mapping, down, up)
+    for ordinal, read in expected.items():
+        one = PartitionSet.from_ordinals([ordinal])
+        image = mapping.upstream(one, down, up, existing_up)
+        assert image == PartitionSet.from_ordinals(read)
+        back = mapping.downstream(image, down, up, existing_down, existing_up)
+        assert (ordinal in back) == bool(image)
+    whole = mapping.upstream(existing_down, down, up, existing_up)
+    assert whole == PartitionSet.from_ordinals(set().union(*expected.values()))
+    for upper in existing_up.array()[:5].tolist():
+        readers = mapping.downstream(PartitionSet.from_ordinals([upper]), down, up, existing_down, existing_up)
+        assert readers == PartitionSet.from_ordinals([ordinal for ordinal, read in expected.items() if upper in read])
+
+
+@given(edges(), st.builds(TimeWindow, st.integers(-2, 1), st.integers(-1, 2)), st.integers(-5, 60))
+def test_a_partition_waits_exactly_for_windows_that_will_exist(
+    edge: tuple[TimePartitions, TimePartitions], mapping: TimeWindow, days: int
+) -> None:
+    down, up = map(space_of, edge)
+    ordinals = everything(down).array()
+    now = datetime.fromtimestamp(int(down.boundaries(ordinals[:1])[0][0]), UTC) + timedelta(days=days, hours=7)
+    existing = up.existing(now)
+    expected = mapping.expected(down, ordinals, up, now)
+    for ordinal, ready in zip(ordinals.tolist(), expected.tolist(), strict=True):
+        one = PartitionSet.from_ordinals([ordinal])
+        missing = mapping.upstream(one, down, up, everything(up)) - existing
+        assert mapping.awaited(one, down, up, now) == missing
+        assert ready == (not missing)
+
+
+@given(st.lists(TEXTS, min_size=1, unique=True))
+def test_static_keys_round_trip_and_never_share_a_folder(keys: list[str]) -> None:
+    definition = StaticPartitions(keys)
+    assert definition.problems() == []
+    space = bind(definition, KeyDictionary().extended(reversed(keys)))
+    ordinals = space.ordinals(keys)
+    assert space.keys(ordinals) == keys
+    assert space.ordered(np.sort(ordinals)).tolist() == ordinals.tolist()
+    folders = [space.path_component(ordinal) for ordinal in ordinals.tolist()]
+    assert len({folder.casefold() for folder in folders}) == len(keys)
+    assert all("/" not in folder and folder not in ("", ".", "..") and len(folder) <= 80 for folder in folders)
+
+
+@given(TEXTS)
+def test_folder_names_are_never_ours(key: str) -> None:
+    assert not path_component(key).startswith(("_", "v-"))
+
+
+@given(st.sets(st.integers(0, 2**40)), st.sets(st.integers(0, 300)), st.integers(0, 300), st.integers(0, 300))
+def test_partition_sets_behave_like_sets(some: set[int], other: set[int], first: int, stop: int) -> None:
+    a = PartitionSet.from_ordinals(some)
+    b = PartitionSet.from_ordinals(other) | PartitionSet.from_range(first, stop)
+    model = other | set(range(first, stop))
+    assert set(a & b) == some & model
+    assert set(a | b) == some | model
+    assert set(a - b) == some - model
+    assert a.isdisjoint(b) == some.isdisjoint(model)
+    assert b.array().tolist() == sorted(model)
+    assert [ordinal for low, high in b.ranges() for ordinal in range(low, high + 1)] == sorted(model)
+    assert all(nearby[0] > before[1] + 1 for before, nearby in pairwise(b.ranges()))
+    assert b == PartitionSet.from_ordinals(model)
+    assert hash(b) == hash(PartitionSet.from_ordinals(model))
