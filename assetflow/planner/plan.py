@@ -51,6 +51,8 @@ class Step:
     causes: tuple[Cause, ...]
     inherited: tuple[Cause, ...] = ()
     """Causes of kind ``upstream_stale``, kept apart from the roots."""
+    reuse: Mapping[AssetKey, Reuse] = field(default_factory=dict[AssetKey, Reuse])
+    """By output: what a ``reuse`` step publishes again, or the candidates that a ``check`` step is to publish."""
 
     @property
     def asset_partitions(self) -> int:
@@ -88,8 +90,8 @@ class Waiting:
 class Plan:
     """What would run now and why, in an order that respects the graph.
 
-    ``plan_id`` is a hash of the content, so that an outdated plan is recognised; ``as_of`` is the ``now`` it was made for,
-    ``generation`` the commit it was made on.
+    ``plan_id`` is a hash of the content, so that an outdated plan is recognised; ``as_of`` is the ``now`` it was made
+    for, ``generation`` the commit it was made on.
     """
 
     plan_id: str

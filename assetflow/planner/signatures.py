@@ -8,7 +8,7 @@ Generators", OOPSLA 2014).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -50,11 +50,26 @@ def text_lanes(text: str) -> Lanes:
 
 def mix(uid: int, parameter: str, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:
     """The summands of an edge, shape ``(n, 2)``: one for each upstream partition read."""
-    seed = text_lanes(f"{uid}:{parameter}")
+    return _mixed(text_lanes(f"{uid}:{parameter}"), ordinals, hashes)
+
+
+def mix_all(
+    edges: Sequence[tuple[int, str]], ordinals: Sequence[NDArray[np.int64]], hashes: Sequence[Lanes]
+) -> list[Lanes]:
+    """The summands of many small edges ``(uid, parameter)`` at once: what :func:`mix` gives for each."""
+    if not edges:
+        return []
+    sizes = [len(each) for each in ordinals]
+    seeds = np.stack([text_lanes(f"{uid}:{parameter}") for uid, parameter in edges])
+    summands = _mixed(np.repeat(seeds, sizes, axis=0), np.concatenate(ordinals), np.concatenate(hashes))
+    return np.split(summands, np.cumsum(sizes)[:-1])
+
+
+def _mixed(seeds: Lanes, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:
     with np.errstate(over="ignore"):
         start = ordinals.astype(np.uint64) * _GOLDEN
-        first = _final(_final((start + seed[0]) ^ hashes[:, 0]) + hashes[:, 1])
-        second = _final(_final((start ^ seed[1]) + hashes[:, 1]) ^ hashes[:, 0])
+        first = _final(_final((start + seeds[..., 0]) ^ hashes[:, 0]) + hashes[:, 1])
+        second = _final(_final((start ^ seeds[..., 1]) + hashes[:, 1]) ^ hashes[:, 0])
     return np.stack((first, second), axis=1)
 
 

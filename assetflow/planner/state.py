@@ -102,7 +102,9 @@ class State:
     """Derivations of kind ``computed`` under the present code version that are not the current ones."""
     candidates: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
     """Quarantined versions under the present code version."""
-    checks: Mapping[tuple[AssetKey, str], CheckResults] = field(default_factory=dict[tuple[AssetKey, str], CheckResults])
+    checks: Mapping[tuple[AssetKey, str], CheckResults] = field(
+        default_factory=dict[tuple[AssetKey, str], CheckResults]
+    )
     """By asset and check name."""
 
 

@@ -1,0 +1,187 @@
+"""How steps follow from facts: one pass over the graph, each computation after its upstreams.
+
+The same pass serves two questions: what a full plan would do (which decides the states), and what a plan of selected
+partitions does (where only upstream partitions with a step of their own make a partition stale).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetflow.keys import AssetKey
+from assetflow.planner.facts import (
+    CHECK_DUE,
+    CHECK_FAILED,
+    CODE,
+    FAILED,
+    INPUT,
+    MISSING,
+    SCHEMA,
+    STALE_ROOTS,
+    EdgeFacts,
+    Facts,
+)
+from assetflow.planner.plan import Certainty
+from assetflow.planner.spans import Flags, any_within
+
+NO_STEP, CHECK, CANDIDATE, REUSE, MAY, WILL = range(6)
+CERTAINTIES: Mapping[Certainty, tuple[int, ...]] = {
+    "will": (WILL,),
+    "may": (MAY,),
+    "reuse": (REUSE,),
+    "check": (CHECK, CANDIDATE),
+}
+"""What each kind of step is made of: ``CHECK`` looks at the current version, ``CANDIDATE`` at a quarantined one."""
+
+Roots = tuple[tuple[frozenset[AssetKey], Flags], ...]
+"""Which assets the causes began at, and at which rows."""
+
+_MOST_ROOTS = 16
+"""With more distinct sets of rows than this, the roots of all rows are taken together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """What one computation does in a plan, by row. None stands for an array without a single flag.
+
+    ``certainty`` holds ``CHECK`` to ``WILL``, or ``NO_STEP``; ``moves`` the rows whose step can publish; ``lacks`` the
+    rows for which an upstream partition is missing and not made in this plan; ``pending`` by edge, the rows for which
+    an upstream partition moves; ``roots`` where the causes of the moves began.
+    """
+
+    certainty: NDArray[np.uint8] | None = None
+    moves: Flags | None = None
+    lacks: Flags | None = None
+    pending: tuple[Flags | None, ...] = ()
+    roots: Roots = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What a plan is asked for: rows by computation (None: all of every computation), and how."""
+
+    rows: Mapping[str, Flags] | None = None
+    force: bool = False
+    retry_failed: bool = True
+
+
+_NOTHING = Flow()
+
+
+def flows_of(facts: Mapping[str, Facts], request: Request) -> dict[str, Flow]:
+    """The flow of every computation in ``facts``, which come in the order of the graph."""
+    flows: dict[str, Flow] = {}
+    for name, each in facts.items():
+        flows[name] = _NOTHING if each.node.kind == "source" else _flow(name, each, facts, flows, request)
+    return flows
+
+
+def unobtainable(facts: Facts, flow: Flow, key: AssetKey) -> Flags | None:
+    """The rows of one asset that have no version and get none in the plan; None for no row."""
+    output = facts.output(key)
+    if output.complete:
+        return None
+    absent = ~output.versioned if flow.moves is None else ~output.versioned & ~flow.moves
+    return absent if absent.any() else None
+
+
+def _flow(name: str, facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow], request: Request) -> Flow:
+    lacks = _lacks(facts, all_facts, flows)
+    pending = tuple(_pending(edge, flows[edge.upstream]) for edge in facts.edges)
+    chosen = None if request.rows is None else request.rows.get(name)
+    skipped = request.rows is not None and chosen is None
+    idle = facts.seen == 0 and not request.force and all(each is None for each in pending)
+    if skipped or idle:
+        return _NOTHING if lacks is None else Flow(lacks=lacks, pending=pending)
+
+    rows = np.ones(len(facts.ordinals), np.bool_) if chosen is None else chosen
+    any_pending = _any(pending, len(facts.ordinals))
+    certainty = _certainty(facts, rows if lacks is None else rows & ~lacks, any_pending, request)
+    moves = certainty > CHECK
+    if moves.any():
+        return Flow(certainty, moves, lacks, pending, _roots(facts, moves, flows, request.force))
+    return Flow(certainty if certainty.any() else None, None, lacks, pending)
+
+
+def _lacks(facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow]) -> Flags | None:
+    lacks: Flags | None = None
+    for edge in facts.edges:
+        if edge.edge.missing != "wait":
+            continue
+        absent = unobtainable(all_facts[edge.upstream], flows[edge.upstream], edge.edge.upstream)
+        found = None if absent is None else any_within(absent, edge.spans)
+        for flags in (found, edge.premature):
+            if flags is not None:
+                lacks = flags if lacks is None else lacks | flags
+    return lacks if lacks is not None and lacks.any() else None
+
+
+def _pending(edge: EdgeFacts, upstream: Flow) -> Flags | None:
+    if upstream.moves is None:
+        return None
+    pending = any_within(upstream.moves, edge.spans)
+    return pending if pending.any() else None
+
+
+def _any(flags: tuple[Flags | None, ...], size: int) -> Flags:
+    found = [each for each in flags if each is not None]
+    return np.logical_or.reduce(found) if found else np.zeros(size, np.bool_)
+
+
+def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request) -> NDArray[np.uint8]:
+    """Which step each of ``rows`` gets, given where a step upstream is pending."""
+    bits = facts.bits
+    due = (bits & STALE_ROOTS) != 0
+    failed = (bits & FAILED) != 0
+    certain = (bits & (MISSING | CODE | SCHEMA)) != 0
+    certain |= (bits & INPUT != 0) & ~pending
+    computes = rows & (certain | due | pending | failed)
+    if request.force:
+        computes, certain = rows, rows
+    if request.retry_failed:
+        certain = certain | failed
+    else:
+        computes = computes & ~failed
+
+    certainty = np.zeros(len(bits), np.uint8)
+    certainty[computes] = MAY
+    certainty[computes & certain] = WILL
+    if facts.offers is not None and not request.force:
+        settled = rows & due & ~pending
+        certainty[settled & facts.offers.checkable & ~failed] = CANDIDATE
+        certainty[settled & facts.offers.reusable] = REUSE
+    checks = CHECK_DUE | CHECK_FAILED if request.retry_failed else CHECK_DUE
+    certainty[rows & (certainty == NO_STEP) & ((bits & checks) != 0)] = CHECK
+    return certainty
+
+
+def roots_through(edge: EdgeFacts, upstream: Flow) -> Roots:
+    """Where the causes of upstream moves began, at the rows that span them."""
+    return tuple((keys, any_within(flags, edge.spans)) for keys, flags in upstream.roots)
+
+
+def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], force: bool) -> Roots:
+    """Where the causes of the moves began; rows with a cause of their own pass on nothing inherited."""
+    found: dict[frozenset[AssetKey], Flags] = {}
+    bits = facts.bits
+    own = moves if force else moves & ((bits & (MISSING | CODE | SCHEMA | FAILED)) != 0)
+    _add(found, frozenset(facts.node.outputs), own)
+    for edge in facts.edges:
+        _add(found, frozenset((edge.edge.upstream,)), edge.changed & moves)
+    passed_on = moves & ~own & ((bits & INPUT) == 0)
+    if passed_on.any():
+        for edge in facts.edges:
+            for keys, flags in roots_through(edge, flows[edge.upstream]):
+                _add(found, keys, flags & passed_on)
+    if len(found) <= _MOST_ROOTS:
+        return tuple(found.items())
+    return ((frozenset[AssetKey]().union(*found), np.logical_or.reduce(list(found.values()))),)
+
+
+def _add(found: dict[frozenset[AssetKey], Flags], keys: frozenset[AssetKey], flags: Flags) -> None:
+    if flags.any():
+        found[keys] = found[keys] | flags if keys in found else flags

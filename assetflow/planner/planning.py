@@ -1,0 +1,187 @@
+"""From an assessment and a request to a plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+
+from assetflow.graph import AssetGraph
+from assetflow.keys import AssetKey, parse_range
+from assetflow.partitions.sets import PartitionSet
+from assetflow.planner.facts import FAILED, STALE_ROOTS, Facts
+from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
+from assetflow.planner.offers import reuse_of
+from assetflow.planner.plan import Certainty, Partitions, Plan, Reuse, Step, Waiting
+from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, own_causes
+from assetflow.planner.rows import Range, selected_rows, stale_outside
+from assetflow.planner.selection import Selection, parse_selection
+from assetflow.planner.spans import Flags
+from assetflow.planner.staleness import Assessment, assess
+from assetflow.planner.state import Codes, State
+from assetflow.planner.targets import choose
+
+
+def plan(
+    graph: AssetGraph,
+    state: State,
+    codes: Codes,
+    now: datetime,
+    *,
+    selection: str | Selection = "*",
+    partitions: str | Sequence[str | Range] = (),
+    force: bool = False,
+    retry_failed: bool = True,
+) -> Plan:
+    """What would run for a selection, why, and in which order; :func:`assess` says what the first four are.
+
+    ``partitions`` are keys (also coarser time keys), ranges ``A...B`` or pairs of keys; with several, all of them.
+    ``force`` computes even what is up to date. Without ``retry_failed``, a partition whose last try failed under the
+    present key gets no step. Raises InvalidSelection, UnknownAsset and InvalidPartition.
+    """
+    parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
+    only = None if parsed.needs_states else choose(parsed, graph, {}).every
+    assessment = assess(graph, state, codes, now, only=only)
+    return plan_from(assessment, selection=parsed, partitions=partitions, force=force, retry_failed=retry_failed)
+
+
+def plan_from(
+    assessment: Assessment,
+    *,
+    selection: str | Selection = "*",
+    partitions: str | Sequence[str | Range] = (),
+    force: bool = False,
+    retry_failed: bool = True,
+) -> Plan:
+    """The plan that :func:`plan` makes, from an assessment of everything selected."""
+    parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
+    world, facts = assessment.world, assessment.facts
+    chosen = choose(parsed, world.graph, assessment.states_of)
+    rows = selected_rows(facts, chosen, _ranges(partitions))
+    flows = flows_of(facts, Request(rows, force, retry_failed))
+    scene = Scene(world, facts, flows, force)
+
+    steps: list[Step] = []
+    waiting: list[Waiting] = []
+    notes: list[str] = []
+    for name, asked in rows.items():
+        steps += _steps(scene, name)
+        waiting += _waiting(assessment, scene, name, asked)
+        notes += _notes(scene, name)
+    moves = {name: flow.moves for name, flow in assessment.flows.items()}
+    outside = stale_outside(world.graph, facts, rows, moves)
+    return Plan(
+        plan_id=_plan_id(scene, steps, waiting, outside),
+        as_of=world.now,
+        generation=world.state.generation,
+        steps=tuple(steps),
+        waiting=tuple(waiting),
+        outside=outside,
+        forced=force,
+        notes=tuple(notes),
+        totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
+    )
+
+
+def _ranges(partitions: str | Sequence[str | Range]) -> list[Range]:
+    asked = [partitions] if isinstance(partitions, str) else partitions
+    return [parse_range(each) if isinstance(each, str) else each for each in asked]
+
+
+def _steps(scene: Scene, name: str) -> list[Step]:
+    facts, flow = scene.facts[name], scene.flows[name]
+    if flow.certainty is None:
+        return []
+    steps: list[Step] = []
+    for certainty, codes in CERTAINTIES.items():
+        rows = np.isin(flow.certainty, codes)
+        if not rows.any():
+            continue
+        step = Step(
+            computation=name,
+            outputs=facts.node.outputs,
+            certainty=certainty,
+            partitions=_partitions(facts, rows),
+            causes=own_causes(scene, name, rows),
+            inherited=inherited_causes(scene, name, rows),
+            reuse=_reuse(scene, facts, flow, certainty),
+        )
+        steps.append(step)
+    return steps
+
+
+def _partitions(facts: Facts, rows: Flags) -> Partitions:
+    ordinals = PartitionSet.from_ordinals(facts.ordinals[rows])
+    ranges = None if facts.space.grain == "none" else tuple(facts.space.ranges_of_keys(ordinals))
+    return Partitions(ordinals, ranges)
+
+
+def _reuse(scene: Scene, facts: Facts, flow: Flow, certainty: Certainty) -> Mapping[AssetKey, Reuse]:
+    """The retained versions of a ``reuse`` step, or the candidates of a ``check`` step."""
+    if facts.offers is None or certainty not in ("reuse", "check"):
+        return {}
+    reusing = certainty == "reuse"
+    rows = flow.certainty == (REUSE if reusing else CANDIDATE)
+    if not np.any(rows):
+        return {}
+    offered = scene.world.state.retained if reusing else scene.world.state.candidates
+    places = facts.offers.retained if reusing else facts.offers.candidates
+    return {key: reuse_of(offered[key], facts.ordinals[rows], places[key][rows]) for key in facts.node.outputs}
+
+
+def _waiting(assessment: Assessment, scene: Scene, name: str, asked: Flags) -> list[Waiting]:
+    facts, flow = scene.facts[name], scene.flows[name]
+    if flow.lacks is None:
+        return []
+    full = assessment.flows[name].lacks
+    due = (facts.bits & (STALE_ROOTS | FAILED)) != 0
+    if scene.forced:
+        due = asked
+    for flags in (*flow.pending, full):
+        if flags is not None:
+            due = due | flags
+    rows = asked & flow.lacks & due
+    if not rows.any():
+        return []
+    lacking = tuple(address for _, address in lacking_addresses(scene, name, rows))
+    return [Waiting(name, facts.node.outputs, _partitions(facts, rows), lacking)]
+
+
+def _notes(scene: Scene, name: str) -> list[str]:
+    """What the steps ask for in vain: upstream partitions that cannot exist."""
+    facts, flow = scene.facts[name], scene.flows[name]
+    if flow.moves is None:
+        return []
+    ordinals = facts.ordinals[flow.moves]
+    notes: list[str] = []
+    for edge in facts.edges:
+        space = scene.facts[edge.upstream].space
+        asking = PartitionSet.from_ordinals(ordinals[edge.edge.mapping.nonexistent(facts.space, ordinals, space)])
+        if asking and space.definition is not None:
+            shown = ", ".join(facts.space.describe(asking, 3)) or name
+            described = space.definition.describe()
+            notes.append(
+                f"{name} {shown}: asks for partitions that {edge.edge.upstream} ({described}) cannot have; "
+                "it is built from those that it can"
+            )
+    return notes
+
+
+def _plan_id(scene: Scene, steps: Sequence[Step], waiting: Sequence[Waiting], outside: Sequence[AssetKey]) -> str:
+    """A hash of what would be done, from which code and inputs; not of when it was asked."""
+    digest = blake2b(digest_size=8)
+    rest = {"waiting": [each.to_dict() for each in waiting], "outside": outside, "forced": scene.forced}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    for step in steps:
+        facts = scene.facts[step.computation]
+        code = scene.world.codes.computations[step.computation].version
+        digest.update(json.dumps([step.computation, step.outputs, step.certainty, code]).encode())
+        ordinals = step.partitions.ordinals.array()
+        rows = np.searchsorted(facts.ordinals, ordinals)
+        digest.update(ordinals.tobytes())
+        for edge in facts.edges:
+            digest.update(edge.signature.sums[rows].tobytes())
+    return f"p-{digest.hexdigest()}"

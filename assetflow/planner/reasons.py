@@ -1,0 +1,288 @@
+"""Causes in words: why the rows of a computation have the steps and states that they have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetflow.keys import AssetKey
+from assetflow.partitions.sets import PartitionSet
+from assetflow.partitions.spaces import PartitionSpace
+from assetflow.planner.causes import Cause, CauseKind
+from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
+from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
+from assetflow.planner.spans import Flags, Integers, covered
+
+_SHOWN = 3
+"""How many ranges or names a sentence lists."""
+
+_MOST_PAIRS = 2_000_000
+"""Up to so many pairs of a row and an upstream partition, each row's own generation decides what changed for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What reasons are read from: facts, and the flow of one plan over them."""
+
+    world: World
+    facts: Mapping[str, Facts]
+    flows: Mapping[str, Flow]
+    forced: bool = False
+
+
+def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
+    """The causes that began at these rows of a computation."""
+    facts = scene.facts[name]
+    own = facts.node.outputs
+    forced = int(np.count_nonzero(rows)) if scene.forced else 0
+    return (
+        *_missing(facts, rows),
+        *_code(scene.world, facts, rows),
+        *(cause for edge in facts.edges for cause in _input_changed(scene, facts, edge, rows)),
+        *([Cause("forced", forced, "forced", own)] if forced else []),
+        *_failed(scene.world, facts, rows),
+        *_check_failed(facts, rows),
+        *_check_due(scene, facts, rows),
+    )
+
+
+def inherited_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
+    """The causes that began further up: one for each direct upstream that is stale, with the assets where it began."""
+    facts, flow = scene.facts[name], scene.flows[name]
+    found: dict[AssetKey, Cause] = {}
+    for edge, pending in zip(facts.edges, flow.pending, strict=False):
+        if pending is None or edge.edge.upstream in found:
+            continue
+        concerned = rows & pending
+        if concerned.any():
+            found[edge.edge.upstream] = _upstream_stale(scene, edge, concerned)
+    return tuple(found.values())
+
+
+def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
+    """What these rows wait for; None when they wait for nothing."""
+    flow = scene.flows[name]
+    if flow.lacks is None or not (rows & flow.lacks).any():
+        return None
+    waiting = rows & flow.lacks
+    lacking = list(lacking_addresses(scene, name, waiting, _SHOWN))
+    assets = tuple(dict.fromkeys(key for key, _ in lacking))
+    shown = [text for _, text in lacking]
+    return Cause(
+        "waiting", int(np.count_nonzero(waiting)), f"waits for {', '.join(shown)}", assets, partitions=tuple(shown)
+    )
+
+
+def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = None) -> Iterator[tuple[AssetKey, str]]:
+    """The upstream partitions that these rows wait for, as (asset, address); ranges beyond ``limit`` are counted."""
+    facts = scene.facts[name]
+    seen: set[tuple[AssetKey, str]] = set()
+    for edge in facts.edges:
+        if edge.edge.missing != "wait":
+            continue
+        for address in _lacking(scene, facts, edge, rows, limit):
+            if (edge.edge.upstream, address) not in seen:
+                seen.add((edge.edge.upstream, address))
+                yield edge.edge.upstream, address
+
+
+def _lacking(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags, limit: int | None) -> list[str]:
+    upstream, key = scene.facts[edge.upstream], edge.edge.upstream
+    absent = unobtainable(upstream, scene.flows[edge.upstream], key)
+    lacking = PartitionSet.empty()
+    if absent is not None:
+        lacking = PartitionSet.from_ordinals(upstream.ordinals[absent & covered(rows, edge.spans, len(absent))])
+    early = None if edge.premature is None else rows & edge.premature
+    if early is not None and early.any():
+        asking = PartitionSet.from_ordinals(facts.ordinals[early])
+        awaited = edge.edge.mapping.awaited(asking, facts.space, upstream.space, scene.world.now)
+        if not awaited and not lacking:
+            return [key]
+        lacking |= awaited
+    if not lacking:
+        return []
+    addresses = [f"{key}@{text}" for text in upstream.space.describe(lacking)] or [key]
+    hidden = 0 if limit is None else len(addresses) - limit
+    return [*addresses[:limit], f"+{hidden} more"] if hidden > 0 else addresses
+
+
+def _missing(facts: Facts, rows: Flags) -> list[Cause]:
+    missing = rows & ((facts.bits & MISSING) != 0)
+    if not missing.any():
+        return []
+    if all(not output.versioned[missing].any() for output in facts.outputs):
+        return [Cause("missing", int(np.count_nonzero(missing)), "never built", facts.node.outputs)]
+    found = ((output.key, int(np.count_nonzero(missing & ~output.versioned))) for output in facts.outputs)
+    return [Cause("missing", count, f"{key} was never built", (key,)) for key, count in found if count]
+
+
+def _code(world: World, facts: Facts, rows: Flags) -> list[Cause]:
+    kinds: tuple[tuple[CauseKind, int], ...] = (("code_changed", CODE), ("schema_changed", SCHEMA))
+    return [
+        _changed_code(world, facts, kind, changed)
+        for kind, bit in kinds
+        if (changed := rows & ((facts.bits & bit) != 0)).any()
+    ]
+
+
+def _changed_code(world: World, facts: Facts, kind: CauseKind, rows: Flags) -> Cause:
+    present = world.codes.computations[facts.node.name].components
+    changes: dict[str, str] = {}
+    for output in facts.outputs:
+        for number in np.unique(output.pointers.code[rows[output.places]]).tolist():
+            earlier = world.state.codes.get(number)
+            if earlier is not None:
+                changes.update(_component_changes(earlier.components, present))
+    names = sorted(changes)
+    sentence = _listed([f"{component_name(name)} {changes[name]}" for name in names]) or "the code changed"
+    return Cause(kind, int(np.count_nonzero(rows)), sentence, facts.node.outputs, components=tuple(names))
+
+
+def _component_changes(earlier: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
+    changes = dict.fromkeys(present.keys() - earlier.keys(), "added")
+    changes |= dict.fromkeys(earlier.keys() - present.keys(), "removed")
+    return changes | {name: "changed" for name in present.keys() & earlier.keys() if present[name] != earlier[name]}
+
+
+def component_name(component: str) -> str:
+    """A part of the code as people call it.
+
+    >>> component_name("shop.helpers.clean"), component_name("option:missing:orders"), component_name("schema:items")
+    ('shop.helpers.clean', 'missing of orders', 'schema of items')
+    """
+    parts = component.removeprefix("option:").split(":", 1)
+    return component if len(parts) == 1 and parts[0] == component else " of ".join(parts)
+
+
+def _input_changed(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> list[Cause]:
+    changed = rows & edge.changed
+    if not changed.any():
+        return []
+    upstream = scene.facts[edge.upstream]
+    key = edge.edge.upstream
+    partitions = _ranges(upstream.space, _changed_partitions(facts, edge, upstream.output(key), changed))
+    sentence = f"{key} {', '.join(partitions)} changed" if partitions else f"{key} changed"
+    count = int(np.count_nonzero(changed))
+    return [Cause("input_changed", count, sentence, (key,), edge.edge.parameter, partitions=partitions)]
+
+
+def _changed_partitions(facts: Facts, edge: EdgeFacts, upstream: Output, rows: Flags) -> PartitionSet:
+    """The upstream partitions published since these rows were: what was removed since cannot be told any more."""
+    pointers = upstream.pointers
+    changed = np.zeros(len(pointers.ordinals), np.bool_)
+    lo, hi = edge.signature.read.lo, edge.signature.read.hi
+    for output in facts.outputs:
+        built = rows[output.places]
+        at = np.flatnonzero(rows) if output.rows is None else output.rows[built]
+        generations, sizes = output.pointers.generation[built], hi[at] - lo[at]
+        total = int(sizes.sum())
+        if total <= _MOST_PAIRS:
+            offsets = np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            positions = np.repeat(lo[at], sizes) + offsets
+            changed[positions[pointers.generation[positions] > np.repeat(generations, sizes)]] = True
+        else:
+            concerned = np.zeros(len(facts.ordinals), np.bool_)
+            concerned[at] = True
+            changed |= covered(concerned, edge.signature.read, len(changed)) & (pointers.generation > generations.min())
+    return PartitionSet.from_ordinals(pointers.ordinals[changed])
+
+
+def _upstream_stale(scene: Scene, edge: EdgeFacts, rows: Flags) -> Cause:
+    upstream, flow, key = scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream
+    assert flow.moves is not None
+    moving = flow.moves & covered(rows, edge.spans, len(flow.moves))
+    partitions = _ranges(upstream.space, PartitionSet.from_ordinals(upstream.ordinals[moving]))
+    reached = [keys for keys, flags in roots_through(edge, flow) if (flags & rows).any()]
+    roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
+
+    missing = bool((upstream.bits[moving] & MISSING).all())
+    manner = "is rebuilt" if scene.forced else "is missing" if missing else "is stale"
+    named = " ".join([key, ", ".join(partitions)]).rstrip()
+    elsewhere = [root for root in roots if root not in upstream.node.outputs]
+    origin = f", which began at {_listed(elsewhere)}" if elsewhere else ""
+    count = int(np.count_nonzero(rows))
+    return Cause(
+        "upstream_stale", count, f"{named} {manner}{origin}", roots, edge.edge.parameter, partitions=partitions
+    )
+
+
+def _failed(world: World, facts: Facts, rows: Flags) -> list[Cause]:
+    failed = rows & ((facts.bits & FAILED) != 0)
+    if not failed.any():
+        return []
+    stories: Counter[tuple[str, str]] = Counter()
+    for output in facts.outputs:
+        failures = world.state.failures.get(output.key)
+        if output.failed is None or failures is None:
+            continue
+        ordinals = facts.ordinals[output.failed & failed]
+        places = np.searchsorted(failures.ordinals, ordinals)
+        stories.update((failures.runs[place], failures.errors[place]) for place in places.tolist())
+    run, error = next(iter(stories))
+    others = len(stories) - 1
+    more = f", and {others} other {'error' if others == 1 else 'errors'}" if others else ""
+    detail = f"failed in run {run}: {error}{more}"
+    return [Cause("failed", int(np.count_nonzero(failed)), detail, facts.node.outputs)]
+
+
+def _check_failed(facts: Facts, rows: Flags) -> list[Cause]:
+    return [
+        Cause("check_failed", count, f"check {check.name} failed", (output.key,))
+        for output in facts.outputs
+        for check in output.checks
+        if (count := int(np.count_nonzero(rows & check.failed)))
+    ]
+
+
+def _check_due(scene: Scene, facts: Facts, rows: Flags) -> Iterable[Cause]:
+    """Why checks would run: on current versions, or on candidates that only the checks kept back."""
+    certainty = scene.flows[facts.node.name].certainty
+    if certainty is None:
+        return
+    current, candidate = rows & (certainty == CHECK), rows & (certainty == CANDIDATE)
+    for output in facts.outputs:
+        for check in output.checks:
+            changed = int(np.count_nonzero(current & check.changed))
+            fresh = int(np.count_nonzero(current & check.due & ~check.changed))
+            if changed:
+                yield Cause("code_changed", changed, f"check {check.name} changed", (output.key,))
+            if fresh:
+                yield Cause("missing", fresh, f"check {check.name} has not run on this version", (output.key,))
+    if candidate.any():
+        yield from _mended(scene.world, facts, candidate)
+
+
+def _mended(world: World, facts: Facts, rows: Flags) -> Iterable[Cause]:
+    assert facts.offers is not None
+    found = False
+    for output in facts.outputs:
+        versions = world.state.candidates[output.key].version[facts.offers.candidates[output.key][rows]]
+        for check in world.graph.checks.get(output.key, ()):
+            results = world.state.checks.get((output.key, check.name))
+            seen = 0 if results is None else int(np.count_nonzero(np.isin(versions, results.earlier)))
+            if seen:
+                found = True
+                yield Cause("code_changed", seen, f"check {check.name} changed", (output.key,))
+    if not found:
+        yield Cause("code_changed", int(np.count_nonzero(rows)), "the checks changed", facts.node.outputs)
+
+
+def _ranges(space: PartitionSpace, partitions: PartitionSet) -> tuple[str, ...]:
+    ranges = [first if first == last else f"{first}...{last}" for first, last in space.ranges_of_keys(partitions)]
+    return tuple(ranges) if len(ranges) <= _SHOWN else (*ranges[:_SHOWN], f"+{len(ranges) - _SHOWN} more")
+
+
+def _listed(texts: list[str]) -> str:
+    if len(texts) <= _SHOWN:
+        return ", ".join(texts)
+    return f"{', '.join(texts[:_SHOWN])} and {len(texts) - _SHOWN} more"
+
+
+def rows_of(facts: Facts, partitions: Integers) -> Flags:
+    """The rows of these existing partitions."""
+    rows = np.zeros(len(facts.ordinals), np.bool_)
+    rows[np.searchsorted(facts.ordinals, partitions)] = True
+    return rows

@@ -1,0 +1,122 @@
+"""Which partitions of each computation a plan is about: what was asked for, mapped along the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from assetflow.errors import InvalidPartition
+from assetflow.graph import AssetGraph
+from assetflow.keys import AssetKey, escape_key
+from assetflow.partitions.sets import PartitionSet
+from assetflow.planner.facts import Facts
+from assetflow.planner.spans import Flags, any_within, covered, members
+from assetflow.planner.targets import Chosen
+
+Range = tuple[str, str]
+"""First and last key, both included; twice the same for a single or coarser key."""
+
+
+def selected_rows(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range]) -> dict[str, Flags]:
+    """The rows of each selected computation, sources left out.
+
+    ``facts`` must hold everything chosen and all upstreams of it. Targets get the partitions in ``ranges`` (without any,
+    all); assets that ``+`` added get those that the named ones map to. Raises InvalidPartition.
+    """
+    wanted = _wanted(facts, chosen, ranges)
+    above = _mapped_up(facts, {name: wanted[name] for name in chosen.above}) if chosen.above else {}
+    below = _mapped_down(facts, {name: wanted[name] for name in chosen.below}, chosen.selected) if chosen.below else {}
+    rows: dict[str, Flags] = {}
+    for name in facts:
+        if name not in chosen.selected or facts[name].node.kind == "source":
+            continue
+        parts = [wanted[name]] if name in chosen.targets else []
+        parts += [found[name] for found in (above, below) if name in found]
+        flags = np.logical_or.reduce(parts) if parts else None
+        if flags is not None and flags.any():
+            rows[name] = flags
+    return rows
+
+
+def stale_outside(
+    graph: AssetGraph, facts: Mapping[str, Facts], rows: Mapping[str, Flags], moves: Mapping[str, Flags | None]
+) -> tuple[AssetKey, ...]:
+    """The assets upstream of ``rows``, not among them, with partitions to build (``moves`` of the full plan)."""
+    outside: set[AssetKey] = set()
+    needed: dict[str, Flags] = dict(rows)
+    for name in reversed(list(facts)):
+        if name not in needed:
+            continue
+        for edge in facts[name].edges:
+            size = len(facts[edge.upstream].ordinals)
+            reached = covered(needed[name], edge.spans, size)
+            moving = moves[edge.upstream]
+            if edge.upstream in rows:
+                reached = reached & ~rows[edge.upstream]
+            if moving is None or not (moving & reached).any():
+                continue
+            outside.add(edge.edge.upstream)
+            needed[edge.upstream] = needed[edge.upstream] | reached if edge.upstream in needed else reached
+    return tuple(key for key in graph.owner if key in outside)
+
+
+def _wanted(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range]) -> dict[str, Flags]:
+    """The rows that the named computations have in ``ranges``."""
+    named = chosen.targets | chosen.above | chosen.below
+    if not ranges:
+        return {name: np.ones(len(facts[name].ordinals), np.bool_) for name in named}
+    wanted = {name: np.full(len(facts[name].ordinals), facts[name].space.grain == "none") for name in named}
+    for asked in ranges:
+        defined = False
+        exists = False
+        for name in named:
+            partitions = _in_range(facts[name], asked)
+            if partitions is None or not partitions:
+                continue
+            defined = True
+            found = members(facts[name].ordinals, partitions.array())
+            exists |= bool(found.any())
+            wanted[name] |= found
+        if not exists:
+            raise _no_match(facts, named, asked, defined)
+    return wanted
+
+
+def _in_range(facts: Facts, asked: Range) -> PartitionSet | None:
+    first, last = asked
+    return facts.space.within(first) if first == last else facts.space.between(first, last)
+
+
+def _no_match(facts: Mapping[str, Facts], named: frozenset[str], asked: Range, defined: bool) -> InvalidPartition:
+    text = "...".join(dict.fromkeys(escape_key(key) for key in asked))
+    if defined:
+        return InvalidPartition(
+            f"partition {text} does not exist yet", hint="a time partition exists once its window has ended"
+        )
+    described = [f"{name} is {each.describe()}" for name in sorted(named) if (each := facts[name].space.definition)]
+    hint = "; ".join(described[:3]) if described else "nothing that is selected is partitioned: leave the partition out"
+    return InvalidPartition(f"nothing that is selected has the partition {text}", hint=hint)
+
+
+def _mapped_up(facts: Mapping[str, Facts], seeds: Mapping[str, Flags]) -> dict[str, Flags]:
+    reached = dict(seeds)
+    for name in reversed(list(facts)):
+        if name not in reached:
+            continue
+        for edge in facts[name].edges:
+            found = covered(reached[name], edge.spans, len(facts[edge.upstream].ordinals))
+            reached[edge.upstream] = reached[edge.upstream] | found if edge.upstream in reached else found
+    return reached
+
+
+def _mapped_down(facts: Mapping[str, Facts], seeds: Mapping[str, Flags], selected: frozenset[str]) -> dict[str, Flags]:
+    reached = dict(seeds)
+    for name in facts:
+        if name not in selected:
+            continue
+        for edge in facts[name].edges:
+            if edge.upstream in reached:
+                found = any_within(reached[edge.upstream], edge.spans)
+                reached[name] = reached[name] | found if name in reached else found
+    return reached
