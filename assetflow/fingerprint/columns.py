@@ -114,10 +114,12 @@ def fixed_width(array: Array, decimals: int | None, column: str) -> Bytes:
     values = _bytes(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
     if pt.is_floating(kind):
         values = canonical_floats(values.view(f"f{width}"), decimals).view(np.uint8)
-    rows = values.reshape(len(array), width)
-    if array.null_count:
-        rows = np.where(valid(array)[:, None], rows, np.uint8(0))
-    return rows
+    if not array.null_count:
+        return values.reshape(len(array), width)
+    if width in (1, 2, 4, 8):
+        whole = np.where(valid(array), values.view(f"u{width}"), np.array(0, f"u{width}"))
+        return whole.view(np.uint8).reshape(len(array), width)
+    return np.where(valid(array)[:, None], values.reshape(len(array), width), np.uint8(0))
 
 
 def canonical_floats(values: npt.NDArray[np.floating[Any]], decimals: int | None) -> npt.NDArray[np.floating[Any]]:

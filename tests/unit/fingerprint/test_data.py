@@ -63,7 +63,7 @@ def negated_zeros(value: Any) -> Any:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", VALUES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_layout_does_not_count(name: str, mode: Any, data: st.DataObject) -> None:
     values, kind = drawn(data, name)
@@ -79,7 +79,7 @@ def test_layout_does_not_count(name: str, mode: Any, data: st.DataObject) -> Non
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", VALUES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_the_content_counts(name: str, mode: Any, data: st.DataObject) -> None:
     (one, kind), (two, _) = drawn(data, name), drawn(data, name)
@@ -100,7 +100,7 @@ def canonical(value: object) -> str:
     return repr(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(st.integers(0, 2) | st.none(), st.sampled_from(["", "a", None]))), data=st.data())
 def test_rows_ignores_order_and_counts_duplicates(
     rows: list[tuple[int | None, str | None]], data: st.DataObject
@@ -206,12 +206,12 @@ def test_differences_count(name: str, mode: Any) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_pandas_metadata_and_unnamed_indexes_do_not_count(mode: Any) -> None:
-    frame = pd.DataFrame({"x": [1, 2, 3], "t": ["a", "b", None]})
+    frame = pd.DataFrame({"x": [1, 2, 3, 4], "t": ["a", "b", None, "d"]})
     table = pa.Table.from_pandas(frame)
     assert hash_table(table, mode) == hash_table(table.replace_schema_metadata(None), mode)
-    filtered = pa.Table.from_pandas(frame[frame["x"] != 2])
+    filtered = pa.Table.from_pandas(frame[frame["x"] != 3])
     assert "__index_level_0__" in filtered.column_names
-    assert hash_table(filtered, mode) == hash_table(table.take([0, 2]), mode)
+    assert hash_table(filtered, mode) == hash_table(table.take([0, 1, 3]), mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
