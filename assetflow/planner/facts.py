@@ -126,7 +126,7 @@ def facts_of(world: World, names: Iterable[str]) -> dict[str, Facts]:
     nodes = [node for name, node in world.graph.nodes.items() if name in wanted]
     outputs = {key: _output(world, node, key) for node in nodes for key in node.outputs}
     edges = _Edges(world, outputs, nodes)
-    code_ids = {record.version: number for number, record in world.state.codes.items()}
+    code_ids = {str(record.version): number for number, record in world.state.codes.items()}
     return {node.name: _facts(world, node, outputs, edges, code_ids) for node in nodes}
 
 

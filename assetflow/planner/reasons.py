@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -219,8 +219,8 @@ def _failed(world: World, facts: Facts, rows: Flags) -> list[Cause]:
         if output.failed is None or failures is None:
             continue
         ordinals = facts.ordinals[output.failed & failed]
-        places = np.searchsorted(failures.ordinals, ordinals)
-        stories.update((failures.runs[place], failures.errors[place]) for place in places.tolist())
+        places: list[int] = np.searchsorted(failures.ordinals, ordinals).tolist()
+        stories.update((failures.runs[place], failures.errors[place]) for place in places)
     run, error = next(iter(stories))
     others = len(stories) - 1
     more = f", and {others} other {'error' if others == 1 else 'errors'}" if others else ""
@@ -275,7 +275,7 @@ def _ranges(space: PartitionSpace, partitions: PartitionSet) -> tuple[str, ...]:
     return tuple(ranges) if len(ranges) <= _SHOWN else (*ranges[:_SHOWN], f"+{len(ranges) - _SHOWN} more")
 
 
-def _listed(texts: list[str]) -> str:
+def _listed(texts: Sequence[str]) -> str:
     if len(texts) <= _SHOWN:
         return ", ".join(texts)
     return f"{', '.join(texts[:_SHOWN])} and {len(texts) - _SHOWN} more"

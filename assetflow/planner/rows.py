@@ -21,8 +21,8 @@ Range = tuple[str, str]
 def selected_rows(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range]) -> dict[str, Flags]:
     """The rows of each selected computation, sources left out.
 
-    ``facts`` must hold everything chosen and all upstreams of it. Targets get the partitions in ``ranges`` (without any,
-    all); assets that ``+`` added get those that the named ones map to. Raises InvalidPartition.
+    ``facts`` must hold everything chosen and all upstreams of it. Targets get the partitions in ``ranges`` (all,
+    without any); assets that ``+`` added get those that the named ones map to. Raises InvalidPartition.
     """
     wanted = _wanted(facts, chosen, ranges)
     above = _mapped_up(facts, {name: wanted[name] for name in chosen.above}) if chosen.above else {}

@@ -59,7 +59,8 @@ class Assessment:
 
     def states_of(self, key: AssetKey) -> frozenset[PartitionState]:
         """The states that any existing partition of an asset has."""
-        return frozenset(PRECEDENCE[code] for code in np.unique(self.states(key)).tolist())
+        codes: list[int] = np.unique(self.states(key)).tolist()
+        return frozenset(PRECEDENCE[code] for code in codes)
 
     def counts(self, key: AssetKey) -> dict[str, int]:
         """Partitions by state: ``total``, the five states, and ``empty``, which is a part of ``up_to_date``."""
