@@ -60,11 +60,10 @@ class PartitionMapping(ABC):
         existing_up: PartitionSet,
     ) -> PartitionSet:
         """The existing downstream partitions that read any of these upstream ``partitions``."""
-        existing, readers = existing_up.array(), existing_down.array()
-        members = np.isin(existing, partitions.array(), assume_unique=True)
-        before = np.concatenate(([0], np.cumsum(members)))
-        lo, hi = self.spans(down, readers, up, existing)
-        return PartitionSet.from_ordinals(readers[before[hi] > before[lo]])
+        readers = existing_down.array()
+        lo, hi = self.spans(down, readers, up, existing_up.array())
+        places = np.searchsorted(existing_up.array(), (partitions & existing_up).array())
+        return PartitionSet.from_ordinals(readers[np.searchsorted(places, hi) > np.searchsorted(places, lo)])
 
     def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
         """Whether all that each downstream partition asks for, within the upstream's bounds, exists by ``now``.
@@ -125,8 +124,7 @@ class TimeWindow(PartitionMapping):
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:
         windows, upstream = _timed(down), _timed(up)
         first, stop = upstream.spanning(*windows.boundaries(ordinals))
-        # Shifting the last window, not the one past it, keeps the end clear of days that the zone skipped.
-        return upstream.shift(first, self.start_offset), upstream.shift(stop - 1, self.end_offset) + 1
+        return upstream.shift(first, self.start_offset), upstream.shift(stop, self.end_offset)
 
     def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
         expected = PartitionMapping.expected(self, down, ordinals, up, now)

@@ -120,6 +120,9 @@ def test_days_begin_where_the_clock_says(place: tuple[str, int]) -> None:
     if calendar.is_hole(ordinals - 1)[0] and calendar.starts(ordinals - 1)[0] == starts[0]:
         ordinals -= 1
     assert dict(zip(calendar.keys(ordinals), calendar.starts(ordinals).tolist(), strict=True)) == expected
+    moments = np.arange(int(starts[0]), int(starts[-1]), 7 * MINUTE)
+    assert (calendar.starts(calendar.at(moments)) <= moments).all()
+    assert (calendar.starts(calendar.at(moments) + 1) > moments).all()
     skipped = [key for (key, begin), (_, end) in pairwise(expected.items()) if begin == end]
     assert calendar.keys(calendar.holes(int(ordinals[0]), int(ordinals[-1]))) == skipped
 

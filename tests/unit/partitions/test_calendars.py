@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -87,6 +87,14 @@ def test_st_johns_hour_that_would_last_a_minute_is_part_of_the_one_before() -> N
     keys, lengths = hours_of("America/St_Johns", "2005-04-03")
     assert keys[:3] == ["00:00-03:30", "02:00-02:30", "03:00-02:30"]
     assert lengths == [1] * 23
+
+
+def test_a_time_shown_again_after_midnight_belongs_to_the_new_day() -> None:
+    # At 00:01 on 30 October the clock goes back to 23:01 on the 29th.
+    days = Calendar("day", "America/St_Johns")
+    change = int(datetime(2005, 10, 30, 2, 31, tzinfo=UTC).timestamp())
+    moments = np.array([change - 61, change - 60, change, change + 3500, change + 3600])
+    assert [key[8:] for key in days.keys(days.at(moments))] == ["29", "30", "30", "30", "30"]
 
 
 def test_half_hour_zones_have_whole_local_hours() -> None:

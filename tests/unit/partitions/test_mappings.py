@@ -178,6 +178,21 @@ def test_offsets_step_over_a_day_that_the_zone_skipped() -> None:
     assert over.awaits("2011-12") == []
 
 
+def test_only_days_that_the_zone_has_are_awaited() -> None:
+    samoa = DailyPartitions("2011-12-28", timezone="Pacific/Apia")
+    month = MonthlyPartitions("2011-12", timezone="Pacific/Apia")
+    edge = Edge(TimeWindow(), month, samoa, datetime(2011, 12, 29, 12, tzinfo=UTC))
+    awaited = edge.mapping.awaited(edge.down.within("2011-12") or PartitionSet.empty(), edge.down, edge.up, edge.now)
+    assert edge.up.keys(awaited.array()) == ["2011-12-29", "2011-12-31"]
+
+
+def test_a_window_that_ends_before_it_starts_is_empty() -> None:
+    edge = Edge(TimeWindow(start_offset=30), DAYS, HOURS)
+    lo, hi = edge.mapping.spans(edge.down, ordinals_of(edge.down, "2013-01-05"), edge.up, edge.existing_up.array())
+    assert lo.tolist() == hi.tolist()
+    assert edge.reads("2013-01-05") == []
+
+
 def test_all_partitions_reads_what_exists() -> None:
     edge = Edge(AllPartitions(), None, UTC_DAYS, NOW)
     assert edge.reads() == ["2013-01-01...2013-01-31"]

@@ -207,6 +207,7 @@ def test_a_key_need_not_exist_yet() -> None:
         (MONTHS, "2014", 12),
         (MONTHS, "2014-01", 1),
         (WEEKS, "2013-01", 3),
+        (WEEKS, "2013-02", 3),
         (WEEKS, "2013-01-07", 1),
     ],
 )
