@@ -1,0 +1,7 @@
+"""``python -m assetflow``: the command line."""
+
+from __future__ import annotations
+
+from assetflow.cli.main import main
+
+main()

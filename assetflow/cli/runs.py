@@ -1,0 +1,95 @@
+"""``runs``: what was run, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, cast
+
+import typer
+
+from assetflow.cli.failures import show_fields
+from assetflow.cli.options import open_project
+from assetflow.cli.terminal import Answer, Column, Page
+from assetflow.cli.words import duration, moment
+from assetflow.keys import format_address
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Document = Mapping[str, object]
+
+
+@app.callback(invoke_without_command=True)
+def runs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
+) -> Answer | None:
+    """List the latest runs, or show one."""
+    if context.invoked_subcommand is not None:
+        return None
+    with open_project(context) as project:
+        found = project.runs(limit)
+    return Answer(lambda: {"runs": found}, lambda page: _show_runs(page, found))
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `runs` lists it.", show_default=False)],
+) -> Answer:
+    """Show the steps of one run, and its failures in full."""
+    with open_project(context) as project:
+        run = project.run(run_id)
+    return Answer(lambda: run, lambda page: _show_run(page, run))
+
+
+def _show_runs(page: Page, found: Sequence[Document]) -> None:
+    if not found:
+        page.line("Nothing has been run yet.")
+        page.line("  hint: assetflow materialize", style="cyan", lead="  hint:")
+        return
+    columns = [Column("run", whole=True), "status", Column("started", whole=True), "took", "trigger", "outcomes"]
+    page.table(columns, [_run_cells(run) for run in found])
+
+
+def _run_cells(run: Document) -> list[object]:
+    return [
+        run["run_id"],
+        run["status"],
+        moment(cast("str", run["started_at"])),
+        _took(run),
+        run["trigger"],
+        _told(run),
+    ]
+
+
+def _took(run: Document) -> str | None:
+    seconds = cast("float | None", run["seconds"])
+    return None if seconds is None else duration(seconds)
+
+
+def _told(run: Document) -> str:
+    counts = cast("Mapping[str, int]", run["counts"])
+    return ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items() if number)
+
+
+def _show_run(page: Page, run: Document) -> None:
+    page.line(f"run {run['run_id']}: {run['status']}", style="bold")
+    page.line(f"  started {moment(cast('str', run['started_at']))}, took {_took(run) or 'nobody knows how long'}")
+    if told := _told(run):
+        page.line(f"  {told}")
+    if run.get("error"):
+        page.line(f"  error: {run['error']}")
+    steps = cast("Sequence[Document]", run["steps"])
+    if steps:
+        page.line()
+        columns = [
+            Column("asset", whole=True),
+            Column("partition", whole=True),
+            "status",
+            Column("version", right=True),
+        ]
+        page.table(columns, [[step["asset"], step["partition"], step["status"], step["version"]] for step in steps])
+    for failure in cast("Sequence[Document]", run["failures"]):
+        page.line()
+        address = format_address(cast("str", failure["asset"]), cast("str | None", failure["partition"]))
+        show_fields(page, address, cast("Document", failure["error"]))

@@ -1,0 +1,82 @@
+"""A plan in sentences: for each computation what would be done to how many partitions, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from assetflow.cli.terminal import Page
+from assetflow.cli.words import count, ranges, some
+
+if TYPE_CHECKING:
+    from assetflow.planner.causes import Cause
+    from assetflow.planner.plan import Certainty, Partitions, Plan, Step, Waiting
+
+_STYLES: dict[Certainty, str] = {"will": "bold", "may": "yellow", "reuse": "green", "check": "cyan"}
+_MEANINGS: dict[Certainty, str] = {
+    "will": "is computed",
+    "may": "is computed if what it reads changes; otherwise it stays as it is",
+    "reuse": "is not computed: an earlier version was made from the same code and inputs, and is published again",
+    "check": "is not computed: only its checks run",
+}
+_SPEAK_FOR_THEMSELVES = ("never built", "forced")
+
+
+def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
+    """Print a plan that has something to say; with ``explain``, all partitions and where each cause began."""
+    if plan.steps:
+        total = sum(step.asset_partitions for step in plan.steps)
+        page.line(f"{count(len(plan.steps), 'step')}, {count(total, 'partition')}:")
+        for step in plan.steps:
+            page.line(f"  {step.certainty:<5}  {step_sentence(step)}", style=_STYLES[step.certainty], lead="  check")
+            if explain:
+                _explain(page, step)
+    for entry in plan.waiting:
+        page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
+    if plan.outside:
+        page.line(f"  not selected, but stale upstream: {some(list(plan.outside), shown=10)}")
+    for note in plan.notes:
+        page.line(f"  note: {note}")
+    if explain:
+        for certainty in dict.fromkeys(step.certainty for step in plan.steps):
+            page.line(f"  {certainty}: {_MEANINGS[certainty]}")
+
+
+def step_sentence(step: Step) -> str:
+    """One step in a sentence, such as ``weather_daily: 3 partitions (...), because ... changed``."""
+    return f"{_subject(step.computation, step.outputs, step.partitions)}{_because(step)}"
+
+
+def waiting_sentence(entry: Waiting) -> str:
+    """What cannot be built, and what it lacks."""
+    return f"{_subject(entry.computation, entry.outputs, entry.partitions)}, for {some(entry.lacking)}"
+
+
+def _subject(computation: str, outputs: Sequence[str], partitions: Partitions) -> str:
+    name = computation if tuple(outputs) == (computation,) else f"{computation} ({', '.join(outputs)})"
+    if partitions.ranges is None:
+        return f"{name}: all of it"
+    number = count(len(partitions.ordinals), "partition")
+    return f"{name}: {number} ({ranges(partitions.ranges)})"
+
+
+def _because(step: Step) -> str:
+    causes = (*step.causes, *step.inherited)
+    if not causes:
+        return ""
+    number = len(step.partitions.ordinals)
+    reasons = [_reason(cause, number) for cause in causes]
+    return f", {'' if causes[0].detail in _SPEAK_FOR_THEMSELVES else 'because '}{'; '.join(reasons)}"
+
+
+def _reason(cause: Cause, number: int) -> str:
+    return cause.detail if cause.count == number else f"{cause.detail} ({cause.count:,})"
+
+
+def _explain(page: Page, step: Step) -> None:
+    if step.partitions.ranges is not None:
+        page.line(f"           partitions: {ranges(step.partitions.ranges, shown=len(step.partitions.ranges))}")
+    for cause in (*step.causes, *step.inherited):
+        elsewhere = [root for root in cause.root if root not in step.outputs]
+        began = f", began at {', '.join(elsewhere)}" if elsewhere else ""
+        page.line(f"           {cause.kind} ({cause.count:,}): {cause.detail}{began}")

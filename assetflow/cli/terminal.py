@@ -1,0 +1,149 @@
+"""Where output goes: what was asked for to stdout; progress, warnings and errors to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from assetflow.cli.words import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNLIMITED = 10_000
+"""Columns of a pipe: a line or a table that no terminal bounds is not cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say: as a document, as text for people, and the exit code that sums it up."""
+
+    document: Callable[[], Mapping[str, object]]
+    show: Callable[[Page], None]
+    exit_code: int = 0
+
+
+class Page:
+    """Text for people: lines, and tables whose columns align. Colour only on a terminal, and never the only sign."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """The rich console behind the page; made when first needed."""
+        if self._console is None:
+            from rich.console import Console
+
+            bounded = self._stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+            self._console = Console(
+                file=self._stream,
+                width=None if bounded else _UNLIMITED,
+                highlight=False,
+                markup=False,
+                emoji=False,
+                legacy_windows=False,
+            )
+        return self._console
+
+    @property
+    def width(self) -> int:
+        """How many columns a line has."""
+        return self.console.width
+
+    def line(self, text: str = "", *, style: str | None = None, lead: str | None = None) -> None:
+        """Print a text as it is, without wrapping; ``lead`` is the part at its beginning that ``style`` applies to."""
+        text = visible(text, lines=True)
+        if style is None or not self._stream.isatty():
+            self._stream.write(text + "\n")
+            return
+        from rich.text import Text
+
+        styled = Text(text)
+        styled.stylize(style, 0, len(text) if lead is None else len(lead))
+        self.console.print(styled, soft_wrap=True)
+
+    def table(self, columns: Sequence[Column | str], rows: Sequence[Sequence[object]]) -> None:
+        """Print rows under their headings; None is an empty cell."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        chosen = [column if isinstance(column, Column) else Column(column) for column in columns]
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        for column in chosen:
+            table.add_column(
+                Text(visible(column.name)),
+                justify="right" if column.right else "left",
+                no_wrap=column.whole,
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(
+                *(
+                    Text("" if cell is None else visible(str(cell)), style=column.styles.get(str(cell), ""))
+                    for column, cell in zip(chosen, row, strict=True)
+                )
+            )
+        with self.console.capture() as capture:
+            self.console.print(table)
+        self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: ``right`` aligns numbers, ``whole`` never breaks a cell, ``styles`` colours known words."""
+
+    name: str
+    right: bool = False
+    whole: bool = False
+    styles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@contextmanager
+def stdout_for_document(claimed: bool) -> Generator[TextIO]:
+    """Give the stream for the answer. When ``claimed``, all that others print to stdout goes to stderr.
+
+    That holds for what user code, its libraries and its subprocesses print, at the level of the file descriptor.
+    """
+    if not claimed:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with open(kept, "w", encoding="utf-8", closefd=False) as stream, _printing_to_stderr():
+            yield stream
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _printing_to_stderr() -> Generator[None]:
+    before, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+def survive_any_text() -> None:
+    """Make stdout and stderr print what their encoding cannot hold as an escape, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+def forget_stdout() -> None:
+    """After the reader of a pipe has gone: let nothing fail when Python flushes stdout at its exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,81 @@
+"""How numbers, ranges, times and names are put into words for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> count(1, "partition"), count(1234, "partition"), count(2, "entry", "entries")
+    ('1 partition', '1,234 partitions', '2 entries')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""The text without anything that a terminal would obey; ``lines`` keeps line ends and tabs.
+
+    >>> visible("a\x1b[31mb\nc"), visible("a\nb", lines=True)
+    ('a\\x1b[31mb\\nc', 'a\nb')
+    """
+    return _CONTROL.sub(lambda match: match[0] if lines and match[0] in "\n\t" else _escaped(match[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def ranges(pairs: Sequence[tuple[str, str]], *, shown: int = 3) -> str:
+    """Inclusive ranges of partitions, only the first few in full.
+
+    >>> ranges([("2024-01-01", "2024-01-03"), ("2024-02-01", "2024-02-01")])
+    '2024-01-01 ... 2024-01-03, 2024-02-01'
+    >>> ranges([(k, k) for k in "abcdef"])
+    'a, b, c, +3 more'
+    """
+    return some([first if first == last else f"{first} ... {last}" for first, last in pairs], shown=shown)
+
+
+def some(items: Sequence[str], *, shown: int = 3) -> str:
+    """The first few of the items, and how many more there are.
+
+    >>> some(["a", "b"]), some(list("abcde"))
+    ('a, b', 'a, b, c, +2 more')
+    """
+    more = [f"+{len(items) - shown:,} more"] if len(items) > shown else []
+    return ", ".join([*items[:shown], *more])
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it.
+
+    >>> duration(0.04), duration(12.34), duration(192), duration(7384)
+    ('0.04 s', '12.3 s', '3 min 12 s', '2 h 3 min')
+    """
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(time: datetime | str | None) -> str:
+    """A moment in UTC, to the second; an ISO 8601 text is read first, None is ``never``.
+
+    >>> moment("2024-01-31T12:00:00.5+01:00"), moment(None)
+    ('2024-01-31 11:00:00Z', 'never')
+    """
+    if time is None:
+        return "never"
+    when = datetime.fromisoformat(time) if isinstance(time, str) else time
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
