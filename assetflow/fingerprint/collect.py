@@ -38,20 +38,25 @@ class Collector:
             return False
         name = f"{found[0].name}.{found[1][0].qualname}"
         self._seen.update(id(layer) for layer in layers if isinstance(layer, FunctionType))
-        for layer in layers:
-            self._layer(layer, name)
+        self._layers(layers, name)
         return True
 
-    def _layer(self, layer: object, name: str) -> None:
-        if isinstance(layer, FunctionType):
+    def _layers(self, layers: Sequence[object], name: str) -> None:
+        for layer in layers:
             # The innermost counts wherever it comes from; a wrapper from a library does not.
-            if self._linker.inside(layer.__code__.co_filename) or f"{layer.__module__}.{layer.__qualname__}" == name:
-                self._function(layer, name)
-        elif isinstance(layer, MethodType):
+            if isinstance(layer, FunctionType):
+                if layer is layers[-1] or self._linker.inside(layer.__code__.co_filename):
+                    self._function(layer, name)
+            else:
+                self._bound(layer, name)
+
+    def _bound(self, layer: object, name: str) -> None:
+        """What a method or a partial holds beside its function."""
+        if isinstance(layer, MethodType):
             owner = layer.__self__
             self._value(f"{name}:self", owner if isinstance(owner, type) else type(owner))
             if not isinstance(owner, type):
-                self.untracked.add(f"{name}:self: the state of a {type(owner).__qualname__} object")
+                self.untracked.add(f"{name}:self: the state of an object of type {type(owner).__qualname__}")
         elif isinstance(layer, partial):
             bound = cast("partial[object]", layer)
             for position, value in enumerate(bound.args):
@@ -130,7 +135,7 @@ class Collector:
         elif callable(value) and isinstance(unwrapped(value)[-1], FunctionType):
             self._callable(path, value)
         else:
-            self.untracked.add(f"{path}: a {type(value).__qualname__} object")
+            self.untracked.add(f"{path}: a value of type {type(value).__qualname__}")
 
     def _items(self, path: str, container: object, items: Iterable[tuple[object, object]]) -> None:
         # A container may hold itself.
@@ -149,8 +154,7 @@ class Collector:
         self._reference(path, innermost.__module__, innermost.__qualname__)
         if self._linker.inside(innermost.__code__.co_filename):
             self._seen.update(id(layer) for layer in layers if isinstance(layer, FunctionType))
-            for layer in layers:
-                self._layer(layer, path)
+            self._layers(layers, path)
 
     def _class(self, path: str, value: type) -> None:
         self._reference(path, value.__module__, value.__qualname__)

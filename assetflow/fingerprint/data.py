@@ -38,8 +38,8 @@ def hash_table(
     """
     if mode == "none":
         return _hash(b"nonce", nonce)
-    names = [name for name in table.column_names if not _UNNAMED_INDEX.fullmatch(name)]
-    columns = {name: table.column(name) for name in names}
+    named = zip(table.column_names, table.columns, strict=True)
+    columns = [(name, column) for name, column in named if not _UNNAMED_INDEX.fullmatch(name)]
     if mode == "rows":
         from assetflow.fingerprint.rows import rows_digest
 

@@ -165,11 +165,16 @@ class Linker:
                 # A forward reference may name anything, and a schema counts by its canonical form instead.
                 quiet = _Found()
                 self._follow_use(module, use, quiet)
-                found.targets.update(target for target in quiet.targets if not self._skip(_runtime_value(target)))
+                found.targets.update(target for target in quiet.targets if not self._skips(target))
             else:
                 self._follow_use(module, use, found)
         untracked = frozenset(f"{name}: {reason}" for reason in found.untracked)
         return Component(name, tuple(parts), frozenset(found.targets), untracked, frozenset(captured))
+
+    def _skips(self, target: Target) -> bool:
+        module = sys.modules.get(target.module.name)
+        value = None if module is None or target.name is None else vars(module).get(target.name)
+        return value is not None and self._skip(value)
 
     def _follow_use(self, module: ParsedModule, use: Use, found: _Found) -> None:
         if use.imported is not None:
@@ -300,8 +305,13 @@ class Linker:
 
 
 def _counts(binding: Binding) -> bool:
-    """Whether the statement itself is part of the component: an import is, if a condition decides it."""
-    return binding.imported is None or bool(binding.guards)
+    """Whether the statement itself is part of the component: an import is, if a condition at run time decides it."""
+    return binding.imported is None or not all(map(_is_type_checking, binding.guards))
+
+
+def _is_type_checking(guard: ast.expr) -> bool:
+    root, chain = dotted(guard)
+    return isinstance(root, ast.Name) and (root.id, *chain)[-1] == "TYPE_CHECKING"
 
 
 def _binds_all(nodes: list[ast.AST], target: Target) -> bool:
@@ -319,11 +329,6 @@ def _absolute(module: ParsedModule, imported: Imported) -> str | None:
         return None
     base = parts[: len(parts) - imported.level + 1]
     return ".".join([*base, imported.module] if imported.module else base)
-
-
-def _runtime_value(target: Target) -> object:
-    module = sys.modules.get(target.module.name)
-    return None if module is None or target.name is None else vars(module).get(target.name)
 
 
 def _is_dunder(name: str) -> bool:

@@ -28,11 +28,11 @@ from assetflow.fingerprint.columns import (
 _BLOCK = 1 << 16
 
 
-def ordered_digest(columns: Mapping[str, pa.ChunkedArray[Any]], rows: int, decimals: Mapping[str, int]) -> str:
+def ordered_digest(columns: Sequence[tuple[str, pa.ChunkedArray[Any]]], rows: int, decimals: Mapping[str, int]) -> str:
     """32 hex digits for the columns, in their order, with their names and types."""
     state = blake3(max_threads=blake3.AUTO)
-    state.update(f"ordered {rows} {[(name, type_name(column.type)) for name, column in columns.items()]}".encode())
-    for name, column in columns.items():
+    state.update(f"ordered {rows} {[(name, type_name(column.type)) for name, column in columns]}".encode())
+    for name, column in columns:
         _column(state, [plain(chunk) for chunk in column.chunks], decimals.get(name), name)
     return state.hexdigest(length=16)
 

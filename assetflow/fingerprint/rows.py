@@ -37,16 +37,16 @@ _SEEDS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 _NULL = np.array([0x8F14E45FCEEA167A, 0x1D8E4E27C47D124F], np.uint64)
 
 
-def rows_digest(columns: Mapping[str, pa.ChunkedArray[Any]], rows: int, decimals: Mapping[str, int]) -> str:
+def rows_digest(columns: Sequence[tuple[str, pa.ChunkedArray[Any]]], rows: int, decimals: Mapping[str, int]) -> str:
     """32 hex digits for the rows of the columns in any order, with the columns' names, order and types."""
     total = np.zeros(2, np.uint64)
-    names = list(columns)
-    table = pa.table(list(columns.values()), names=[str(position) for position in range(len(names))])
+    names = [name for name, _ in columns]
+    table = pa.table([column for _, column in columns], names=names)
     for batch in table.to_batches(max_chunksize=_BATCH):
         arrays = cast("Iterable[Array]", batch.columns)
         hashes = [_hashes(array, decimals.get(name), name) for name, array in zip(names, arrays, strict=True)]
         total += _combined(hashes, len(batch)).sum(axis=1, dtype=np.uint64)
-    state = blake3(f"rows {rows} {[(name, type_name(column.type)) for name, column in columns.items()]}".encode())
+    state = blake3(f"rows {rows} {[(name, type_name(column.type)) for name, column in columns]}".encode())
     state.update(total.tobytes())
     return state.hexdigest(length=16)
 

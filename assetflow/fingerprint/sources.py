@@ -91,10 +91,8 @@ def _find(name: str) -> ModulePlace | None:
         if loaded is not None:
             search = list(getattr(loaded, "__path__", None) or ())
             continue
-        try:
-            spec = PathFinder.find_spec(whole, search)
-        except (ImportError, ValueError):
-            return None
+        # By the last part alone: a namespace package's whole name would need the packages around it imported.
+        spec = PathFinder.find_spec(part, search)
         if spec is None:
             return None
         search = list(spec.submodule_search_locations or ())

@@ -37,14 +37,14 @@ class Shop:
         value: object = importlib.import_module(module)
         for part in name.split("."):
             value = getattr(value, part)
-        return value  # type: ignore[return-value]
+        return value
 
     def fingerprint(
         self, place: str = "shop:total", files: Mapping[str, str] | None = None, **more: object
     ) -> Fingerprint:
         self.write(files or {})
         keywords = {"inside": project_predicate(self.root), "options": {}, "cache": SourceCache(), **more}
-        return fingerprint(self.load(place), **keywords)  # type: ignore[arg-type]
+        return fingerprint(self.load(place), **keywords)
 
     def text(self, text: str, name: str = "total") -> Fingerprint:
         """The fingerprint of a function of a project that has one module with this text."""

@@ -233,6 +233,12 @@ def test_a_type_without_canonical_form_is_refused(mode: Any) -> None:
     assert 'hashing="none"' in caught.value.hint
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_columns_of_one_name_both_count(mode: Any) -> None:
+    one, two = (pa.table([[1], [last]], names=["x", "x"]) for last in (2, 3))
+    assert hash_table(one, mode) != hash_table(two, mode)
+
+
 def test_none_hashes_the_nonce_alone() -> None:
     assert hash_table(column([1]), "none", nonce=b"1") == hash_table(column([2]), "none", nonce=b"1")
     assert hash_table(column([1]), "none", nonce=b"1") != hash_table(column([1]), "none", nonce=b"2")

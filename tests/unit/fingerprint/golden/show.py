@@ -14,7 +14,7 @@ def main() -> None:
     sys.path.insert(0, str(here))
     sys.dont_write_bytecode = True
 
-    from sample import assets  # type: ignore[import-not-found]
+    from sample import assets
 
     from assetflow.fingerprint.code import SourceCache, fingerprint
     from assetflow.fingerprint.sources import project_predicate
