@@ -27,6 +27,7 @@ _TABLES: Mapping[tuple[str, str], TypeTag] = {
     ("duckdb", "DuckDBPyRelation"): "duckdb",
 }
 _MISSING = object()
+_MOST_LAYERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,10 @@ class Annotations:
     def _bare(self, annotation: object) -> tuple[object, type[Schema] | None]:
         """The annotation evaluated, without ``Annotated``, ``| None`` and aliases; and the schema that it carried."""
         schema: type[Schema] | None = None
-        while True:
+        for _ in range(_MOST_LAYERS):
             if isinstance(annotation, str | ForwardRef):
                 annotation = self._evaluated(annotation)
+                continue
             if type(annotation) is type:
                 return annotation, schema
             origin = get_origin(annotation)
@@ -195,6 +197,7 @@ class Annotations:
                 annotation = getattr(annotation, "__value__")  # noqa: B009  # the type is newer than Python 3.11
             else:
                 return annotation, schema
+        raise DefinitionError(f"{type_text(annotation)} has no end", hint="annotate a type that does not name itself")
 
     def _evaluated(self, written: str | ForwardRef) -> object:
         text = written if isinstance(written, str) else written.__forward_arg__

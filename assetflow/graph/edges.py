@@ -157,10 +157,10 @@ def _inferred(computation: Computation, upstream: Upstream, note: Note) -> Parti
     down, up = computation.partitions, upstream.computation.partitions
     mapping = default_mapping(down, up)
     if mapping is None:
-        sides = f"{down.describe() if down else 'no partitions'}, upstream {up.describe() if up else 'no partitions'}"
+        sides = [f"partitions ({each.describe()})" if each else "no partitions" for each in (down, up)]
         key = upstream.spec.key
         note(
-            f"no mapping follows from the partitions of {computation.name!r} ({sides})",
+            f"no mapping follows, for {computation.name!r} has {sides[0]} and its upstream {sides[1]}",
             f"state one: Input({key!r}, mapping=AllPartitions()), in inputs= or deps=",
         )
         return None
