@@ -454,7 +454,7 @@ class StoreReader(Protocol):
         ...
 
     def history(self, environment: int, uid: int) -> Pointers:
-        """Every move of an asset's pointers, by ordinal and then generation: ordinals repeat, version 0 is a withdrawal."""
+        """Every move of an asset's pointers, by ordinal and then generation; version 0 is a withdrawal."""
         ...
 
     def version(self, version: VersionId) -> VersionRecord:
@@ -480,8 +480,8 @@ class StoreReader(Protocol):
     def lineage_of(self, versions: Collection[VersionId], *, environment: int | None = None) -> list[LineageRow]:
         """What the versions were made from: one row for each range of upstream partitions.
 
-        The derivation that counts is the newest of kind ``computed``, ``unchanged`` or ``reused`` in ``environment``; where
-        there is none, and for environment None, the one that the version was first made by.
+        The derivation that counts is the newest of kind ``computed``, ``unchanged`` or ``reused`` in ``environment``;
+        where there is none, and for environment None, the one that the version was first made by.
         """
         ...
 
@@ -536,7 +536,8 @@ class StoreReader(Protocol):
     def table(self, name: TableName, *, environment: int | None = None) -> dict[str, list[object]]:
         """A whole table as columns, joined with asset keys, for the catalog.
 
-        Times are microseconds since 1970 UTC, hashes text, mappings JSON text. ``environment`` restricts ``pointers``.
+        Times are microseconds since 1970 UTC, hashes text, mappings JSON text. ``environment`` restricts ``pointers``
+        and ``schemas``, and chooses the derivations of ``lineage`` as in :meth:`lineage_of`.
         """
         ...
 

@@ -1,0 +1,118 @@
+"""Runs, steps, events and observations, read back as records."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from assetflow.store.encoding import from_json, from_micros, optional_moment
+from assetflow.store.records import (
+    EventRecord,
+    EventRow,
+    ObservationRecord,
+    ProcessRecord,
+    RunRecord,
+    RunStatus,
+    StageIntent,
+    StepRecord,
+)
+
+RUNS = """
+SELECT run_id, environment, status, started_at, ended_at, started_by, host, boot_id, pid, process_started, plan, counts,
+    error
+FROM runs
+"""
+STEPS = """
+SELECT s.run_id, a.key, s.asset, s.ordinal, s.attempt, s.status, s.queued_at, s.started_at, s.ended_at, s.version,
+    s.error
+FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
+ORDER BY s.ended_at, s.asset, s.ordinal, s.attempt
+"""
+EVENTS = """
+SELECT e.seq, e.occurred_at, e.kind, a.key, e.ordinal, e.run_id, e.payload
+FROM events AS e LEFT JOIN assets AS a ON a.uid = e.asset
+WHERE e.seq > :seq AND (:run_id IS NULL OR e.run_id = :run_id) ORDER BY e.seq LIMIT :limit
+"""
+INTENTS = "SELECT version, asset, ordinal, run_id, location, created_at FROM stage_intents ORDER BY version"
+OBSERVATIONS = """
+SELECT o.asset, a.key, o.tried_at, o.error, o.observed_at FROM observations AS o JOIN assets AS a ON a.uid = o.asset
+"""
+
+
+def run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
+    """One run."""
+    row = connection.execute(RUNS + "WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else _run(row)
+
+
+def runs(connection: sqlite3.Connection, status: RunStatus | None, limit: int | None) -> list[RunRecord]:
+    """Runs, the newest first."""
+    statement = RUNS + "WHERE :status IS NULL OR status = :status ORDER BY id DESC LIMIT :limit"
+    values = {"status": status, "limit": -1 if limit is None else limit}
+    return [_run(row) for row in connection.execute(statement, values)]
+
+
+def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
+    """How the asset partitions of a run fared."""
+    return [_step(row) for row in connection.execute(STEPS, (run_id,))]
+
+
+def events_since(connection: sqlite3.Connection, seq: int, run_id: str | None, limit: int | None) -> list[EventRow]:
+    """Events after ``seq``."""
+    values = {"seq": seq, "run_id": run_id, "limit": -1 if limit is None else limit}
+    rows: Iterable[Any] = connection.execute(EVENTS, values)
+    return [
+        EventRow(number, EventRecord(from_micros(occurred_at), kind, asset, ordinal, run, from_json(payload)))
+        for number, occurred_at, kind, asset, ordinal, run, payload in rows
+    ]
+
+
+def intents(connection: sqlite3.Connection) -> list[StageIntent]:
+    """Stages that were announced and not settled."""
+    return [
+        StageIntent(version, uid, ordinal, run_id, location, from_micros(created_at))
+        for version, uid, ordinal, run_id, location, created_at in connection.execute(INTENTS)
+    ]
+
+
+def last_observations(connection: sqlite3.Connection) -> dict[int, ObservationRecord]:
+    """When each source was last asked."""
+    return {
+        uid: ObservationRecord(asset, uid, from_micros(tried_at), error, optional_moment(observed_at))
+        for uid, asset, tried_at, error, observed_at in connection.execute(OBSERVATIONS)
+    }
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    run_id, environment, status, started_at, ended_at, trigger, host, boot_id, pid, process_started, *rest = row
+    plan, counts, error = rest
+    return RunRecord(
+        run_id=run_id,
+        environment=environment,
+        status=status,
+        started_at=from_micros(started_at),
+        trigger=trigger,
+        process=ProcessRecord(host, boot_id, pid, process_started),
+        plan=from_json(plan),
+        ended_at=optional_moment(ended_at),
+        counts=from_json(counts),
+        error=error,
+    )
+
+
+def _step(row: tuple[Any, ...]) -> StepRecord:
+    run_id, asset, uid, ordinal, attempt, status, queued_at, started_at, ended_at, version, error = row
+    return StepRecord(
+        run_id=run_id,
+        asset=asset,
+        uid=uid,
+        ordinal=ordinal,
+        attempt=attempt,
+        status=status,
+        queued_at=from_micros(queued_at),
+        started_at=from_micros(started_at),
+        ended_at=from_micros(ended_at),
+        version=version,
+        error=from_json(error) or None,
+    )

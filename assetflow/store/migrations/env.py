@@ -1,0 +1,37 @@
+"""What alembic runs to apply the migrations to the database that :func:`upgrade` names."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from assetflow.store.tables import metadata
+
+
+def run() -> None:
+    """Apply the migrations that are asked for, all of them or none."""
+    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "begin", _lock)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+def _leave_transactions_to_us(connection: sqlite3.Connection, record: object) -> None:
+    # Left to itself, the driver starts no transaction before a CREATE TABLE, and a kill would leave half a schema.
+    connection.isolation_level = None
+
+
+def _lock(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+# Alembic executes this file under a name of its own; importing it as a module does nothing.
+if __name__ == "env_py":
+    run()

@@ -1,0 +1,116 @@
+"""Opening a store: creating it, bringing it to the newest schema, and refusing what cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
+from assetflow.store.reader import SqliteReader
+from assetflow.store.records import Store
+from assetflow.store.sqlite import begin, connect, database_path, translated
+from assetflow.store.writer import SqliteWriter
+
+SCHEMA = 1
+"""The revision of ``schema.sql`` and of the newest migration."""
+
+PATIENCE = 30.0
+"""Seconds to wait for another process's lock."""
+
+
+def utc_now() -> datetime:
+    """The system clock."""
+    return datetime.now(UTC)
+
+
+def open_store(
+    url: str, *, create: bool = True, patience: float = PATIENCE, clock: Callable[[], datetime] = utc_now
+) -> Store:
+    """Open the metadata store at a URL such as ``sqlite:///.assetflow/store.db``; relative paths start here.
+
+    A missing file is created with its folders, unless ``create`` is false; an older schema is brought up to date.
+    ``patience`` is how many seconds to wait for other processes. Raises StoreError, StoreTooNew, StoreDamaged and
+    StoreLocked.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> folder = TemporaryDirectory()
+    >>> store = open_store(f"sqlite:///{folder.name}/store.db")
+    >>> store.writer.open_environment("prod"), store.reader.generation()
+    (1, 0)
+    >>> store.close()
+    >>> folder.cleanup()
+    """
+    path = database_path(url)
+    if not create and not path.exists():
+        raise StoreError(f"{path}: there is no metadata store yet", hint="`assetflow materialize` creates it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent}: the folder of the metadata store cannot be created ({error.strerror})"
+        ) from error
+    with translated(path):
+        connection = connect(path, patience=min(patience, 10.0))
+        try:
+            _make_current(connection, path, patience)
+        except BaseException:
+            connection.close()
+            raise
+    reader = SqliteReader(path, connection, patience=min(patience, 10.0))
+    writer = SqliteWriter(path, reader, patience=patience, clock=clock)
+
+    def close() -> None:
+        writer.close()
+        reader.close()
+
+    return Store(reader, writer, close)
+
+
+def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -> None:
+    schema = _schema(connection, path)
+    if schema == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+        begin(connection, patience)
+        # Another process may have been faster.
+        if _schema(connection, path) == 0:
+            for statement in (Path(__file__).parent / "schema.sql").read_text("utf-8").split(";\n"):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+        schema = _schema(connection, path)
+    if schema > SCHEMA:
+        raise StoreTooNew(
+            f"{path}: the metadata store was written by a newer assetflow: its schema is {schema}, "
+            f"and this assetflow knows schemas up to {SCHEMA}",
+            hint="upgrade assetflow: pip install --upgrade assetflow",
+        )
+    if schema < SCHEMA:
+        _migrate(path)
+
+
+def _migrate(path: Path) -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    from assetflow.store import migrations
+
+    try:
+        migrations.upgrade(f"sqlite:///{path}")
+    except DBAPIError as error:
+        raise error.orig or error from error
+
+
+def _schema(connection: sqlite3.Connection, path: Path) -> int:
+    """The number of the store's schema; 0 for an empty database. Raises StoreDamaged for one that is no store."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    row = None
+    if {"alembic_version", "counters", "pointers"} <= tables:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None or not str(row[0]).isdecimal():
+        raise StoreDamaged(
+            f"{path}: this SQLite database is no metadata store of assetflow",
+            hint="check `store` in pyproject.toml; nothing was written to the file",
+        )
+    return int(row[0])

@@ -1,0 +1,269 @@
+"""The reading side of an SQLite store: one connection, one snapshot for each call."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+
+from assetflow.errors import StoreError, UnknownVersion
+from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.planner.state import Codes, State
+from assetflow.store import dumps, history, integrity, lineage
+from assetflow.store import statements as sql
+from assetflow.store import versions as _versions
+from assetflow.store.encoding import from_json, from_micros, to_json
+from assetflow.store.records import (
+    AssetHead,
+    CheckRecord,
+    CodeSource,
+    DerivationRecord,
+    EventRow,
+    InputRecord,
+    LineageRow,
+    ObservationRecord,
+    Pointers,
+    RunRecord,
+    RunStatus,
+    StageIntent,
+    StepRecord,
+    TableName,
+    VersionRecord,
+)
+from assetflow.store.sqlite import connect, translated
+from assetflow.store.state import Remembered, read_keys, read_state
+
+POINTERS = (
+    "SELECT ordinal, version, derivation, generation FROM pointers WHERE environment = ? AND asset = ? ORDER BY 1"
+)
+# Of the rows of a group, SQLite gives the one that has the maximum.
+POINTERS_AS_OF = """
+SELECT ordinal, version, derivation, generation FROM (
+    SELECT ordinal, version, derivation, max(generation) AS generation
+    FROM pointer_log WHERE environment = ? AND asset = ? AND generation <= ? GROUP BY ordinal
+) WHERE version IS NOT NULL ORDER BY ordinal
+"""
+HISTORY = """
+SELECT ordinal, coalesce(version, 0), coalesce(derivation, 0), generation
+FROM pointer_log WHERE environment = ? AND asset = ? ORDER BY ordinal, generation
+"""
+HEADS = """
+SELECT h.asset, h.generation, h.published_at, s.arrow
+FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.environment = ?
+"""
+
+
+class SqliteReader:
+    """The StoreReader of an SQLite file; threads may share it, and a forked process opens a connection of its own."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, patience: float) -> None:
+        self._path = path
+        self._patience = patience
+        self._pid = os.getpid()
+        self._lock = RLock()
+        self._connection: sqlite3.Connection | None = connection
+        self._remembered = Remembered()
+
+    def close(self) -> None:
+        """Close the connection; later calls raise StoreError."""
+        with self._lock:
+            if self._connection is not None and os.getpid() == self._pid:
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _snapshot(self) -> Generator[sqlite3.Connection]:
+        if os.getpid() != self._pid:
+            # The parent's connection and lock are left alone: neither may be used, nor closed, in another process.
+            self._lock = RLock()
+            self._connection = connect(self._path, patience=self._patience)
+            self._pid = os.getpid()
+        with self._lock, translated(self._path):
+            if self._connection is None:
+                raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def generation(self) -> int:
+        """The last commit's number."""
+        with self._snapshot() as connection:
+            return connection.execute(sql.COUNTERS).fetchone()[0]
+
+    def read_state(
+        self,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+    ) -> State:
+        """What the planner needs of these assets."""
+        with self._snapshot() as connection:
+            return read_state(connection, self._remembered, environment, assets, codes, sources)
+
+    def environments(self) -> dict[str, int]:
+        """Environment ids by name."""
+        with self._snapshot() as connection:
+            return dict(connection.execute("SELECT name, id FROM environments ORDER BY id").fetchall())
+
+    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+        """The uids of those assets that have one (None: of all)."""
+        with self._snapshot() as connection:
+            if assets is None:
+                return dict(connection.execute("SELECT key, uid FROM assets ORDER BY key").fetchall())
+            return dict(connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall())
+
+    def keys(self) -> KeyDictionary:
+        """The dictionary of static partition keys."""
+        with self._snapshot() as connection:
+            return read_keys(connection, self._remembered)
+
+    def pointers(self, environment: int, uid: int) -> Pointers:
+        """Where an asset's partitions point now."""
+        return self._pointers(POINTERS, environment, uid)
+
+    def pointers_as_of(self, environment: int, uid: int, generation: int) -> Pointers:
+        """Where they pointed when ``generation`` was the last commit."""
+        return self._pointers(POINTERS_AS_OF, environment, uid, generation)
+
+    def history(self, environment: int, uid: int) -> Pointers:
+        """Every move of an asset's pointers."""
+        return self._pointers(HISTORY, environment, uid)
+
+    def version(self, version: VersionId) -> VersionRecord:
+        """One version. Raises UnknownVersion."""
+        found = self.versions([version]).get(version)
+        if found is None:
+            raise UnknownVersion(
+                f"there is no version {version}", hint="`assetflow versions ASSET` lists the versions of an asset"
+            )
+        return found
+
+    def versions(self, versions: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
+        """Those of the versions that the store has."""
+        with self._snapshot() as connection:
+            return _versions.versions(connection, versions)
+
+    def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
+        """The versions of an asset, or of one partition, newest first."""
+        with self._snapshot() as connection:
+            return _versions.versions_of(connection, uid, ordinal, limit)
+
+    def derivations(self, derivations: Collection[int]) -> dict[int, DerivationRecord]:
+        """Those of the derivations that the store has."""
+        with self._snapshot() as connection:
+            return _versions.derivations(connection, derivations)
+
+    def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
+        """What a derivation read."""
+        with self._snapshot() as connection:
+            return _versions.inputs_of(connection, derivation)
+
+    def lineage_of(self, versions: Collection[VersionId], *, environment: int | None = None) -> list[LineageRow]:
+        """What the versions were made from."""
+        with self._snapshot() as connection:
+            return lineage.lineage_of(connection, versions, environment)
+
+    def readers_of(self, upstream_uid: int, *, environment: int | None = None) -> list[LineageRow]:
+        """What was made from the asset."""
+        with self._snapshot() as connection:
+            return lineage.readers_of(connection, upstream_uid, environment)
+
+    def check_results(self, versions: Collection[VersionId]) -> list[CheckRecord]:
+        """Check results on the versions."""
+        with self._snapshot() as connection:
+            return _versions.check_results(connection, versions)
+
+    def head(self, environment: int, uid: int) -> AssetHead | None:
+        """The last publication of an asset."""
+        with self._snapshot() as connection:
+            row = connection.execute(HEADS + "AND h.asset = ?", (environment, uid)).fetchone()
+            return None if row is None else AssetHead(row[1], from_micros(row[2]), row[3])
+
+    def heads(self, environment: int) -> dict[int, AssetHead]:
+        """The last publication of every asset, by uid."""
+        with self._snapshot() as connection:
+            rows = connection.execute(HEADS, (environment,)).fetchall()
+            return {row[0]: AssetHead(row[1], from_micros(row[2]), row[3]) for row in rows}
+
+    def last_schema(self, environment: int, uid: int) -> bytes | None:
+        """The Arrow schema of the last table published of an asset."""
+        head = self.head(environment, uid)
+        return head.schema if head else None
+
+    def last_observations(self) -> dict[int, ObservationRecord]:
+        """When each source was last asked, by uid."""
+        with self._snapshot() as connection:
+            return history.last_observations(connection)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        with self._snapshot() as connection:
+            return history.run(connection, run_id)
+
+    def runs(self, *, status: RunStatus | None = None, limit: int | None = None) -> list[RunRecord]:
+        """Runs, the newest first."""
+        with self._snapshot() as connection:
+            return history.runs(connection, status, limit)
+
+    def steps(self, run_id: str) -> list[StepRecord]:
+        """How the asset partitions of a run fared."""
+        with self._snapshot() as connection:
+            return history.steps(connection, run_id)
+
+    def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
+        """Events after ``seq``."""
+        with self._snapshot() as connection:
+            return history.events_since(connection, seq, run_id, limit)
+
+    def intents(self) -> list[StageIntent]:
+        """Every stage that was announced and not settled."""
+        with self._snapshot() as connection:
+            return history.intents(connection)
+
+    def code(self, version: CodeVersion) -> CodeSource | None:
+        """A code version with its components and their sources."""
+        with self._snapshot() as connection:
+            query = "SELECT components, sources FROM code_versions WHERE version = ?"
+            row = connection.execute(query, (version,)).fetchone()
+            if row is None:
+                return None
+            digests = from_json(row[1])
+            query = "SELECT content FROM source_texts WHERE digest = ?"
+            texts = {
+                name: connection.execute(query, (bytes.fromhex(digest),)).fetchone()[0]
+                for name, digest in digests.items()
+            }
+            return CodeSource(version, from_json(row[0]), texts)
+
+    def table(self, name: TableName, *, environment: int | None = None) -> dict[str, list[object]]:
+        """A whole table as columns."""
+        with self._snapshot() as connection:
+            return dumps.table(connection, name, environment)
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the store."""
+        with self._snapshot() as connection:
+            return integrity.integrity(connection)
+
+    def advice(self) -> list[str]:
+        """What is worth knowing about the database."""
+        return integrity.advice()
+
+    def _pointers(self, query: str, *values: int) -> Pointers:
+        with self._snapshot() as connection:
+            rows = connection.execute(query, values).fetchall()
+        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Pointers(*(np.array(column, np.int64) for column in columns))

@@ -1,0 +1,155 @@
+"""Connections to an SQLite database, and what its errors mean for the people who use the store."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from random import uniform
+
+from assetflow.errors import StoreDamaged, StoreError, StoreLocked
+
+WRITE_LOCK = 120
+"""The byte of the ``-shm`` file that a writing process locks (fixed by SQLite's file format)."""
+
+
+def database_path(url: str) -> Path:
+    """The file that a store's URL names. Raises StoreError for any other database.
+
+    >>> database_path("sqlite:///.assetflow/store.db").as_posix()
+    '.assetflow/store.db'
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"sqlite", "sqlite+pysqlite"}:
+        # Only the scheme: the rest may hold a password.
+        named = f"{scheme} database" if separator else "store that is no URL"
+        raise StoreError(
+            f"the metadata store cannot be a {named}: only SQLite files are supported",
+            hint='write store = "sqlite:///.assetflow/store.db"',
+        )
+    path = rest.removeprefix("/")
+    if not rest.startswith("/") or path in {"", ":memory:"}:
+        raise StoreError(
+            f"{url}: the metadata store has to be a file", hint='write store = "sqlite:///path/to/store.db"'
+        )
+    if "?" in path:
+        raise StoreError(f"{url}: options after ? are not supported", hint="remove them")
+    return Path(path)
+
+
+def connect(path: Path, *, patience: float) -> sqlite3.Connection:
+    """A connection without transactions of its own that waits up to ``patience`` seconds for a lock."""
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def begin(connection: sqlite3.Connection, patience: float) -> None:
+    """Take the write lock. Raises sqlite3.OperationalError when it cannot be had within ``patience`` seconds.
+
+    For connections with a busy timeout of 0: SQLite's own waiting grows to 100 ms between two looks, too rare to get a
+    turn among busy writers.
+    """
+    deadline = time.monotonic() + patience
+    pause = 0.0005
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(uniform(0.5, 1.0) * pause)
+        pause = min(pause * 2, 0.01)
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether an error says that another connection holds a lock."""
+    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether an error says that no space is left."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """Turn the database's errors into StoreError, StoreLocked and StoreDamaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """What went wrong, for people."""
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            holder = lock_holder(path)
+            who = f"process {holder}" if holder is not None else "another process"
+            return StoreLocked(
+                f"{path}: the metadata store is locked by {who}",
+                hint="wait for it to finish, or stop it, and run the command again",
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return StoreDamaged(
+                f"{path}: this file is no metadata store",
+                hint="check `store` in pyproject.toml; nothing was written to the file",
+            )
+        case sqlite3.SQLITE_CORRUPT:
+            return StoreDamaged(
+                f"{path}: the metadata store is damaged ({error})",
+                hint="restore a copy of the file; `assetflow doctor` shows what is broken",
+            )
+        case sqlite3.SQLITE_FULL:
+            return StoreError(
+                f"{path}: no space is left for the metadata store; nothing of this commit was written",
+                hint="free some space on the disk and run the command again",
+            )
+        case sqlite3.SQLITE_READONLY:
+            return StoreError(f"{path}: the metadata store may not be written to", hint="check the file's permissions")
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreError(
+                f"{path}: the metadata store cannot be opened", hint="check that the path is a file that you may write"
+            )
+        case sqlite3.SQLITE_IOERR:
+            return StoreError(
+                f"{path}: reading or writing the metadata store failed ({error})", hint="check the disk and its space"
+            )
+        case _:
+            return StoreError(f"{path}: the metadata store refused a statement ({error})")
+
+
+def lock_holder(path: Path, locks: Path = Path("/proc/locks")) -> int | None:
+    """The process that is writing to the store, where the system tells (Linux).
+
+    The lock table is read, never the ``-shm`` file: closing that would drop this process's own locks on it.
+    """
+    try:
+        inode = path.with_name(path.name + "-shm").stat().st_ino
+        lines = locks.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        match line.split():
+            case [_, "POSIX", _, "WRITE", pid, file, first, last]:
+                if (
+                    file.endswith(f":{inode}")
+                    and int(first) <= WRITE_LOCK
+                    and (last == "EOF" or int(last) >= WRITE_LOCK)
+                ):
+                    return int(pid)
+            case _:
+                pass
+    return None
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    # The low byte is the primary code; the driver's own mistakes have none.
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

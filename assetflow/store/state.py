@@ -1,0 +1,275 @@
+"""The planner's State, read from the tables: a few statements for all assets, columns in numpy, no work by row."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetflow.keys import AssetKey, CodeVersion
+from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.planner.state import (
+    AssetState,
+    CheckResults,
+    CodeRecord,
+    Codes,
+    Failures,
+    InputColumn,
+    Integers,
+    Retained,
+    State,
+    empty_asset_state,
+)
+from assetflow.store import statements as sql
+from assetflow.store.encoding import EMPTY, HELD, from_json, to_json, to_lanes
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What never changes once it is written, so that a long-lived reader fetches it once."""
+
+    codes: dict[int, CodeVersion] = field(default_factory=dict[int, CodeVersion])
+    components: dict[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
+    layouts: dict[int, tuple[str, ...]] = field(default_factory=dict[int, "tuple[str, ...]"])
+    keys: KeyDictionary = field(default_factory=KeyDictionary)
+
+
+def read_state(
+    connection: sqlite3.Connection,
+    remembered: Remembered,
+    environment: int,
+    assets: Sequence[AssetKey],
+    codes: Codes,
+    sources: Collection[AssetKey],
+) -> State:
+    """The state of the assets in one environment; to be called inside a read transaction."""
+    uids: dict[AssetKey, int] = dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
+    observed = frozenset(sources)
+    built = {uids[key]: key for key in assets if key in uids and key not in observed}
+    named = {uids[key]: key for key in assets if key in uids and key in observed}
+    columns = _pointers(connection, remembered, environment, built)
+    columns |= _pointers(connection, remembered, 0, named)
+    nothing = empty_asset_state()
+    present = {record.version: record for record in codes.computations.values()}
+    ids = _code_ids(connection, remembered, present)
+    retained, candidates = _reusable(connection, environment, built, ids)
+    return State(
+        generation=connection.execute(sql.COUNTERS).fetchone()[0],
+        uids=uids,
+        keys=read_keys(connection, remembered),
+        assets={key: columns.get(key, nothing) for key in assets},
+        codes=_codes(connection, remembered, present, columns.values()),
+        failures=_failures(connection, environment, built),
+        retained=retained,
+        candidates=candidates,
+        checks=_checks(connection, remembered, environment, uids, codes, columns, (retained, candidates)),
+    )
+
+
+def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
+    """The dictionary of static keys, which only ever grows."""
+    query = "SELECT key, ordinal FROM partition_keys WHERE ordinal > ?"
+    added = connection.execute(query, (max(remembered.keys.ordinals.values(), default=0),)).fetchall()
+    if added:
+        remembered.keys = KeyDictionary({**remembered.keys.ordinals, **dict(added)})
+    return remembered.keys
+
+
+def _pointers(
+    connection: sqlite3.Connection, remembered: Remembered, environment: int, named: dict[int, AssetKey]
+) -> dict[AssetKey, AssetState]:
+    rows = connection.execute(sql.POINTERS, (environment, to_json(list(named)))).fetchall() if named else []
+    if not rows:
+        return {}
+    *numbers, hashes, signatures = zip(*rows, strict=True)
+    asset, ordinals, version, derivation, generation, code, flags, layout = (
+        np.array(column, np.int64) for column in numbers
+    )
+    lanes = to_lanes(b"".join(hashes))
+    empty, held = flags & EMPTY != 0, flags & HELD != 0
+    sums = to_lanes(b"".join(signatures))
+    layouts = _layouts(connection, remembered, layout)
+    width = {number: len(parameters) for number, parameters in layouts.items()}
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(np.array([width[number] for number in numbers[7]], np.int64), out=starts[1:])
+    bounds = [0, *(np.flatnonzero(np.diff(asset)) + 1).tolist(), len(rows)]
+    changes = np.flatnonzero(np.diff(layout)) + 1
+    mixed = np.searchsorted(changes, bounds[1:], "left") > np.searchsorted(changes, bounds[:-1], "right")
+    states: dict[AssetKey, AssetState] = {}
+    for first, last, several in zip(bounds[:-1], bounds[1:], mixed.tolist(), strict=True):
+        part = slice(first, last)
+        block = sums[starts[first] : starts[last]]
+        if several:
+            inputs = _mixed_inputs(block, layout[part], layouts)
+        else:
+            inputs = _uniform_inputs(block, last - first, layouts[numbers[7][first]])
+        states[named[numbers[0][first]]] = AssetState(
+            ordinals[part],
+            version[part],
+            derivation[part],
+            generation[part],
+            lanes[part],
+            code[part],
+            empty[part],
+            held[part],
+            inputs,
+        )
+    return states
+
+
+def _uniform_inputs(sums: NDArray[np.uint64], count: int, parameters: tuple[str, ...]) -> dict[str, InputColumn]:
+    if not parameters:
+        return {}
+    block = sums.reshape(count, len(parameters), 2)
+    present = np.ones(count, np.bool_)
+    return {parameter: InputColumn(block[:, place], present) for place, parameter in enumerate(parameters)}
+
+
+def _mixed_inputs(
+    sums: NDArray[np.uint64], layout: Integers, layouts: dict[int, tuple[str, ...]]
+) -> dict[str, InputColumn]:
+    """For an asset whose pointers were not all made with the same edges."""
+    widths = np.array([len(layouts[number]) for number in layout.tolist()], np.int64)
+    starts = np.cumsum(widths) - widths
+    columns: dict[str, InputColumn] = {}
+    for number in np.unique(layout).tolist():
+        rows = np.flatnonzero(layout == number)
+        for place, parameter in enumerate(layouts[number]):
+            column = columns.get(parameter)
+            if column is None:
+                column = InputColumn(np.zeros((len(layout), 2), np.uint64), np.zeros(len(layout), np.bool_))
+                columns[parameter] = column
+            column.sums[rows] = sums[starts[rows] + place]
+            column.present[rows] = True
+    return columns
+
+
+def _layouts(connection: sqlite3.Connection, remembered: Remembered, layout: Integers) -> dict[int, tuple[str, ...]]:
+    used = np.unique(layout).tolist()
+    unknown = [number for number in used if number not in remembered.layouts]
+    if unknown:
+        query = "SELECT id, parameters FROM edge_layouts WHERE id IN (SELECT value FROM json_each(?))"
+        for number, parameters in connection.execute(query, (to_json(unknown),)):
+            remembered.layouts[number] = tuple(json.loads(parameters))
+    return {number: remembered.layouts[number] for number in used}
+
+
+def _code_ids(
+    connection: sqlite3.Connection, remembered: Remembered, versions: Collection[CodeVersion]
+) -> dict[CodeVersion, int]:
+    """The ids of those code versions that the store has met."""
+    query = "SELECT id, version FROM code_versions WHERE version IN (SELECT value FROM json_each(?))"
+    rows: list[tuple[int, CodeVersion]] = connection.execute(query, (to_json(list(versions)),)).fetchall()
+    remembered.codes.update(rows)
+    return {version: number for number, version in rows}
+
+
+def _codes(
+    connection: sqlite3.Connection,
+    remembered: Remembered,
+    present: dict[CodeVersion, CodeRecord],
+    states: Iterable[AssetState],
+) -> dict[int, CodeRecord]:
+    columns = [state.code for state in states]
+    used: list[int] = np.unique(np.concatenate(columns)).tolist() if columns else []
+    records: dict[int, CodeRecord] = {}
+    unknown: list[int] = []
+    for number in used:
+        record = present.get(remembered.codes.get(number, CodeVersion(""))) or remembered.components.get(number)
+        if record is not None:
+            records[number] = record
+        elif number:
+            unknown.append(number)
+    if unknown:
+        query = "SELECT id, version, components FROM code_versions WHERE id IN (SELECT value FROM json_each(?))"
+        for number, version, components in connection.execute(query, (to_json(unknown),)):
+            records[number] = remembered.components[number] = CodeRecord(version, from_json(components))
+    return records
+
+
+def _failures(connection: sqlite3.Connection, environment: int, named: dict[int, AssetKey]) -> dict[AssetKey, Failures]:
+    rows = connection.execute(sql.FAILURES, (environment, to_json(list(named)))).fetchall() if named else []
+    failures: dict[AssetKey, Failures] = {}
+    for uid, part in _by_asset(rows):
+        _, ordinals, keys, runs, errors = zip(*part, strict=True)
+        failures[named[uid]] = Failures(np.array(ordinals, np.int64), to_lanes(b"".join(keys)), runs, errors)
+    return failures
+
+
+def _reusable(
+    connection: sqlite3.Connection, environment: int, named: dict[int, AssetKey], codes: dict[CodeVersion, int]
+) -> tuple[dict[AssetKey, Retained], dict[AssetKey, Retained]]:
+    """Retained derivations and quarantined candidates."""
+    if not named or not codes:
+        return {}, {}
+    assets, present = to_json(list(named)), to_json(list(codes.values()))
+    rows: list[Row] = connection.execute(sql.RETIRED, (assets, present)).fetchall()
+    others = connection.execute("SELECT id FROM environments WHERE id != ?", (environment,)).fetchall()
+    for (other,) in others:
+        rows += connection.execute(sql.CURRENT_ELSEWHERE, (other, assets, present)).fetchall()
+    if others:
+        rows.sort(key=lambda row: (row[0], row[1], row[5]))
+    retained = _retained([row for row in rows if not row[2]], named)
+    return retained, _retained([row for row in rows if row[2]], named)
+
+
+def _retained(rows: list[Row], named: dict[int, AssetKey]) -> dict[AssetKey, Retained]:
+    found: dict[AssetKey, Retained] = {}
+    for uid, part in _by_asset(rows):
+        _, ordinals, _, keys, versions, derivations = zip(*part, strict=True)
+        found[named[uid]] = Retained(
+            np.array(ordinals, np.int64),
+            to_lanes(b"".join(keys)),
+            np.array(versions, np.int64),
+            np.array(derivations, np.int64),
+        )
+    return found
+
+
+def _checks(
+    connection: sqlite3.Connection,
+    remembered: Remembered,
+    environment: int,
+    uids: dict[AssetKey, int],
+    codes: Codes,
+    states: dict[AssetKey, AssetState],
+    reusable: tuple[dict[AssetKey, Retained], ...],
+) -> dict[tuple[AssetKey, str], CheckResults]:
+    ids = _code_ids(connection, remembered, list(codes.checks.values())) if codes.checks else {}
+    results: dict[tuple[AssetKey, str], CheckResults] = {}
+    for (asset, name), version in codes.checks.items():
+        rows: list[Row] = []
+        if asset in states:
+            rows = connection.execute(sql.CURRENT_CHECKS, (name, environment, uids[asset])).fetchall()
+        others = [int(number) for found in reusable if asset in found for number in found[asset].version]
+        if others:
+            rows += connection.execute(sql.VERSION_CHECKS, (to_json(others), name)).fetchall()
+        if rows:
+            results[asset, name] = _check_results(rows, ids.get(version, 0))
+    return results
+
+
+def _check_results(rows: list[Row], code: int) -> CheckResults:
+    versions, codes, passed = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    present = codes == code
+    return CheckResults(
+        np.unique(versions[present & (passed == 1)]),
+        np.unique(versions[present & (passed == 0)]),
+        np.setdiff1d(versions, versions[present]),
+    )
+
+
+def _by_asset(rows: list[Row]) -> Iterable[tuple[int, list[Row]]]:
+    """Rows that begin with their asset's uid and stand in its order, one asset after the other."""
+    first = 0
+    for place in range(1, len(rows) + 1):
+        if place == len(rows) or rows[place][0] != rows[first][0]:
+            yield rows[first][0], rows[first:place]
+            first = place

@@ -1,0 +1,338 @@
+"""The one thread of a process that changes the store: a queue, drained into one transaction after the other.
+
+However many requests are waiting become one commit, so that its cost (a wait for the disk) is shared. Requests are
+decided in the order in which they came, and answered only when their commit is durable.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Condition, Lock, Thread
+from typing import Any, TypeVar
+
+from assetflow.errors import AssetflowError, PublishConflict, StorageError, StorageFull, StoreError
+from assetflow.keys import AssetKey, VersionId
+from assetflow.store.batch import Batch
+from assetflow.store.names import Names
+from assetflow.store.reader import SqliteReader
+from assetflow.store.records import (
+    CheckRecord,
+    CodeSource,
+    EventRecord,
+    FailureRecord,
+    Group,
+    ObservationRecord,
+    RunRecord,
+    StageIntent,
+    StepRecord,
+    Ticket,
+)
+from assetflow.store.sqlite import begin, connect, is_full, is_locked, store_error
+from assetflow.store.tickets import Promise
+
+T = TypeVar("T")
+
+BATCH_LIMIT = 1_000
+"""Requests in one transaction: bounds how long the first of them waits, and other processes too."""
+
+QUEUE_LIMIT = 20_000
+"""Requests that may wait; whoever enqueues more has to wait for the disk."""
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+CULPRIT = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""What a request that cannot be written down raises; anything else is the database's fault."""
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """What is to be decided; ``sync`` comes before the transaction and is dropped once it was called."""
+
+    decide: Callable[[Batch], object]
+    promise: Promise[Any]
+    sync: Callable[[], None] | None = None
+    group: Group | None = None
+
+
+class SqliteWriter:
+    """The StoreWriter of an SQLite file; its thread starts with the first request."""
+
+    def __init__(self, path: Path, reader: SqliteReader, *, patience: float, clock: Callable[[], datetime]) -> None:
+        self._path = path
+        self._reader = reader
+        self._patience = patience
+        self._clock = clock
+        self._pid = os.getpid()
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._gate = Lock()
+        self._answered = Condition()
+        self._thread: Thread | None = None
+        self._ended: StoreError | None = None
+        self._broken: list[tuple[Promise[Any], StoreError]] = []
+
+    def open_environment(self, name: str) -> int:
+        """The environment's id (waits); created on first use."""
+        known = self._reader.environments().get(name)
+        return known if known is not None else self._enqueue(lambda batch: batch.open_environment(name)).result()
+
+    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+        """The uids of assets (waits where one is new)."""
+        known = self._reader.uids(keys)
+        return (
+            known if len(known) == len(set(keys)) else self._enqueue(lambda batch: batch.intern_assets(keys)).result()
+        )
+
+    def intern_keys(self, keys: list[str]) -> dict[str, int]:
+        """The ordinals of static partition keys (waits where one is new)."""
+        known = self._reader.keys().ordinals
+        if all(key in known for key in keys):
+            return {key: known[key] for key in keys}
+        return self._enqueue(lambda batch: batch.intern_keys(keys)).result()
+
+    def reserve_versions(self, count: int) -> range:
+        """Version ids that nobody else will use (waits)."""
+        if count < 1:
+            return range(0)
+        return self._enqueue(lambda batch: batch.reserve_versions(count)).result()
+
+    def save_code(self, sources: list[CodeSource]) -> Ticket:
+        """Remember code versions."""
+        kept = list(sources)
+        return self._enqueue(lambda batch: batch.save_code(kept))
+
+    def publish(self, group: Group) -> Ticket:
+        """Enqueue one atomic publication."""
+        moves = [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+        if len(moves) > 1 and len(set(moves)) != len(moves):
+            raise ValueError("a group moves each pointer once")
+        return self._enqueue(lambda batch: batch.publish(group), sync=group.sync, group=group)
+
+    def fail(self, failure: FailureRecord) -> Ticket:
+        """Remember a failed try."""
+        return self._enqueue(lambda batch: batch.fail(failure), sync=failure.sync)
+
+    def record_checks(self, checks: list[CheckRecord]) -> Ticket:
+        """Remember check results."""
+        kept = list(checks)
+        return self._enqueue(lambda batch: batch.record_checks(kept))
+
+    def record_observations(self, observations: list[ObservationRecord]) -> Ticket:
+        """Remember when sources were asked."""
+        kept = list(observations)
+        return self._enqueue(lambda batch: batch.record_observations(kept))
+
+    def announce(self, intents: list[StageIntent]) -> Ticket:
+        """Record stage intents."""
+        kept = list(intents)
+        return self._enqueue(lambda batch: batch.announce(kept))
+
+    def settle(self, versions: list[VersionId]) -> Ticket:
+        """Forget stage intents."""
+        kept = list(versions)
+        return self._enqueue(lambda batch: batch.settle(kept))
+
+    def start_run(self, run: RunRecord) -> Ticket:
+        """Record a run that begins."""
+        return self._enqueue(lambda batch: batch.record_run(run))
+
+    def finish_run(self, run: RunRecord) -> Ticket:
+        """Record how a run ended."""
+        return self._enqueue(lambda batch: batch.record_run(run))
+
+    def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> Ticket:
+        """Append step records and events."""
+        kept, told = list(steps), list(events)
+        return self._enqueue(lambda batch: batch.record_steps(kept, told))
+
+    def flush(self) -> None:
+        """Wait until everything enqueued so far is durable.
+
+        Raises StoreError, also for an earlier request that could not be written down if nobody has asked its ticket.
+        """
+        if self._thread is not None or self._ended is not None:
+            self._enqueue(lambda batch: batch.generation).result()
+        with self._answered:
+            unheard = [error for promise, error in self._broken if not promise.heard]
+            self._broken.clear()
+        if unheard:
+            raise unheard[0]
+
+    def close(self) -> None:
+        """Make everything enqueued durable and stop; does nothing in a process that was forked off."""
+        if os.getpid() != self._pid:
+            return
+        with self._gate:
+            if self._ended is None:
+                self._ended = StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
+                self._queue.put(None)
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _enqueue(
+        self, decide: Callable[[Batch], T], *, sync: Callable[[], None] | None = None, group: Group | None = None
+    ) -> Promise[T]:
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"{self._path}: the metadata store was opened by process {self._pid}, not by this one",
+                hint="open the store after the fork, in the process that writes",
+            )
+        if self._queue.qsize() >= QUEUE_LIMIT:
+            with self._answered:
+                self._answered.wait_for(lambda: self._queue.qsize() < QUEUE_LIMIT or self._ended is not None)
+        promise: Promise[T] = Promise(self._answered)
+        with self._gate:
+            if self._ended is not None:
+                raise self._ended
+            self._queue.put(Request(decide, promise, sync, group))
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="assetflow-store", daemon=True)
+                self._thread.start()
+        return promise
+
+    def _work(self) -> None:
+        connection: sqlite3.Connection | None = None
+        requests: list[Request] = []
+        try:
+            connection = connect(self._path, patience=self._patience)
+            connection.execute("PRAGMA busy_timeout = 0")
+            names = Names(connection)
+            open_ended = True
+            while open_ended:
+                requests, open_ended = self._take()
+                self._commit(connection, names, requests)
+        except BaseException as error:
+            fatal = (
+                store_error(error, self._path) if isinstance(error, sqlite3.Error) else _unexpected(self._path, error)
+            )
+            self._give_up(fatal, requests)
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _take(self) -> tuple[list[Request], bool]:
+        """Whatever is waiting, at least one request, and whether more may come."""
+        request = self._queue.get()
+        requests: list[Request] = []
+        while request is not None:
+            requests.append(request)
+            if len(requests) >= BATCH_LIMIT:
+                return requests, True
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                return requests, True
+        return requests, False
+
+    def _commit(self, connection: sqlite3.Connection, names: Names, requests: Sequence[Request]) -> None:
+        """Answer all requests: together where possible, else one by one to find the one that cannot be written."""
+        requests = [request for request in requests if self._synced(request)]
+        if not requests:
+            return
+        try:
+            self._transaction(connection, names, requests)
+        except CULPRIT as error:
+            if len(requests) == 1:
+                self._answer([], [(requests[0], _unwritable(self._path, error))])
+                return
+            for request in requests:
+                self._commit(connection, names, [request])
+        except sqlite3.OperationalError as error:
+            # Space and locks come back: these requests are lost, the next may do better.
+            if not (is_locked(error) or is_full(error)):
+                raise
+            problem = store_error(error, self._path)
+            self._answer([], [(request, problem) for request in requests])
+
+    def _synced(self, request: Request) -> bool:
+        sync, request.sync = request.sync, None
+        if sync is None:
+            return True
+        try:
+            sync()
+        except AssetflowError as error:
+            self._answer([], [(request, error)])
+        except OSError as error:
+            kind = StorageFull if error.errno in NO_SPACE else StorageError
+            place = f"{error.filename}: " if error.filename else ""
+            self._answer([], [(request, kind(f"{place}staged files could not be made durable ({error.strerror})"))])
+        else:
+            return True
+        return False
+
+    def _transaction(self, connection: sqlite3.Connection, names: Names, requests: Sequence[Request]) -> None:
+        accepted: list[tuple[Request, object]] = []
+        refused: list[tuple[Request, AssetflowError]] = []
+        try:
+            begin(connection, self._patience)
+            batch = Batch(connection, names, self._clock())
+            batch.prepare(request.group for request in requests if request.group is not None)
+            for request in requests:
+                try:
+                    answer = request.decide(batch)
+                except (PublishConflict, StoreError) as error:
+                    refused.append((request, error))
+                    continue
+                accepted.append((request, answer))
+                if isinstance(answer, int):
+                    batch.decided[request.promise] = answer
+            batch.write()
+            connection.execute("COMMIT")
+        except BaseException:
+            names.forget()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._answer(accepted, refused)
+
+    def _answer(
+        self, accepted: Sequence[tuple[Request, object]], refused: Sequence[tuple[Request, AssetflowError]]
+    ) -> None:
+        with self._answered:
+            for request, answer in accepted:
+                request.promise.answer(answer)
+            for request, error in refused:
+                request.promise.refuse(error)
+                if isinstance(error, StoreError):
+                    self._broken.append((request.promise, error))
+            self._answered.notify_all()
+
+    def _give_up(self, error: StoreError, requests: Sequence[Request]) -> None:
+        """Refuse what is under way, what waits and what comes."""
+        with self._gate:
+            self._ended = error
+        refused = [(request, error) for request in requests if not request.promise.done()]
+        while True:
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                break
+            if request is not None:
+                refused.append((request, error))
+        self._answer([], refused)
+
+
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path}: a record could not be written to the metadata store ({error})")
+
+
+def _unexpected(path: Path, error: BaseException) -> StoreError:
+    return StoreError(
+        f"{path}: writing to the metadata store stopped ({type(error).__name__}: {error})",
+        hint="this is a mistake in assetflow: please report it, with the command that led to it",
+    )
