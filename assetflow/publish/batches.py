@@ -15,7 +15,7 @@ from assetflow.errors import OutputError
 from assetflow.io import arrow_table, mark_native, table_types
 from assetflow.keys import AssetKey, format_address
 from assetflow.publish.loading import BATCH_COLUMN
-from assetflow.publish.matching import matches
+from assetflow.publish.matching import matches, without_numpy
 from assetflow.publish.values import UNORDERED
 
 if TYPE_CHECKING:
@@ -129,12 +129,12 @@ def _runs(codes: Any) -> Iterator[tuple[int, int, int]]:
     return zip(found.tolist(), (stops - counts).tolist(), stops.tolist(), strict=True)
 
 
-def _key(label: Any, column: str, asset: AssetKey) -> str:
+def _key(label: object, column: str, asset: AssetKey) -> str:
     if isinstance(label, str):
-        return label
+        return str(label)
     if isinstance(label, date) and not isinstance(label, datetime):
         return label.isoformat()
-    if isinstance(label, int | np.integer) and not isinstance(label, bool):
+    if type(without_numpy(label)) is int:
         return str(label)
     raise OutputError(
         f"{asset}: the column {column!r} holds {label!r}, a {type(label).__name__}, and partition keys are text",

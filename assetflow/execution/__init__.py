@@ -1,0 +1,1 @@
+"""Running a plan: the run loop, attempts, observations of sources, executors."""

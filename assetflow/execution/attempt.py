@@ -1,0 +1,334 @@
+"""One attempt: load the inputs, call the user's function, stage what it returns, run the checks on what was staged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from assetflow.definitions.annotations import ANY, Arrival
+from assetflow.definitions.computations import AssetSpec
+from assetflow.definitions.context import AssetContext
+from assetflow.definitions.values import NO_DATA
+from assetflow.errors import AssetflowError, OutputError
+from assetflow.execution.checking import run_checks
+from assetflow.execution.task import (
+    CheckOutcome,
+    CurrentVersion,
+    PartitionOutcome,
+    PartitionTask,
+    StagedVersion,
+    StoredInput,
+    Task,
+)
+from assetflow.execution.tracebacks import user_error
+from assetflow.execution.workshop import Workshop
+from assetflow.fingerprint.data import hash_files
+from assetflow.graph import Edge, Node
+from assetflow.io import OutputContext, StoredFile, StoredPartition
+from assetflow.keys import AssetKey, DataHash, format_address
+from assetflow.partitions.mappings import Identity, WholeUpstream
+from assetflow.publish.batches import split_batch
+from assetflow.publish.loading import load_batch_input, load_input
+from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
+
+
+def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
+    """Carry out a task; only interrupts are raised. One outcome for each partition, in order."""
+    node = workshop.graph.nodes[task.computation]
+    if task.action == "check":
+        return tuple(_checked(node, partition, workshop) for partition in task.partitions)
+    started = workshop.clock()
+    idle = [partition for partition in task.partitions if _has_nothing_to_load(node, partition)]
+    busy = [partition for partition in task.partitions if partition not in idle] if idle else list(task.partitions)
+    values: dict[int, Mapping[AssetKey, object]] = {}
+    metadata: Mapping[str, object] = {}
+    if busy:
+        try:
+            returned, metadata = _call(node, task, busy, workshop)
+            values.update(returned)
+        except (Exception, SystemExit) as error:
+            ended = workshop.clock()
+            problem = user_error(error, _place(node, busy))
+            failed = {each.ordinal: PartitionOutcome(each.ordinal, started, ended, error=problem) for each in busy}
+            return tuple(
+                failed.get(each.ordinal) or _built(node, each, None, {}, started, workshop) for each in task.partitions
+            )
+    return tuple(_built(node, each, values.get(each.ordinal), metadata, started, workshop) for each in task.partitions)
+
+
+def _has_nothing_to_load(node: Node, partition: PartitionTask) -> bool:
+    """Whether there are loaded parameters and all that they would read is empty or absent."""
+    return bool(partition.inputs) and not any(
+        stored.stored is not None for inputs in partition.inputs.values() for stored in inputs
+    )
+
+
+def _call(
+    node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop
+) -> tuple[dict[int, Mapping[AssetKey, object]], Mapping[str, object]]:
+    """What the user's function returned, by ordinal; for several outputs, dicts by asset."""
+    arguments: dict[str, object] = {
+        edge.parameter: _argument(node, edge, task, partitions, workshop) for edge in node.edges if edge.loaded
+    }
+    context = _context(node, task, partitions)
+    if node.takes_context:
+        arguments["context"] = context
+    returned: object = node.computation.function(**arguments)
+    by_asset = _by_output(node, returned)
+    metadata = context.collected_metadata
+    if node.batch is None:
+        return {partitions[0].ordinal: by_asset}, metadata
+    keys = [partition.key for partition in partitions if partition.key is not None]
+    split = {
+        asset: split_batch(value, keys, node.batch.column, returns, asset)
+        for (asset, value), returns in zip(by_asset.items(), node.output_returns, strict=True)
+    }
+    return {
+        partition.ordinal: {
+            asset: found.missing.get(partition.key or "") or found.values[partition.key or ""]
+            for asset, found in split.items()
+        }
+        for partition in partitions
+    }, metadata
+
+
+def _argument(node: Node, edge: Edge, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop) -> object:
+    arrival = edge.arrival or ANY
+    schema = task.known_schemas.get(edge.parameter)
+    if node.batch is None:
+        return load_input(
+            arrival,
+            partitions[0].inputs[edge.parameter],
+            workshop.managers,
+            known_schema=schema,
+            columns=edge.columns,
+            many=not isinstance(edge.mapping, Identity | WholeUpstream),
+        )
+    by_key: dict[str, Sequence[StoredInput]] = {
+        partition.key: partition.inputs[edge.parameter] for partition in partitions if partition.key is not None
+    }
+    return load_batch_input(arrival, by_key, workshop.managers, known_schema=schema, columns=edge.columns)
+
+
+def _context(node: Node, task: Task, partitions: Sequence[PartitionTask]) -> AssetContext:
+    return AssetContext(
+        node.name,
+        partition_keys=[partition.key for partition in partitions if partition.key is not None],
+        windows=[partition.window for partition in partitions if partition.window is not None],
+        run_id=task.run_id,
+        attempt=task.attempt,
+    )
+
+
+def _by_output(node: Node, returned: object) -> dict[AssetKey, object]:
+    if not node.computation.multiple:
+        return {node.outputs[0]: returned}
+    if returned is NO_DATA:
+        return dict.fromkeys(node.outputs, NO_DATA)
+    names = ", ".join(node.outputs)
+    if isinstance(returned, tuple):
+        values: tuple[object, ...] = returned  # pyright: ignore[reportUnknownVariableType]
+        if len(values) == len(node.outputs):
+            return dict(zip(node.outputs, values, strict=True))
+        raise OutputError(f"{node.name}: returned {len(values)} values for {len(node.outputs)} outputs: {names}")
+    if isinstance(returned, Mapping):
+        found: Mapping[object, object] = returned  # pyright: ignore[reportUnknownVariableType]
+        missing = [name for name in node.outputs if name not in found]
+        extra = [str(name) for name in found if name not in node.outputs]
+        if missing or extra:
+            raise OutputError(
+                f"{node.name}: "
+                + "; ".join(
+                    filter(
+                        None,
+                        (
+                            f"returned nothing for {', '.join(missing)}" if missing else "",
+                            f"returned {', '.join(extra)}, which is no output" if extra else "",
+                        ),
+                    )
+                ),
+                hint=f"return a dict with the keys {names}; NO_DATA for an output without data",
+            )
+        return {name: found[name] for name in node.outputs}
+    if returned is None and all(arrival.container == "none" for arrival in node.output_returns):
+        return dict.fromkeys(node.outputs)
+    raise OutputError(
+        f"{node.name}: returned {type(returned).__name__} for several outputs",
+        hint=f"return a dict by name or a tuple in order: {names}",
+    )
+
+
+def _built(
+    node: Node,
+    partition: PartitionTask,
+    values: Mapping[AssetKey, object] | None,
+    metadata: Mapping[str, object],
+    started: datetime,
+    workshop: Workshop,
+) -> PartitionOutcome:
+    """Stage and check every output of one partition; None for ``values`` publishes all of them as empty."""
+    outputs: list[StagedVersion] = []
+    try:
+        for asset, spec, returns in zip(node.outputs, node.specs, node.output_returns, strict=True):
+            value = NO_DATA if values is None else values[asset]
+            if isinstance(value, OutputError):
+                raise value
+            outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop))
+    except (Exception, SystemExit) as error:
+        problem = (
+            error if isinstance(error, AssetflowError) else user_error(error, format_address(node.name, partition.key))
+        )
+        return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs), problem)
+    return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
+
+
+def _staged(
+    asset: AssetKey,
+    spec: AssetSpec,
+    returns: Arrival,
+    value: object,
+    metadata: Mapping[str, object],
+    partition: PartitionTask,
+    workshop: Workshop,
+) -> StagedVersion:
+    address = format_address(asset, partition.key)
+    version = partition.versions[asset]
+    prepared = prepare(
+        value,
+        address=address,
+        returns=Arrival("one", returns.type, returns.python) if returns.container == "dict" else returns,
+        nonce=str(version).encode(),
+        schema=spec.schema,
+        hashing=spec.hashing,
+    )
+    current = partition.current.get(asset)
+    if prepared.kind == "none":
+        staged = StagedVersion(
+            asset, version, prepared.data_hash or DataHash(""), empty=prepared.empty, metadata=metadata
+        )
+    else:
+        staged = _stored(asset, spec, prepared, metadata, partition, workshop, current)
+    if current is not None and _equal(staged, current):
+        staged = replace(
+            staged,
+            version=current.version,
+            same=True,
+            row_count=current.stored.row_count,
+        )
+    return replace(staged, checks=_checks(asset, staged, current, partition, workshop))
+
+
+def _stored(
+    asset: AssetKey,
+    spec: AssetSpec,
+    prepared: Prepared,
+    metadata: Mapping[str, object],
+    partition: PartitionTask,
+    workshop: Workshop,
+    current: CurrentVersion | None,
+) -> StagedVersion:
+    address = format_address(asset, partition.key)
+    version = partition.versions[asset]
+    name = choose_manager(prepared, spec.io_manager)
+    manager = workshop.managers[name]
+    location = workshop.storage.location(asset, partition.path, version)
+    opened = False
+    expected = StagedVersion(
+        asset,
+        version,
+        prepared.data_hash or DataHash(""),
+        io_manager=name,
+        storage=getattr(manager, "storage", None),
+        row_count=prepared.row_count,
+        schema=prepared.schema,
+        metadata=metadata,
+    )
+    if current is not None and expected.storage is not None and _equal(expected, current):
+        return expected
+
+    def folder() -> Path:
+        nonlocal opened
+        opened = True
+        assert workshop.open_folder is not None
+        return workshop.open_folder(version)
+
+    made = manager.stage(OutputContext(asset, partition.key, version, folder), staged_value(prepared, manager, address))
+    files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
+    data_hash = prepared.data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)
+    size = sum(file.size for file in files) if opened else len((made.inline or "").encode())
+    return replace(
+        expected,
+        data_hash=data_hash,
+        storage=made.storage,
+        location=location if opened else None,
+        files=files,
+        inline=made.inline,
+        row_count=prepared.row_count if prepared.row_count is not None else made.row_count,
+        byte_count=size,
+    )
+
+
+def _equal(staged: StagedVersion, current: CurrentVersion) -> bool:
+    return (
+        bool(staged.data_hash)
+        and staged.data_hash == current.data_hash
+        and staged.empty == current.empty
+        and staged.schema == current.schema
+        and staged.storage == current.storage
+        and staged.io_manager == current.io_manager
+    )
+
+
+def _checks(
+    asset: AssetKey,
+    staged: StagedVersion,
+    current: CurrentVersion | None,
+    partition: PartitionTask,
+    workshop: Workshop,
+) -> tuple[CheckOutcome, ...]:
+    checks = workshop.graph.checks.get(asset, ())
+    if not checks or staged.empty:
+        return ()
+    if staged.same and current is not None:
+        subject = StoredInput(partition.key, current.stored, current.io_manager, current.schema)
+        return run_checks(checks, subject, workshop, done=current.checked)
+    folder = workshop.storage.folder(staged.location) if staged.location else None
+    files = tuple(StoredFile(folder / f.name, f.size, f.digest) for f in staged.files) if folder else ()
+    stored = StoredPartition(asset, partition.key, staged.version, files, staged.inline, staged.row_count)
+    subject = StoredInput(partition.key, stored, staged.io_manager, staged.schema)
+    return run_checks(checks, subject, workshop, done=frozenset())
+
+
+def _checked(node: Node, partition: PartitionTask, workshop: Workshop) -> PartitionOutcome:
+    """Run the missing checks on given versions."""
+    started = workshop.clock()
+    outputs: list[StagedVersion] = []
+    for asset, current in partition.current.items():
+        subject = StoredInput(
+            partition.key, None if current.empty else current.stored, current.io_manager, current.schema
+        )
+        checks = run_checks(workshop.graph.checks.get(asset, ()), subject, workshop, done=current.checked)
+        outputs.append(
+            StagedVersion(
+                asset,
+                current.version,
+                current.data_hash,
+                same=True,
+                empty=current.empty,
+                io_manager=current.io_manager,
+                storage=current.storage,
+                row_count=current.stored.row_count,
+                schema=current.schema,
+                checks=checks,
+            )
+        )
+    return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
+
+
+def _place(node: Node, partitions: Sequence[PartitionTask], asset: AssetKey | None = None) -> str:
+    name = asset or node.name
+    if len(partitions) == 1:
+        return format_address(name, partitions[0].key)
+    return f"{name}@{partitions[0].key}...{partitions[-1].key}"

@@ -1,0 +1,192 @@
+"""Building partitions: tasks from decided rows, and publications from what attempts staged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from assetflow.errors import AssetflowError
+from assetflow.execution.checking import refusal
+from assetflow.execution.journal import Entry
+from assetflow.execution.ledger import Ledger
+from assetflow.execution.records import Derived, check_records, publication, version_record
+from assetflow.execution.stages import Stage, Stages
+from assetflow.execution.task import Executor, PartitionOutcome, PartitionTask, StagedVersion, StoredInput, Task
+from assetflow.keys import AssetKey, VersionId
+from assetflow.store.records import FailureRecord, Publication, VersionRecord
+
+
+def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], Executor]) -> None:
+    """Compute, stage, check and publish the rows, in the order that people expect; a failure stops only its own."""
+    if not rows:
+        return
+    parts = ledger.parts
+    rows = _in_order(ledger, rows)
+    planned = [(row, asset, parts.ids.take()) for row in rows for asset in ledger.node.outputs]
+    ids = {(row, asset): version for row, asset, version in planned}
+    stages = Stages(parts.setting, parts.run_id, [_stage(ledger, *each) for each in planned])
+    executor = executor_for(stages)
+    reader = _Inputs(ledger, rows)
+    size = ledger.node.batch.max_partitions if ledger.node.batch else 1
+    try:
+        for start in range(0, len(rows), size):
+            chunk = rows[start : start + size]
+            tasks = tuple(
+                _partition_task(ledger, row, reader.of(row), {a: ids[row, a] for a in ledger.node.outputs})
+                for row in chunk
+            )
+            task = Task(ledger.node.name, "build", parts.run_id, 1, tasks, reader.known_schemas())
+            _settle(ledger, chunk, executor.submit(task).result(), stages)
+    finally:
+        executor.close()
+        stages.close()
+
+
+def _in_order(ledger: Ledger, rows: Sequence[int]) -> list[int]:
+    ordered = ledger.space.ordered(ledger.decision.ordinals[np.asarray(rows, np.int64)])
+    return np.searchsorted(ledger.decision.ordinals, ordered).tolist()
+
+
+def _stage(ledger: Ledger, row: int, asset: AssetKey, version: VersionId) -> Stage:
+    ordinal = ledger.ordinal(row)
+    component = ledger.space.path_component(ordinal) or None
+    return Stage(asset, ordinal, version, ledger.parts.setting.storage.location(asset, component, version))
+
+
+def _partition_task(
+    ledger: Ledger, row: int, inputs: Mapping[str, tuple[StoredInput, ...]], ids: Mapping[AssetKey, VersionId]
+) -> PartitionTask:
+    ordinal, key = ledger.ordinal(row), ledger.keys[row]
+    component = ledger.space.path_component(ordinal) or None
+    current = {
+        asset: ledger.parts.current_version(version, key)
+        for asset in ledger.node.outputs
+        if (version := ledger.current(row, asset)) is not None
+    }
+    return PartitionTask(ordinal, key, ledger.space.window(ordinal), inputs, ids, component, current)
+
+
+class _Inputs:
+    """What the loaded parameters of the rows read; versions are fetched once."""
+
+    def __init__(self, ledger: Ledger, rows: Sequence[int]) -> None:
+        self._ledger = ledger
+        self._loaded = [reading for reading in ledger.decision.readings if reading.edge.loaded]
+        self._known: dict[tuple[AssetKey, VersionId], StoredInput] = {}
+        parts = ledger.parts
+        wanted = {version for row in rows for asset in ledger.node.outputs if (version := ledger.current(row, asset))}
+        for reading in self._loaded:
+            for row in rows:
+                wanted.update(map(VersionId, reading.live.version[reading.positions(row)].tolist()))
+        parts.fetch(wanted)
+
+    def of(self, row: int) -> dict[str, tuple[StoredInput, ...]]:
+        """By parameter, in partition order."""
+        return {
+            reading.edge.parameter: tuple(self._read(reading.edge.upstream, row, n))
+            for n, reading in enumerate(self._loaded)
+        }
+
+    def known_schemas(self) -> dict[str, bytes]:
+        """By parameter: the schema that the upstream's tables had last, where that is on record."""
+        setting = self._ledger.parts.setting
+        found: dict[str, bytes] = {}
+        for reading in self._loaded:
+            uid = setting.uids[reading.edge.upstream]
+            schema = next((s.schema for s in self._known.values() if s.schema is not None), None)
+            schema = schema or setting.reader.last_schema(setting.environment, uid)
+            if schema is not None:
+                found[reading.edge.parameter] = schema
+        return found
+
+    def _read(self, upstream: AssetKey, row: int, place: int) -> Iterator[StoredInput]:
+        reading = self._loaded[place]
+        graph, spaces = self._ledger.parts.setting.graph, self._ledger.parts.setting.spaces
+        space = spaces[graph.owner[upstream]]
+        positions = reading.positions(row)
+        ordinals = reading.live.ordinals[positions]
+        versions = dict(zip(ordinals.tolist(), reading.live.version[positions].tolist(), strict=True))
+        for ordinal in space.ordered(ordinals).tolist():
+            version = VersionId(versions[ordinal])
+            stored = self._known.get((upstream, version))
+            if stored is None:
+                stored = self._ledger.parts.stored_input(version, space.key(ordinal))
+                self._known[upstream, version] = stored
+            yield stored
+
+
+def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOutcome], stages: Stages) -> None:
+    publications: list[Publication] = []
+    entries: list[Entry] = []
+    derivations: list[Derived] = []
+    locations: list[str] = []
+    finished: list[VersionId] = []
+    for row, outcome in zip(rows, outcomes, strict=True):
+        made = ledger.derived(row)
+        times = (outcome.started_at, outcome.ended_at)
+        error = outcome.error or _refusal(ledger, row, outcome)
+        if error is not None:
+            _fail(ledger, row, outcome, made, error, stages)
+            continue
+        derivations.append(made)
+        for staged in outcome.outputs:
+            version = staged.version if staged.same else _record(ledger, row, staged, outcome, "published")
+            publications.append(publication(ledger, row, version, staged, made, "computed", outcome.ended_at))
+            result = "unchanged" if staged.same else "materialized"
+            entries.append(ledger.entry(row, staged.asset, result, times, version=staged.version))
+            if staged.location is not None and not staged.same:
+                locations.append(staged.location)
+                finished.extend(stages.finish(staged.version))
+    if publications:
+        storage = ledger.parts.setting.storage
+        sync = (lambda: storage.sync(*locations)) if locations else None
+        ledger.commit(publications, entries, derivations, sync=sync, finished=finished)
+
+
+def _refusal(ledger: Ledger, row: int, outcome: PartitionOutcome) -> AssetflowError | None:
+    errors = (refusal(ledger.place(row, staged.asset), staged.checks) for staged in outcome.outputs)
+    return next((error for error in errors if error), None)
+
+
+def _fail(
+    ledger: Ledger, row: int, outcome: PartitionOutcome, made: Derived, error: AssetflowError, stages: Stages
+) -> None:
+    """Remember the failed try of every output; what blocking checks refused is kept as a candidate."""
+    setting, ordinal = ledger.parts.setting, ledger.ordinal(row)
+    staged_by_asset: Mapping[AssetKey, StagedVersion] = {staged.asset: staged for staged in outcome.outputs}
+    result = "failed" if outcome.error else "quarantined"
+    for asset in ledger.node.outputs:
+        staged = staged_by_asset.get(asset)
+        kept = staged is not None and result == "quarantined" and not staged.same
+        candidate = _record(ledger, row, staged, outcome, "quarantined") if staged and kept else None
+        if candidate is not None and candidate.location is not None:
+            setting.storage.sync(candidate.location)
+        uid = setting.uids[asset]
+        checks = check_records(staged.checks, asset, uid, ordinal, staged.version) if staged else ()
+        setting.writer.fail(
+            FailureRecord(
+                setting.environment,
+                uid,
+                ordinal,
+                made.try_key,
+                ledger.parts.run_id,
+                error.message,
+                candidate=candidate,
+                candidate_key=made.key if candidate else None,
+                code=made.code,
+                inputs=made.inputs,
+                checks=checks,
+                finished_intents=stages.finish(candidate.version) if candidate else (),
+            )
+        )
+        times = (outcome.started_at, outcome.ended_at)
+        version = staged.version if staged and result == "quarantined" else None
+        ledger.note(ledger.entry(row, asset, result, times, version=version, error=error))
+    ledger.lose([row])
+
+
+def _record(ledger: Ledger, row: int, staged: StagedVersion, outcome: PartitionOutcome, state: str) -> VersionRecord:
+    uid = ledger.parts.setting.uids[staged.asset]
+    kind = "published" if state == "published" else "quarantined"
+    return version_record(staged, uid, ledger.ordinal(row), ledger.parts.run_id, outcome.ended_at, kind)

@@ -1,0 +1,1 @@
+"""Where tasks run: the executors, behind one small protocol."""

@@ -1,0 +1,148 @@
+"""What a run writes: publications, failures, step records and events, in commit order, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from assetflow.errors import AssetflowError, PublishConflict, StorageError
+from assetflow.execution.result import Failure, Outcome, no_counts
+from assetflow.keys import AssetKey, VersionId
+from assetflow.store.records import EventRecord, FailureRecord, Group, StepRecord, StepStatus, StoreWriter, Ticket
+
+_STATUS: dict[Outcome, StepStatus] = {
+    "materialized": "materialized",
+    "unchanged": "unchanged",
+    "reused": "reused",
+    "failed": "failed",
+    "quarantined": "quarantined",
+    "blocked": "blocked",
+    "canceled": "canceled",
+}
+_EVENTFUL: frozenset[Outcome] = frozenset({"failed", "quarantined", "blocked"})
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one asset partition fared; ``key`` is its partition key."""
+
+    asset: AssetKey
+    uid: int
+    ordinal: int
+    key: str | None
+    outcome: Outcome
+    queued_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    version: VersionId | None = None
+    error: AssetflowError | None = None
+
+
+class Journal:
+    """Enqueues what a run has to say and tallies it; an outcome counts once its commit is acknowledged."""
+
+    def __init__(self, writer: StoreWriter, run_id: str, attempt: int = 1) -> None:
+        self._writer = writer
+        self._run_id = run_id
+        self._attempt = attempt
+        self._promised: list[tuple[Ticket, tuple[Entry, ...]]] = []
+        self._steps: list[StepRecord] = []
+        self._events: list[EventRecord] = []
+        self.counts: dict[AssetKey, dict[Outcome, int]] = {}
+        self.failures: list[Failure] = []
+        self.lost: Callable[[Entry], None] = _ignore
+
+    def publish(self, group: Group, entries: Sequence[Entry]) -> Ticket:
+        """Enqueue a publication; its entries count when it is committed."""
+        ticket = self._writer.publish(group)
+        self._promised.append((ticket, tuple(entries)))
+        if len(self._promised) >= _KEPT:
+            self._collect(wait=False)
+        return ticket
+
+    def fail(self, failures: Sequence[FailureRecord], entries: Sequence[Entry]) -> None:
+        """Remember tries that failed."""
+        for failure in failures:
+            self._writer.fail(failure)
+        for entry in entries:
+            self.note(entry)
+
+    def note(self, entry: Entry) -> None:
+        """Count an outcome that publishes nothing."""
+        self.counts.setdefault(entry.asset, no_counts())[entry.outcome] += 1
+        error = entry.error.document() if entry.error else None
+        if error is not None and entry.outcome in ("failed", "quarantined"):
+            self.failures.append(Failure(entry.asset, entry.key, error))
+        if entry.outcome == "waiting":
+            return
+        self._steps.append(
+            StepRecord(
+                self._run_id,
+                entry.asset,
+                entry.uid,
+                entry.ordinal,
+                self._attempt,
+                _STATUS[entry.outcome],
+                entry.queued_at,
+                entry.started_at,
+                entry.ended_at,
+                entry.version,
+                error,
+            )
+        )
+        if entry.outcome in _EVENTFUL:
+            message = {"message": entry.error.message} if entry.error else dict[str, object]()
+            self._events.append(
+                EventRecord(entry.ended_at, entry.outcome, entry.asset, entry.ordinal, self._run_id, message)
+            )
+        if len(self._steps) >= _KEPT:
+            self._hand_over()
+
+    def settle(self) -> None:
+        """Wait until everything said so far is durable, and count it. Raises StoreError."""
+        self._collect(wait=True)
+        self._hand_over()
+        self._writer.flush()
+
+    def _collect(self, *, wait: bool) -> None:
+        remaining: list[tuple[Ticket, tuple[Entry, ...]]] = []
+        for ticket, entries in self._promised:
+            if not wait and not ticket.done():
+                remaining.append((ticket, entries))
+                continue
+            try:
+                ticket.result()
+            except (PublishConflict, StorageError) as refusal:
+                for entry in entries:
+                    self.note(_failed(entry, refusal))
+                    self.lost(entry)
+            else:
+                for entry in entries:
+                    self.note(entry)
+        self._promised = remaining
+
+    def _hand_over(self) -> None:
+        if self._steps or self._events:
+            self._writer.record_steps(self._steps, self._events)
+            self._steps, self._events = [], []
+
+
+def _failed(entry: Entry, error: AssetflowError) -> Entry:
+    return Entry(
+        entry.asset,
+        entry.uid,
+        entry.ordinal,
+        entry.key,
+        "failed",
+        entry.queued_at,
+        entry.started_at,
+        entry.ended_at,
+        None,
+        error,
+    )
+
+
+def _ignore(entry: Entry) -> None:
+    return None

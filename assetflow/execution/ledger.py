@@ -1,0 +1,120 @@
+"""Bookkeeping for the planned partitions of one computation: entries, derivations, commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from assetflow.errors import AssetflowError
+from assetflow.execution.decisions import Decision
+from assetflow.execution.journal import Entry
+from assetflow.execution.live import Move
+from assetflow.execution.parts import RunParts
+from assetflow.execution.records import Derived, derived, lane_bytes
+from assetflow.execution.result import Outcome
+from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.planner.spans import Flags, Integers
+from assetflow.store.records import Group, Publication, VersionRecord
+
+
+class Ledger:
+    """The rows of one decision, and what is said of them. Rows count from 0; keys are partition keys."""
+
+    def __init__(self, parts: RunParts, decision: Decision) -> None:
+        self.parts = parts
+        self.decision = decision
+        self.node = decision.node
+        self.space = parts.setting.spaces[decision.node.name]
+        self.code = parts.setting.codes.computations[decision.node.name].version
+        self.keys = self.space.keys(decision.ordinals)
+        self._queued = parts.setting.clock()
+        self._pointed: Mapping[AssetKey, tuple[Flags, Integers, Integers]] = {
+            asset: parts.pointed(asset, decision.ordinals) for asset in decision.node.outputs
+        }
+
+    def ordinal(self, row: int) -> int:
+        """The partition of a row."""
+        return int(self.decision.ordinals[row])
+
+    def place(self, row: int, asset: AssetKey | None = None) -> str:
+        """The address of a row's partition, for messages."""
+        return format_address(asset or self.node.name, self.keys[row])
+
+    def current(self, row: int, asset: AssetKey) -> VersionId | None:
+        """The version that is published of a row's partition."""
+        present, versions, _ = self._pointed[asset]
+        return VersionId(int(versions[row])) if present[row] else None
+
+    def expected(self, row: int, asset: AssetKey) -> int:
+        """The generation of the pointer that the row was planned against; 0 for none."""
+        return int(self._pointed[asset][2][row])
+
+    def derived(self, row: int) -> Derived:
+        """What the row is made from."""
+        return derived(self.decision, row, self.code, self.parts.live, self.parts.setting.uids)
+
+    def try_key(self, row: int) -> bytes:
+        """The key under which a failure of the row is remembered."""
+        return lane_bytes(self.decision.tries, row)
+
+    def entry(
+        self,
+        row: int,
+        asset: AssetKey,
+        outcome: Outcome,
+        times: tuple[datetime, datetime],
+        *,
+        version: VersionId | None = None,
+        error: AssetflowError | None = None,
+    ) -> Entry:
+        """How one output of a row fared, between two ``times``."""
+        uid = self.parts.setting.uids[asset]
+        started, ended = times
+        return Entry(
+            asset, uid, self.ordinal(row), self.keys[row], outcome, self._queued, started, ended, version, error
+        )
+
+    def close(self, rows: Sequence[int], outcome: Outcome, error: AssetflowError | None = None) -> None:
+        """Note an outcome that publishes nothing for all outputs of the rows."""
+        now = self.parts.setting.clock()
+        for row in rows:
+            for asset in self.node.outputs:
+                self.note(self.entry(row, asset, outcome, (now, now), error=error))
+
+    def note(self, entry: Entry) -> None:
+        """Count an entry that publishes nothing."""
+        self.parts.journal.note(entry)
+        self.parts.note(entry)
+
+    def lose(self, rows: Sequence[int]) -> None:
+        """Nothing in this run may read these partitions any more."""
+        for asset in self.node.outputs:
+            self.parts.live.lose(asset, [self.ordinal(row) for row in rows])
+
+    def commit(
+        self,
+        publications: Sequence[Publication],
+        entries: Sequence[Entry],
+        made: Sequence[Derived],
+        *,
+        sync: Callable[[], None] | None = None,
+        finished: Sequence[VersionId] = (),
+    ) -> None:
+        """Enqueue publications as one group, and let this run read them from now on."""
+        after = tuple({id(ticket): ticket for each in made for ticket in each.after}.values())
+        group = Group(tuple(publications), sync=sync, after=after, finished_intents=tuple(finished))
+        ticket = self.parts.journal.publish(group, entries)
+        moves: dict[AssetKey, list[Move]] = {}
+        for publication in publications:
+            version = publication.version
+            if isinstance(version, VersionRecord):
+                self.parts.versions[version.version] = version
+                version = version.version
+            move = Move(publication.ordinal, version, publication.data_hash, publication.empty, ticket)
+            moves.setdefault(publication.asset, []).append(move)
+        for asset, moved in moves.items():
+            self.parts.live.move(asset, moved)
+            located = (self.parts.versions[move.version].location for move in moved)
+            self.parts.projection.moved(asset, with_files=any(located))
+        for entry in entries:
+            self.parts.note(entry)

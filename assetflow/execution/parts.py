@@ -1,0 +1,81 @@
+"""What the pieces of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetflow.execution.journal import Entry, Journal
+from assetflow.execution.live import LiveState
+from assetflow.execution.projection import CurrentFiles
+from assetflow.execution.setting import Setting
+from assetflow.execution.stages import VersionIds
+from assetflow.execution.task import CurrentVersion, StoredInput
+from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.planner.spans import Flags, Integers, members
+from assetflow.planner.state import State
+from assetflow.publish.publication import stored_partition
+from assetflow.store.records import VersionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """One run: where it takes place, what was recorded before, what it has done since."""
+
+    run_id: str
+    setting: Setting
+    state: State
+    live: LiveState
+    journal: Journal
+    ids: VersionIds
+    existing: Callable[[str], Integers]
+    """The existing ordinals of a computation, as of the plan."""
+    projection: CurrentFiles
+    note: Callable[[Entry], None]
+    """Told of every asset partition that is done."""
+    versions: dict[VersionId, VersionRecord]
+    """Versions met so far; those that this run published are here before they are in the store."""
+
+    def fetch(self, versions: Iterable[int]) -> None:
+        """Make sure that these versions are in :attr:`versions`."""
+        missing = {VersionId(version) for version in versions} - self.versions.keys()
+        if missing:
+            self.versions.update(self.setting.reader.versions(missing))
+
+    def pointed(self, key: AssetKey, ordinals: Integers) -> tuple[Flags, Integers, Integers]:
+        """Of an asset's partitions: which are published, as which version, by which generation (0 where not)."""
+        live = self.live.asset(key)
+        present = members(ordinals, live.ordinals)
+        if not len(live.ordinals):
+            nothing = np.zeros(len(ordinals), np.int64)
+            return present, nothing, nothing
+        places = np.minimum(np.searchsorted(live.ordinals, ordinals), len(live.ordinals) - 1)
+        return present, np.where(present, live.version[places], 0), np.where(present, live.generation[places], 0)
+
+    def stored_input(self, version: VersionId, key: str | None) -> StoredInput:
+        """A fetched version as an attempt reads it."""
+        record = self.versions[version]
+        stored = None if record.empty else stored_partition(record, self.setting.storage, key)
+        return StoredInput(key, stored, record.io_manager, record.schema)
+
+    def current_version(self, version: VersionId, key: str | None) -> CurrentVersion:
+        """A fetched version as what is published now, or as a candidate."""
+        record = self.versions[version]
+        checked: set[CodeVersion] = set()
+        for check in self.setting.graph.checks.get(record.asset, ()):
+            results = self.state.checks.get((record.asset, check.name))
+            one = np.array([version], np.int64)
+            if results is not None and bool((members(one, results.passed) | members(one, results.failed))[0]):
+                checked.add(self.setting.codes.checks[record.asset, check.name])
+        return CurrentVersion(
+            version,
+            record.data_hash,
+            record.empty,
+            record.schema,
+            record.storage,
+            record.io_manager,
+            stored_partition(record, self.setting.storage, key),
+            frozenset(checked),
+        )

@@ -1,0 +1,35 @@
+"""Where a run takes place: the loaded project, its store and storage, handed in as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from assetflow.graph import AssetGraph
+from assetflow.io import IOManager
+from assetflow.keys import AssetKey
+from assetflow.partitions.spaces import PartitionSpace
+from assetflow.planner.state import Codes
+from assetflow.publish.folders import Storage
+from assetflow.store.records import CodeSource, StoreReader, StoreWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A project as runs see it. ``clock`` gives aware UTC datetimes; ``run_ids`` fresh run ids."""
+
+    graph: AssetGraph
+    spaces: Mapping[str, PartitionSpace]
+    codes: Codes
+    code_sources: tuple[CodeSource, ...]
+    uids: Mapping[AssetKey, int]
+    environment: int
+    suffix: str | None
+    """The environment's name in file names; None for the default one."""
+    storage: Storage
+    managers: Mapping[str, IOManager]
+    reader: StoreReader
+    writer: StoreWriter
+    clock: Callable[[], datetime]
+    run_ids: Callable[[], str]

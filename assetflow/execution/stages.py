@@ -1,0 +1,98 @@
+"""Version ids and stage intents of one computation's rows: announced before the first byte, settled at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assetflow.execution.setting import Setting
+from assetflow.keys import AssetKey, VersionId
+from assetflow.store.records import StageIntent
+
+_ANNOUNCED_AT_ONCE = 256
+
+
+class VersionIds:
+    """Fresh version ids, reserved in blocks."""
+
+    def __init__(self, setting: Setting, expected: int) -> None:
+        self._setting = setting
+        self._block = max(1, expected)
+        self._ids: Iterator[int] = iter(())
+
+    def take(self) -> VersionId:
+        """The next id."""
+        for number in self._ids:
+            return VersionId(number)
+        self._ids = iter(self._setting.writer.reserve_versions(self._block))
+        self._block = min(self._block, 1024)
+        return self.take()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A version that may be written: where it would lie."""
+
+    asset: AssetKey
+    ordinal: int
+    version: VersionId
+    location: str
+
+
+class Stages:
+    """The stages of one computation in one run."""
+
+    def __init__(self, setting: Setting, run_id: str, stages: Sequence[Stage]) -> None:
+        self._setting = setting
+        self._run_id = run_id
+        self._stages = stages
+        self._places: Mapping[VersionId, int] = {stage.version: n for n, stage in enumerate(stages)}
+        self._announced = 0
+        self._open: set[VersionId] = set()
+        self._written: set[VersionId] = set()
+
+    def open_folder(self, version: VersionId) -> Path:
+        """Create the folder of a version; a durable intent names it before."""
+        place = self._places[version]
+        if place >= self._announced:
+            ahead = self._stages[place : place + _ANNOUNCED_AT_ONCE]
+            self._announce(ahead)
+            self._announced = place + len(ahead)
+        self._written.add(version)
+        return self._setting.storage.create(self._stages[place].location)
+
+    def is_written(self, version: VersionId) -> bool:
+        """Whether the version's folder was created."""
+        return version in self._written
+
+    def finish(self, version: VersionId) -> tuple[VersionId, ...]:
+        """The intents that the commit of this version settles."""
+        if version not in self._open:
+            return ()
+        self._open.discard(version)
+        return (version,)
+
+    def discard(self, version: VersionId) -> None:
+        """Delete what was written of a version that will not be published."""
+        if version in self._written:
+            self._setting.storage.discard(self._stages[self._places[version]].location)
+
+    def close(self) -> None:
+        """Settle the intents that nothing came of."""
+        left = sorted(self._open)
+        for version in left:
+            self.discard(version)
+        if left:
+            self._setting.writer.settle(left)
+        self._open.clear()
+
+    def _announce(self, stages: Sequence[Stage]) -> None:
+        now = self._setting.clock()
+        uids = self._setting.uids
+        intents = [
+            StageIntent(stage.version, uids[stage.asset], stage.ordinal, self._run_id, stage.location, now)
+            for stage in stages
+        ]
+        self._setting.writer.announce(intents).result()
+        self._open.update(stage.version for stage in stages)

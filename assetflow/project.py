@@ -1,0 +1,358 @@
+"""A project opened: definitions, code, store, storage and formats wired together, and what one can ask of them."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from assetflow.definitions.collect import Definitions, collect
+from assetflow.errors import UsageError
+from assetflow.fingerprint.sources import project_predicate
+from assetflow.graph import AssetGraph, build_graph
+from assetflow.keys import AssetKey, VersionId
+from assetflow.loading import load_definitions, working_in
+from assetflow.planner.explain import Explanation, explain
+from assetflow.planner.planning import plan_from
+from assetflow.planner.selection import parse_selection
+from assetflow.planner.staleness import Assessment, assess
+from assetflow.planner.targets import choose
+from assetflow.publish.registry import Managers, check_managers
+from assetflow.store.records import Store
+
+if TYPE_CHECKING:
+    from assetflow.catalog import Catalog
+    from assetflow.catalog.status import Status
+    from assetflow.diagnosis import Finding
+    from assetflow.execution.observe import Observed
+    from assetflow.execution.result import Listener
+    from assetflow.execution.setting import Setting
+    from assetflow.fingerprinting import ProjectCode
+    from assetflow.planner.plan import Plan
+    from assetflow.planner.state import State
+    from assetflow.publish.folders import Storage
+    from assetflow.results import Result
+
+DEFAULT_ENVIRONMENT = "prod"
+Partitions = str | Sequence["str | tuple[str, str]"] | None
+
+
+class Project:
+    """Declared assets with their store and storage. Use it as a context manager, or :meth:`close` it.
+
+    Without ``store`` and ``storage`` both live in a temporary folder that goes away on closing. ``clock`` gives aware
+    datetimes.
+
+    >>> from assetflow import asset
+    >>> @asset
+    ... def answer() -> int:
+    ...     return 42
+    >>> with Project([answer]) as project:
+    ...     project.materialize().counts["materialized"], project.load("answer")
+    (1, 42)
+    """
+
+    def __init__(
+        self,
+        defs: Definitions | object,
+        *,
+        store: str | None = None,
+        storage: str | Path | None = None,
+        environment: str = DEFAULT_ENVIRONMENT,
+        root: str | Path | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._closing = ExitStack()
+        self.root = Path(root) if root is not None else Path.cwd()
+        self.name = self.root.name
+        self.environment = environment
+        self.clock = clock
+        self._store_url, self._storage_url = store, None if storage is None else str(storage)
+        definitions = collect(defs)
+        self.graph: AssetGraph = build_graph(definitions)
+        self.managers = Managers(definitions.io_managers)
+        check_managers(self.graph, self.managers)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None) -> Self:
+        """Open the project at or above ``path`` (default: the working directory).
+
+        Raises ProjectError for its configuration and DefinitionErrors for its definitions.
+        """
+        from assetflow.config import find_root, read_config
+
+        root = find_root(Path.cwd()) if path is None else Path(path).absolute()
+        config = read_config(root)
+        inside = project_predicate(root, [root / ".assetflow"])
+        definitions = load_definitions(config.definitions, root, inside)
+        with working_in(root):
+            return cls(
+                definitions, store=config.store, storage=config.storage, environment=config.environment, root=root
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store; a temporary project is deleted."""
+        self._closing.close()
+
+    def plan(
+        self,
+        select: str = "*",
+        partitions: Partitions = None,
+        *,
+        now: datetime | None = None,
+        force: bool = False,
+        retry_failed: bool = True,
+        observe: bool = True,
+        strict_observe: bool = False,
+    ) -> Plan:
+        """What is stale in a selection, why, and what would run; ``now`` decides which partitions exist.
+
+        Raises InvalidSelection, UnknownAsset and InvalidPartition.
+        """
+        notes = self._observed(select, observe=observe, strict=strict_observe)
+        return self._planned(self._assessed(select, now), select, partitions, force, retry_failed, notes)
+
+    def materialize(
+        self,
+        select: str = "*",
+        partitions: Partitions = None,
+        *,
+        force: bool = False,
+        executor: str = "inline",
+        workers: int | None = None,
+        now: datetime | None = None,
+        retry_failed: bool = True,
+        observe: bool = True,
+        strict_observe: bool = False,
+        on_event: Listener | None = None,
+        trigger: str = "api",
+    ) -> Result:
+        """Plan and run: build what is missing or stale, check it, publish it.
+
+        A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
+        """
+        from assetflow.execution.loop import run_plan
+        from assetflow.results import Result
+
+        if executor != "inline":
+            raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
+        if workers is not None and workers != 1:
+            raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
+        notes = self._observed(select, observe=observe, strict=strict_observe)
+        assessment = self._assessed(select, now)
+        plan = self._planned(assessment, select, partitions, force, retry_failed, notes)
+        with working_in(self.root):
+            run = run_plan(plan, assessment.world.state, self.setting, trigger=trigger, listener=on_event)
+        return Result(run, self)
+
+    def why(
+        self, asset: str, partition: str | None = None, *, now: datetime | None = None, observe: bool = True
+    ) -> Explanation:
+        """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
+        key = self.graph.require(asset)
+        self._observed(key, observe=observe)
+        return explain(self._assessed(key, now), key, partition)
+
+    def status(self, select: str = "*", *, now: datetime | None = None, observe: bool = True) -> Status:
+        """Counts by state, watermarks and last materializations. Raises InvalidSelection and UnknownAsset."""
+        from assetflow.catalog.status import status_of
+
+        notes = self._observed(select, observe=observe)
+        assessment = self._assessed(select, now)
+        chosen = choose(parse_selection(select), self.graph, assessment.states_of).selected
+        heads = self.store.reader.heads(self.setting.environment)
+        assets = {uid: asset for asset, uid in self.setting.uids.items()}
+        by_asset = {assets[uid]: head for uid, head in heads.items() if uid in assets}
+        names = [name for name in assessment.facts if name in chosen]
+        return status_of(assessment, names, by_asset, notes)
+
+    def load(
+        self, asset: str, partition: str | None = None, *, version: int | None = None, as_type: type | None = None
+    ) -> object:
+        """The published value of an asset, of one partition or of all of them together; or of one ``version``.
+
+        Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+        """
+        from assetflow.reading import load_value
+
+        return load_value(self, self.graph.require(asset), partition, version, as_type)
+
+    def versions(self, asset: str, partition: str | None = None) -> list[dict[str, object]]:
+        """The versions of an asset or of one partition, the newest first, as in the versions document."""
+        from assetflow.reading import version_rows
+
+        return version_rows(self, self.graph.require(asset), partition)
+
+    def rollback(
+        self, asset: str, partition: str | None = None, *, to: int, with_downstream: bool = False
+    ) -> dict[str, object]:
+        """Publish an earlier version again; it is held until code or inputs change. Raises UnknownVersion."""
+        from assetflow.execution.repointing import roll_back
+
+        key = self.graph.require(asset)
+        assessment = self._assessed(f"{key}+", None)
+        return roll_back(
+            assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
+        ).to_dict()
+
+    def accept(self, asset: str, reason: str) -> dict[str, object]:
+        """Take what is published as what today's code and inputs give; the reason is kept."""
+        from assetflow.execution.repointing import accept
+
+        key = self.graph.require(asset)
+        return accept(self._assessed(key, None), self.setting, key, reason).to_dict()
+
+    def runs(self, limit: int = 50) -> list[dict[str, object]]:
+        """The last runs, the newest first."""
+        from assetflow.reading import run_rows
+
+        return run_rows(self, limit)
+
+    def run(self, run_id: str) -> dict[str, object]:
+        """One run with its steps and failures. Raises UsageError for an unknown one."""
+        from assetflow.reading import run_document
+
+        return run_document(self, run_id)
+
+    def doctor(self) -> list[Finding]:
+        """Check definitions, store and storage, and clear what dead processes left."""
+        from assetflow.diagnosis import diagnose
+
+        return diagnose(self)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The read side: ``query`` for SQL, ``lineage``."""
+        from assetflow.catalog import Catalog
+
+        setting = self.setting
+        return Catalog(
+            graph=self.graph,
+            spaces=setting.spaces,
+            reader=setting.reader,
+            storage=setting.storage,
+            managers=self.managers,
+            environment=setting.environment,
+            codes=setting.codes,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def code(self) -> ProjectCode:
+        """The code versions of all computations and checks. Raises DefinitionErrors."""
+        from assetflow.fingerprinting import project_code
+
+        with working_in(self.root):
+            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow"]))
+
+    @cached_property
+    def store(self) -> Store:
+        """The metadata store, created on first use. Raises StoreError."""
+        from assetflow.store.opening import open_store
+        from assetflow.wiring import absolute_url
+
+        url = self._store_url or f"sqlite:///{self._temporary / 'store.db'}"
+        store = open_store(absolute_url(url, self.root))
+        self._closing.callback(store.close)
+        return store
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where data files lie."""
+        from assetflow.publish.folders import open_storage
+
+        return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """All of it as runs take it; opening it clears what dead processes left behind."""
+        from assetflow.wiring import setting_of
+
+        return setting_of(self)
+
+    @cached_property
+    def _temporary(self) -> Path:
+        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="assetflow-")))
+
+    def _observed(self, select: str, *, observe: bool, strict: bool = False) -> tuple[str, ...]:
+        """Ask the sources upstream of a selection; gives sentences for people. Raises in the strict case."""
+        if not observe:
+            return ()
+        from assetflow.execution.observe import observe as ask
+
+        selection = parse_selection(select)
+        names = set(self.graph.nodes)
+        if not selection.needs_states:
+            chosen = choose(selection, self.graph, {}).every
+            names = {*chosen, *self.graph.ancestors(chosen)}
+        sources = [node for node in self.graph.nodes.values() if node.kind == "source" and node.name in names]
+        if not sources:
+            return ()
+        with working_in(self.root):
+            observed = ask(sources, self.setting)
+        if strict and observed.unobserved:
+            raise observed.unobserved[0].error
+        return (*(each.sentence(self.clock()) for each in observed.unobserved), *observed.warnings)
+
+    def _assessed(self, select: str, now: datetime | None) -> Assessment:
+        setting = self.setting
+        selection = parse_selection(select)
+        only = None if selection.needs_states else choose(selection, self.graph, {}).every
+        return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+
+    def state(self) -> State:
+        """Everything recorded that a plan depends on, as of the last commit."""
+        setting = self.setting
+        nodes = self.graph.nodes.values()
+        sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
+        return setting.reader.read_state(setting.environment, list(self.graph.owner), setting.codes, sources=sources)
+
+    def _planned(
+        self,
+        assessment: Assessment,
+        select: str,
+        partitions: Partitions,
+        force: bool,
+        retry_failed: bool,
+        notes: tuple[str, ...],
+    ) -> Plan:
+        plan = plan_from(
+            assessment, selection=select, partitions=partitions or (), force=force, retry_failed=retry_failed
+        )
+        return replace(plan, notes=(*plan.notes, *notes)) if notes else plan
+
+
+def materialize(
+    assets: Sequence[object], partitions: Partitions = None, *, now: datetime | None = None, force: bool = False
+) -> Result:
+    """Build assets in a temporary project, for tests; ``result.value("name")`` gives what was published.
+
+    >>> from assetflow import asset
+    >>> @asset
+    ... def one() -> int:
+    ...     return 1
+    >>> @asset
+    ... def two(one: int) -> int:
+    ...     return one + 1
+    >>> materialize([one, two]).value("two")
+    2
+    """
+    project = Project(Definitions(assets=assets))
+    result = project.materialize(partitions=partitions, now=now, force=force)
+    weakref.finalize(result, project.close)
+    return result

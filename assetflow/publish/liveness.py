@@ -1,0 +1,59 @@
+"""Whether the process that owns a run is still there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from assetflow.store.records import ProcessRecord
+
+
+def this_process() -> ProcessRecord:
+    """Identify the running process well enough that a later one can tell whether it is gone."""
+    pid = os.getpid()
+    return ProcessRecord(socket.gethostname(), _boot_id(), pid, _start_of(pid) or 0.0)
+
+
+def is_gone(process: ProcessRecord) -> bool:
+    """Whether the process is known to have ended; False when that cannot be known (another machine).
+
+    >>> is_gone(this_process())
+    False
+    """
+    if process.host != socket.gethostname():
+        return False
+    if process.boot_id != _boot_id():
+        return True
+    started = _start_of(process.pid)
+    return started is None or started != process.started
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return str(round(time.time() - time.monotonic(), -2))
+
+
+def _start_of(pid: int) -> float | None:
+    """When the process started, in clock ticks since boot; 0.0 where only its existence can be seen."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _exists(pid)
+    except OSError:
+        return _exists(pid)
+    state, *fields = stat[stat.rindex(")") + 2 :].split()
+    return None if state in "ZX" else float(fields[18])
+
+
+def _exists(pid: int) -> float | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return 0.0
+    return 0.0

@@ -1,0 +1,61 @@
+"""What ``materialize`` gives back: how the run went, and the values that it published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assetflow.execution.result import Failure, Outcome, ResultStatus, RunResult
+from assetflow.keys import AssetKey
+from assetflow.planner.plan import Plan
+
+if TYPE_CHECKING:
+    from assetflow.project import Project
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Result:
+    """``status`` is ``success``, ``failed`` (some partition failed, was refused by a check or blocked) or ``canceled``.
+
+    ``counts`` are asset partitions by outcome; ``run_id`` is None when there was nothing to do.
+    """
+
+    run: RunResult
+    project: Project
+
+    @property
+    def status(self) -> ResultStatus:
+        return self.run.status
+
+    @property
+    def run_id(self) -> str | None:
+        return self.run.run_id
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        return self.run.counts
+
+    @property
+    def by_asset(self) -> Mapping[AssetKey, Mapping[Outcome, int]]:
+        return self.run.by_asset
+
+    @property
+    def seconds(self) -> float:
+        return self.run.seconds
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return self.run.failures
+
+    @property
+    def plan(self) -> Plan:
+        return self.run.plan
+
+    def value(self, asset: str, partition: str | None = None) -> object:
+        """What is published of an asset now, as :meth:`Project.load` gives it."""
+        return self.project.load(asset, partition)
+
+    def to_dict(self) -> dict[str, object]:
+        """The materialize document."""
+        return self.run.to_dict()
