@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from assetflow.catalog.history import Integers, integers, resolve
 from assetflow.catalog.lineage import AssetRanges, Direction, LineageEdge, LineageGraph, LineageNode
+from assetflow.catalog.naming import PartitionNames
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.sets import PartitionSet
 from assetflow.store.records import LineageRow, Pointers, StoreReader
@@ -25,14 +26,6 @@ class VersionPlace:
     asset: AssetKey
     uid: int
     ordinal: int
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Partition keys for people: of ordinals, and of ranges of them, by asset."""
-
-    keys: Callable[[AssetKey, Integers], list[str | None]]
-    ranges: Callable[[AssetKey, PartitionSet], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +95,7 @@ def version_lineage(
     environment: int,
     version: VersionId,
     place: VersionPlace,
-    names: Names,
+    names: PartitionNames,
     *,
     direction: Direction = "upstream",
     depth: int | None = None,
@@ -128,7 +121,7 @@ def version_lineage(
 
 def _drawn(
     ancestry: Ancestry,
-    names: Names,
+    names: PartitionNames,
     places: Mapping[VersionId, VersionPlace],
     levels: Mapping[VersionId, int],
     pairs: Iterable[tuple[VersionId, VersionId]],
