@@ -114,7 +114,7 @@ class Catalog:
         if record.empty:
             return about("empty", row_count=0)
         if record.state == "observed" or record.io_manager is None:
-            return about("observed", text=record.data_hash)
+            return about("observed", value=record.data_hash, text=record.data_hash)
         if record.schema is None:
             stored = stored_partition(record, self.storage, partition)
             value, text, truncated = plain_value(self.managers[record.io_manager], stored, limit)
@@ -144,10 +144,8 @@ class Catalog:
         states = StateViews(self.graph, self.reader, self.environment, self.codes, names, self.clock())
         records = RecordViews(self.reader, self.environment, names)
         views = states.tables() | records.tables()
-        return Tables(
-            {name: views[name] for name in VIEW_NAMES},
-            {key: partial(self._data, key) for key in self.graph.owner if not self._is_source(key)},
-        )
+        assets = [key for key in self.graph.owner if not self._is_source(key)]
+        return Tables({name: views[name] for name in VIEW_NAMES}, {key: partial(self._data, key) for key in assets})
 
     def _data(self, asset: AssetKey) -> ds.Dataset:
         return self._dataset(asset, self._published(asset), partitioned=self._space(asset).grain != "none")
