@@ -60,8 +60,10 @@ def plan_from(
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
     world, facts = assessment.world, assessment.facts
     chosen = choose(parsed, world.graph, assessment.states_of)
-    rows = selected_rows(facts, chosen, _ranges(partitions))
-    flows = flows_of(facts, Request(rows, force, retry_failed))
+    ranges = _ranges(partitions)
+    rows = selected_rows(facts, chosen, ranges)
+    full = not ranges and not force and retry_failed and chosen.targets.issuperset(facts)
+    flows = assessment.flows if full else flows_of(facts, Request(rows, force, retry_failed))
     scene = Scene(world, facts, flows, force)
 
     steps: list[Step] = []
@@ -97,7 +99,7 @@ def _steps(scene: Scene, name: str) -> list[Step]:
         return []
     steps: list[Step] = []
     for certainty, codes in CERTAINTIES.items():
-        rows = np.isin(flow.certainty, codes)
+        rows = np.logical_or.reduce([flow.certainty == code for code in codes])
         if not rows.any():
             continue
         step = Step(

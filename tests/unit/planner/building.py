@@ -21,6 +21,7 @@ from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.definitions import StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.decide import derivations_of, edge_signatures, tries_of, view_of
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.plan import Plan, Step
@@ -397,8 +398,6 @@ class World:
 
 def assessment_state(assessment: Assessment, key: str, position: int) -> str:
     """The name of one partition's state."""
-    from assetflow.planner.causes import PRECEDENCE
-
     return PRECEDENCE[int(assessment.states(AssetKey(key))[position])]
 
 
