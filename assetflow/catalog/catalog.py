@@ -49,9 +49,9 @@ class Catalog:
 
     def query(self, sql: str) -> pa.Table:
         """The answer of one SQL statement over the catalog views and ``data.<asset>``. Raises InvalidQuery."""
-        return self.ask(sql).table
+        return self.answer(sql).table
 
-    def ask(self, sql: str, *, limit: int | None = None) -> QueryResult:
+    def answer(self, sql: str, *, limit: int | None = None) -> QueryResult:
         """The same with DuckDB's types and at most ``limit`` rows. Raises InvalidQuery."""
         return run_query(sql, self._tables(), limit=limit)
 
