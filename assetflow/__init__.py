@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
-    from assetflow.project import Project, materialize
+    from assetflow.project import Project
+    from assetflow.results import materialize
 
     __version__: str
 
@@ -77,7 +78,8 @@ _HOMES = {
         "WeeklyPartitions",
     ),
     "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
-    "assetflow.project": ("Project", "materialize"),
+    "assetflow.project": ("Project",),
+    "assetflow.results": ("materialize",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -65,9 +65,9 @@ def load_definitions(target: str, root: Path, inside: Callable[[str], bool]) -> 
 def _forget(top: str, inside: Callable[[str], bool]) -> None:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name == top or name.startswith(f"{top}.") or (file is not None and inside(file)):
-            if name != "__main__":
-                del sys.modules[name]
+        of_project = name == top or name.startswith(f"{top}.") or (file is not None and inside(file))
+        if of_project and name != "__main__":
+            del sys.modules[name]
 
 
 def _definition_errors(error: AssetflowError) -> AssetflowError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +16,7 @@ from assetflow.definitions.collect import Definitions, collect
 from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
-from assetflow.keys import AssetKey, VersionId
+from assetflow.keys import VersionId
 from assetflow.loading import load_definitions, working_in
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.planning import plan_from
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from assetflow.catalog import Catalog
     from assetflow.catalog.status import Status
     from assetflow.diagnosis import Finding
-    from assetflow.execution.observe import Observed
     from assetflow.execution.result import Listener
     from assetflow.execution.setting import Setting
     from assetflow.fingerprinting import ProjectCode
@@ -335,24 +333,3 @@ class Project:
             assessment, selection=select, partitions=partitions or (), force=force, retry_failed=retry_failed
         )
         return replace(plan, notes=(*plan.notes, *notes)) if notes else plan
-
-
-def materialize(
-    assets: Sequence[object], partitions: Partitions = None, *, now: datetime | None = None, force: bool = False
-) -> Result:
-    """Build assets in a temporary project, for tests; ``result.value("name")`` gives what was published.
-
-    >>> from assetflow import asset
-    >>> @asset
-    ... def one() -> int:
-    ...     return 1
-    >>> @asset
-    ... def two(one: int) -> int:
-    ...     return one + 1
-    >>> materialize([one, two]).value("two")
-    2
-    """
-    project = Project(Definitions(assets=assets))
-    result = project.materialize(partitions=partitions, now=now, force=force)
-    weakref.finalize(result, project.close)
-    return result

@@ -80,25 +80,23 @@ def version_rows(project: Project, asset: AssetKey, partition: str | None) -> li
     environment = 0 if node.kind == "source" else setting.environment
     pointers = setting.reader.pointers(environment, uid)
     current = set(pointers.version.tolist())
-    rows: list[dict[str, object]] = []
-    for record in setting.reader.versions_of(uid, ordinal):
-        rows.append(
-            {
-                "version": record.version,
-                "asset": asset,
-                "partition": space.key(record.ordinal),
-                "state": record.state,
-                "run_id": record.run_id,
-                "created_at": record.created_at.isoformat(),
-                "published_at": record.published_at.isoformat() if record.published_at else None,
-                "row_count": record.row_count,
-                "byte_count": record.byte_count,
-                "data_hash": record.data_hash,
-                "current": record.version in current,
-                "empty": record.empty,
-            }
-        )
-    return rows
+    return [
+        {
+            "version": record.version,
+            "asset": asset,
+            "partition": space.key(record.ordinal),
+            "state": record.state,
+            "run_id": record.run_id,
+            "created_at": record.created_at.isoformat(),
+            "published_at": record.published_at.isoformat() if record.published_at else None,
+            "row_count": record.row_count,
+            "byte_count": record.byte_count,
+            "data_hash": record.data_hash,
+            "current": record.version in current,
+            "empty": record.empty,
+        }
+        for record in setting.reader.versions_of(uid, ordinal)
+    ]
 
 
 def run_rows(project: Project, limit: int) -> list[dict[str, object]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from assetflow.execution.result import Failure, Outcome, ResultStatus, RunResult
@@ -59,3 +61,30 @@ class Result:
     def to_dict(self) -> dict[str, object]:
         """The materialize document."""
         return self.run.to_dict()
+
+
+def materialize(
+    assets: Iterable[object],
+    partitions: str | Sequence[str | tuple[str, str]] | None = None,
+    *,
+    now: datetime | None = None,
+    force: bool = False,
+) -> Result:
+    """Build assets in a temporary project, for tests; ``result.value("name")`` gives what was published.
+
+    >>> from assetflow import asset
+    >>> @asset
+    ... def one() -> int:
+    ...     return 1
+    >>> @asset
+    ... def two(one: int) -> int:
+    ...     return one + 1
+    >>> materialize([one, two]).value("two")
+    2
+    """
+    from assetflow.project import Project
+
+    project = Project(list(assets))
+    result = project.materialize(partitions=partitions, now=now, force=force)
+    weakref.finalize(result, project.close)
+    return result

@@ -126,7 +126,7 @@ def _by_output(node: Node, returned: object) -> dict[AssetKey, object]:
     if not node.computation.multiple:
         return {node.outputs[0]: returned}
     if returned is NO_DATA:
-        return dict.fromkeys(node.outputs, NO_DATA)
+        return {asset: NO_DATA for asset in node.outputs}  # noqa: C420  # fromkeys loses the type
     names = ", ".join(node.outputs)
     if isinstance(returned, tuple):
         values: tuple[object, ...] = returned  # pyright: ignore[reportUnknownVariableType]
@@ -153,7 +153,7 @@ def _by_output(node: Node, returned: object) -> dict[AssetKey, object]:
             )
         return {name: found[name] for name in node.outputs}
     if returned is None and all(arrival.container == "none" for arrival in node.output_returns):
-        return dict.fromkeys(node.outputs)
+        return {asset: None for asset in node.outputs}  # noqa: C420  # fromkeys loses the type
     raise OutputError(
         f"{node.name}: returned {type(returned).__name__} for several outputs",
         hint=f"return a dict by name or a tuple in order: {names}",

@@ -33,7 +33,8 @@ class Move:
 class LiveAsset:
     """The pointers of one asset as this run sees them; arrays aligned, ``ordinals`` ascending.
 
-    ``sequence`` is 0 for pointers that were committed before, else the place of this run's commit in ``LiveState.tickets``.
+    ``sequence`` is 0 for pointers that were committed before, else the place of this run's commit in
+    ``LiveState.tickets``.
     """
 
     ordinals: Integers
@@ -108,7 +109,7 @@ class LiveState:
         return tuple(self.tickets[int(place) - 1] for place in np.unique(sequence[sequence > 0]))
 
     def as_of(self, live: LiveAsset, positions: slice) -> int | Ticket:
-        """The commit as of which the pointers at ``positions`` were read: the last ticket, else the greatest generation."""
+        """The commit as of which pointers were read: the last ticket of this run, else the greatest generation."""
         sequence = live.sequence[positions]
         if len(sequence) and (last := int(sequence.max())):
             return self.tickets[last - 1]

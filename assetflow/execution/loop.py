@@ -1,4 +1,4 @@
-"""The run loop: takes a plan's steps in order, decides each partition when its inputs are final, publishes as it goes."""
+"""The run loop: takes a plan's steps in order and decides each partition when its inputs are final."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _publish(
     ordinals = space.ordinals(keys) if node.partitions else np.zeros(len(answer), np.int64)
     found = {int(o): version for o, version in zip(ordinals, answer.values(), strict=True) if o >= 0}
     warnings = _outside(asset, [key for key, ordinal in zip(keys, ordinals.tolist(), strict=False) if ordinal < 0])
-    known = dict(zip(before.ordinals.tolist(), map(tuple, before.hashes.tolist()), strict=True))
+    known = {int(o): (int(high), int(low)) for o, (high, low) in zip(before.ordinals, before.hashes, strict=True)}
     changed: list[tuple[int, str | None, DataHash]] = []
     for ordinal, version in sorted(found.items()):
         data_hash = EMPTY_HASH if version is None else hash_text(version)

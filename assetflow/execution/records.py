@@ -40,6 +40,9 @@ class Derived:
     after: tuple[Ticket, ...]
 
 
+_HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
+
+
 def derived(decision: Decision, row: int, code: CodeVersion, live: LiveState, uids: Mapping[AssetKey, int]) -> Derived:
     """The derivation of one row, from what its edges read at this moment."""
     inputs = tuple(_input(reading, row, live, uids) for reading in decision.readings)
@@ -111,12 +114,21 @@ def publication(
     made: Derived,
     kind: DerivationKind,
     at: datetime,
+    *,
+    reason: str | None = None,
 ) -> Publication:
     """The pointer move that publishes a version, new or known, for one output of a row."""
     setting, run_id, ordinal = ledger.parts.setting, ledger.parts.run_id, ledger.ordinal(row)
     uid = setting.uids[staged.asset]
-    happened = "reused" if kind == "reused" else "unchanged" if staged.same else "materialized"
-    payload = {"version": staged.version, "rows": staged.row_count, "bytes": staged.byte_count, "empty": staged.empty}
+    happened = _HAPPENED.get(kind) or ("unchanged" if staged.same else "materialized")
+    payload: dict[str, object] = {
+        "version": staged.version,
+        "rows": staged.row_count,
+        "bytes": staged.byte_count,
+        "empty": staged.empty,
+    }
+    if reason is not None:
+        payload["reason"] = reason
     return Publication(
         environment=setting.environment,
         asset=staged.asset,
@@ -130,10 +142,12 @@ def publication(
         key=made.key,
         inputs=made.inputs,
         expected_generation=ledger.expected(row, staged.asset),
-        run_id=run_id,
+        run_id=run_id or None,
         created_at=at,
+        held=kind == "rollback",
+        reason=reason,
         checks=check_records(staged.checks, staged.asset, uid, ordinal, staged.version),
-        events=(EventRecord(at, happened, staged.asset, ordinal, run_id, payload),),
+        events=(EventRecord(at, happened, staged.asset, ordinal, run_id or None, payload),),
     )
 
 

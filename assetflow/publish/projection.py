@@ -31,7 +31,7 @@ def project_current(
     versions = [VersionId(version) for version in pointers.version.tolist()]
     missing = [version for version in versions if version not in known]
     records = {**known, **reader.versions(missing)} if missing else known
-    generation = int(pointers.generation.max()) if len(versions) else reader.generation()
+    generation = int(pointers.generation.max()) if versions else reader.generation()
     entries: list[CurrentEntry] = []
     for ordinal, version, number in zip(
         pointers.ordinals.tolist(), versions, pointers.generation.tolist(), strict=True

@@ -1,0 +1,212 @@
+"""Moving pointers without computing: ``rollback`` to an earlier version, ``accept`` of what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetflow.errors import UnknownVersion, UsageError
+from assetflow.execution.decisions import decide
+from assetflow.execution.journal import Journal
+from assetflow.execution.ledger import Ledger
+from assetflow.execution.live import LiveState
+from assetflow.execution.parts import RunParts
+from assetflow.execution.projection import CurrentFiles
+from assetflow.execution.records import Derived, publication
+from assetflow.execution.setting import Setting
+from assetflow.execution.stages import VersionIds
+from assetflow.execution.task import StagedVersion
+from assetflow.graph import Node
+from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.planner.causes import PRECEDENCE
+from assetflow.planner.spans import Integers
+from assetflow.planner.staleness import Assessment
+from assetflow.store.records import DerivationKind, Publication, VersionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Which versions are current now: asset, partition key, version."""
+
+    published: tuple[tuple[AssetKey, str | None, VersionId], ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The document of ``rollback`` and ``accept``."""
+        entries = [{"asset": a, "partition": p, "version": v} for a, p, v in self.published]
+        return {"published": entries}
+
+
+def roll_back(
+    assessment: Assessment,
+    setting: Setting,
+    asset: AssetKey,
+    partition: str | None,
+    version: VersionId,
+    *,
+    with_downstream: bool,
+) -> Moved:
+    """Publish an earlier version again, stamped with today's code and inputs: it is held until those change.
+
+    ``with_downstream`` takes along each dependent partition that has a version made from it. Raises UnknownVersion,
+    UsageError and PublishConflict.
+    """
+    record = _eligible(setting, asset, partition, version)
+    moves = _Moves(assessment, setting)
+    moves.publish(setting.graph.node_of(asset), {record.ordinal: {asset: record}}, "rollback", None)
+    if with_downstream:
+        for name in _below(setting, asset):
+            node = setting.graph.nodes[name]
+            moves.publish(node, _derived_from(setting, node, moves), "rollback", None)
+    return moves.finish()
+
+
+def accept(assessment: Assessment, setting: Setting, asset: AssetKey, reason: str) -> Moved:
+    """Stamp the stale partitions of an asset with today's code and inputs, keeping their versions and the reason."""
+    node = setting.graph.node_of(asset)
+    if node.kind == "source":
+        raise UsageError(f"{asset} is a source: there is nothing to accept", hint="name an asset that is built")
+    stale = PRECEDENCE.index("stale")
+    ordinals = assessment.ordinals(asset)[assessment.states(asset) == stale].tolist()
+    pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
+    current = dict(zip(pointers.ordinals.tolist(), pointers.version.tolist(), strict=True))
+    records = setting.reader.versions([VersionId(current[ordinal]) for ordinal in ordinals])
+    moves = _Moves(assessment, setting)
+    wanted = {ordinal: {asset: records[VersionId(current[ordinal])]} for ordinal in ordinals}
+    moves.publish(node, wanted, "accept", reason)
+    return moves.finish()
+
+
+def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version: VersionId) -> VersionRecord:
+    record = setting.reader.version(version)
+    space = setting.spaces[setting.graph.owner[asset]]
+    if record.asset != asset:
+        raise UnknownVersion(
+            f"version {version} is one of {record.asset}, not of {asset}", hint=f"see `assetflow versions {asset}`"
+        )
+    place = format_address(asset, space.key(record.ordinal))
+    if partition is not None and space.ordinal(partition) != record.ordinal:
+        raise UnknownVersion(
+            f"version {version} is one of {place}, not of {format_address(asset, partition)}",
+            hint=f"see `assetflow versions {format_address(asset, partition)}`",
+        )
+    if record.state != "published":
+        raise UsageError(
+            f"version {version} of {place} is {record.state}: it was never published",
+            hint="mend the data or the check and materialize again",
+        )
+    name = record.io_manager
+    if name is not None and not setting.managers[name].versioned:
+        raise UsageError(f"{place}: its IO manager {name!r} keeps no earlier versions, so there is no rollback")
+    return record
+
+
+class _Moves:
+    """Pointer moves in the order of the graph; each is committed before the next is decided."""
+
+    def __init__(self, assessment: Assessment, setting: Setting) -> None:
+        self._now = assessment.world.now
+        self._setting = setting
+        state = assessment.world.state
+        versions: dict[VersionId, VersionRecord] = {}
+        self._projection = CurrentFiles(setting, versions)
+        self._parts = RunParts(
+            "",
+            setting,
+            state,
+            LiveState(state, lambda key: self._existing(setting.graph.owner[key])),
+            Journal(setting.writer, ""),
+            VersionIds(setting, 0),
+            self._existing,
+            self._projection,
+            lambda entry: None,
+            versions,
+        )
+        self.published: dict[tuple[AssetKey, int], VersionId] = {}
+
+    def publish(
+        self,
+        node: Node,
+        wanted: Mapping[int, Mapping[AssetKey, VersionRecord]],
+        kind: DerivationKind,
+        reason: str | None,
+    ) -> None:
+        """Point partitions, by ordinal, at versions of some of the node's outputs, as one group."""
+        if not wanted:
+            return
+        ordinals = np.fromiter(sorted(wanted), np.int64, len(wanted))
+        ledger = Ledger(self._parts, decide(node, ordinals, self._parts))
+        publications: list[Publication] = []
+        made: list[Derived] = []
+        now = self._setting.clock()
+        for row, ordinal in enumerate(ordinals.tolist()):
+            made.append(ledger.derived(row))
+            for asset, record in wanted[ordinal].items():
+                self._parts.versions[record.version] = record
+                staged = StagedVersion(
+                    asset,
+                    record.version,
+                    record.data_hash,
+                    empty=record.empty,
+                    row_count=record.row_count,
+                    byte_count=record.byte_count,
+                )
+                publications.append(
+                    publication(ledger, row, record.version, staged, made[-1], kind, now, reason=reason)
+                )
+                self.published[asset, ordinal] = record.version
+        ledger.commit(publications, (), made)
+        self._parts.journal.settle()
+
+    def finish(self) -> Moved:
+        """Refresh the projections; gives what was published."""
+        self._projection.refresh()
+        spaces, owner = self._setting.spaces, self._setting.graph.owner
+        return Moved(tuple((a, spaces[owner[a]].key(o), v) for (a, o), v in self.published.items()))
+
+    def _existing(self, computation: str) -> Integers:
+        return self._setting.spaces[computation].existing(self._now).array()
+
+
+def _below(setting: Setting, asset: AssetKey) -> list[str]:
+    below = setting.graph.descendants([setting.graph.owner[asset]])
+    return [name for name in setting.graph.nodes if name in below]
+
+
+def _derived_from(setting: Setting, node: Node, moves: _Moves) -> dict[int, dict[AssetKey, VersionRecord]]:
+    """For each partition of a computation: the newest versions that were made from what was moved before."""
+    found: dict[int, dict[AssetKey, VersionRecord]] = {}
+    for asset in node.outputs:
+        fitting = _fitting(setting, asset, node, moves)
+        records = setting.reader.versions(list(fitting.values()))
+        for ordinal, version in fitting.items():
+            if records[version].state == "published":
+                found.setdefault(ordinal, {})[asset] = records[version]
+    return found
+
+
+def _fitting(setting: Setting, asset: AssetKey, node: Node, moves: _Moves) -> dict[int, VersionId]:
+    verdicts: dict[tuple[int, VersionId], bool] = {}
+    uid = setting.uids[asset]
+    for upstream in {edge.upstream for edge in node.edges}:
+        moved = {ordinal: version for (key, ordinal), version in moves.published.items() if key == upstream}
+        if not moved:
+            continue
+        upstream_uid = setting.uids[upstream]
+        history = setting.reader.history(setting.environment, upstream_uid)
+        for row in setting.reader.readers_of(upstream_uid, environment=setting.environment):
+            if row.uid != uid:
+                continue
+            for ordinal, version in moved.items():
+                if row.first <= ordinal <= row.last:
+                    log = history.ordinals == ordinal
+                    before = log & (history.generation <= row.as_of)
+                    read = int(history.version[before][-1]) if before.any() else 0
+                    place = (row.ordinal, row.version)
+                    verdicts[place] = verdicts.get(place, True) and read == version
+    best: dict[int, VersionId] = {}
+    for (ordinal, version), fits in sorted(verdicts.items()):
+        if fits:
+            best[ordinal] = version
+    return best
