@@ -54,8 +54,8 @@ def read_state(
     observed = frozenset(sources)
     built = {uids[key]: key for key in assets if key in uids and key not in observed}
     named = {uids[key]: key for key in assets if key in uids and key in observed}
-    columns = _pointers(connection, remembered, environment, built)
-    columns |= _pointers(connection, remembered, 0, named)
+    columns, used = _pointers(connection, remembered, environment, built)
+    columns |= _pointers(connection, remembered, 0, named)[0]
     nothing = empty_asset_state()
     present = {record.version: record for record in codes.computations.values()}
     ids = _code_ids(connection, remembered, present)
@@ -65,7 +65,7 @@ def read_state(
         uids=uids,
         keys=read_keys(connection, remembered),
         assets={key: columns.get(key, nothing) for key in assets},
-        codes=_codes(connection, remembered, present, columns.values()),
+        codes=_codes(connection, remembered, present, used),
         failures=_failures(connection, environment, built),
         retained=retained,
         candidates=candidates,
@@ -84,10 +84,11 @@ def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDict
 
 def _pointers(
     connection: sqlite3.Connection, remembered: Remembered, environment: int, named: dict[int, AssetKey]
-) -> dict[AssetKey, AssetState]:
+) -> tuple[dict[AssetKey, AssetState], set[int]]:
+    """The pointers of some assets, and the code versions that they mention."""
     rows = connection.execute(sql.POINTERS, (environment, to_json(list(named)))).fetchall() if named else []
     if not rows:
-        return {}
+        return {}, set()
     *numbers, hashes, signatures = zip(*rows, strict=True)
     asset, ordinals, version, derivation, generation, code, flags, layout = (
         np.array(column, np.int64) for column in numbers
@@ -95,7 +96,7 @@ def _pointers(
     lanes = to_lanes(b"".join(hashes))
     empty, held = flags & EMPTY != 0, flags & HELD != 0
     sums = to_lanes(b"".join(signatures))
-    layouts = _layouts(connection, remembered, layout)
+    layouts = _layouts(connection, remembered, set(numbers[7]))
     width = {number: len(parameters) for number, parameters in layouts.items()}
     starts = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(np.array([width[number] for number in numbers[7]], np.int64), out=starts[1:])
@@ -121,7 +122,7 @@ def _pointers(
             held[part],
             inputs,
         )
-    return states
+    return states, set(numbers[5])
 
 
 def _uniform_inputs(sums: NDArray[np.uint64], count: int, parameters: tuple[str, ...]) -> dict[str, InputColumn]:
@@ -139,7 +140,7 @@ def _mixed_inputs(
     widths = np.array([len(layouts[number]) for number in layout.tolist()], np.int64)
     starts = np.cumsum(widths) - widths
     columns: dict[str, InputColumn] = {}
-    for number in np.unique(layout).tolist():
+    for number in sorted(set(layout.tolist())):
         rows = np.flatnonzero(layout == number)
         for place, parameter in enumerate(layouts[number]):
             column = columns.get(parameter)
@@ -151,8 +152,7 @@ def _mixed_inputs(
     return columns
 
 
-def _layouts(connection: sqlite3.Connection, remembered: Remembered, layout: Integers) -> dict[int, tuple[str, ...]]:
-    used = np.unique(layout).tolist()
+def _layouts(connection: sqlite3.Connection, remembered: Remembered, used: set[int]) -> dict[int, tuple[str, ...]]:
     unknown = [number for number in used if number not in remembered.layouts]
     if unknown:
         query = "SELECT id, parameters FROM edge_layouts WHERE id IN (SELECT value FROM json_each(?))"
@@ -175,10 +175,8 @@ def _codes(
     connection: sqlite3.Connection,
     remembered: Remembered,
     present: dict[CodeVersion, CodeRecord],
-    states: Iterable[AssetState],
+    used: set[int],
 ) -> dict[int, CodeRecord]:
-    columns = [state.code for state in states]
-    used: list[int] = np.unique(np.concatenate(columns)).tolist() if columns else []
     records: dict[int, CodeRecord] = {}
     unknown: list[int] = []
     for number in used:
@@ -257,13 +255,10 @@ def _checks(
 
 
 def _check_results(rows: list[Row], code: int) -> CheckResults:
-    versions, codes, passed = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    present = codes == code
-    return CheckResults(
-        np.unique(versions[present & (passed == 1)]),
-        np.unique(versions[present & (passed == 0)]),
-        np.setdiff1d(versions, versions[present]),
-    )
+    passed = {version for version, seen, result in rows if seen == code and result}
+    failed = {version for version, seen, result in rows if seen == code and not result}
+    earlier = {version for version, _, _ in rows} - passed - failed
+    return CheckResults(*(np.array(sorted(found), np.int64) for found in (passed, failed, earlier)))
 
 
 def _by_asset(rows: list[Row]) -> Iterable[tuple[int, list[Row]]]:
