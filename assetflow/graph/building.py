@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from assetflow.definitions.annotations import ANY, Annotations, Arrival
+from assetflow.definitions.annotations import ANY, NOTHING, Annotations, Arrival
 from assetflow.definitions.collect import Definitions
 from assetflow.definitions.computations import AssetSpec, Computation
 from assetflow.definitions.functions import Parameters, parameters_of
@@ -114,6 +114,7 @@ def _drafted(computation: Computation, errors: list[DefinitionError]) -> _Draft:
     try:
         if computation.multiple:
             outputs = annotations.returned_outputs([spec.key for spec in computation.outputs], batch=batch)
+            returns = NOTHING if all(each is NOTHING for each in outputs) else ANY
         elif computation.kind == "asset":
             returns = annotations.returns(batch=batch)
             outputs = (returns,)
