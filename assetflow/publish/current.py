@@ -38,7 +38,7 @@ def write_current(
     It never goes back: False, and nothing done, where the file there has a higher generation. Raises StorageError.
     """
     name = "_current.json" if environment is None else f"_current.{environment}.json"
-    if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+    if environment is not None and not re.fullmatch(r"[\w.-]+", environment, re.ASCII):
         raise StorageError(f"{environment!r} cannot be part of a file name", hint="use letters, digits, '.', '_', '-'")
     folder = storage.folder(asset)
     with storage_errors(f"{asset}: {folder / name}"):

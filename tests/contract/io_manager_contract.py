@@ -91,9 +91,7 @@ class IOManagerContract:
         for value in values:
             assert self.same(load(manager, shelf.put(manager, value)), value)
 
-    def test_it_comes_back_as_its_own_type(
-        self, manager: IOManager, values: Sequence[object], shelf: Shelf
-    ) -> None:
+    def test_it_comes_back_as_its_own_type(self, manager: IOManager, values: Sequence[object], shelf: Shelf) -> None:
         for value in values:
             assert self.same(load(manager, shelf.put(manager, value), expected=type(value)), value)
 

@@ -101,7 +101,11 @@ def test_types_that_do_not_fit_together_are_refused(shelf: Shelf, expected: type
 def test_folder_names_never_become_columns(tmp_path: Path, expected: type) -> None:
     shelf = Shelf(tmp_path / "day=1")
     loaded = load(PARQUET, shelf.put(PARQUET, pa.table({"n": [1]}), "hour=2"), expected=expected)
-    names = loaded.schema.names if isinstance(loaded, ds.Dataset) else list(pd.DataFrame(loaded.to_pandas() if isinstance(loaded, pa.Table) else loaded))
+    names = (
+        loaded.schema.names
+        if isinstance(loaded, ds.Dataset)
+        else list(pd.DataFrame(loaded.to_pandas() if isinstance(loaded, pa.Table) else loaded))
+    )
     assert names == ["n"]
 
 
@@ -147,7 +151,9 @@ def test_a_lost_file_is_missing_at_once_also_for_lazy_types(shelf: Shelf, expect
 
 def test_a_type_that_parquet_lacks_is_refused(shelf: Shelf) -> None:
     table = pa.table({"x": pa.array([None], pa.month_day_nano_interval())})
-    with pytest.raises(OutputError, match="raw/orders@2024-01-01: the table cannot be written as parquet: Unhandled") as e:
+    with pytest.raises(
+        OutputError, match="raw/orders@2024-01-01: the table cannot be written as parquet: Unhandled"
+    ) as e:
         shelf.put(PARQUET, table)
     assert e.value.hint == "convert that column to another type, or use io_manager='pickle'"
 
