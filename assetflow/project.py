@@ -159,18 +159,31 @@ class Project:
         return Result(run, self)
 
     def why(
-        self, asset: str, partition: str | None = None, *, now: datetime | None = None, observe: bool = True
+        self,
+        asset: str,
+        partition: str | None = None,
+        *,
+        now: datetime | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
-        self._observed(key, observe=observe)
+        self._observed(key, observe=observe, strict=strict_observe)
         return explain(self._assessed(key, now), key, partition)
 
-    def status(self, select: str = "*", *, now: datetime | None = None, observe: bool = True) -> Status:
+    def status(
+        self,
+        select: str = "*",
+        *,
+        now: datetime | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
+    ) -> Status:
         """Counts by state, watermarks and last materializations. Raises InvalidSelection and UnknownAsset."""
         from assetflow.catalog.status import status_of
 
-        notes = self._observed(select, observe=observe)
+        notes = self._observed(select, observe=observe, strict=strict_observe)
         assessment = self._assessed(select, now)
         chosen = choose(parse_selection(select), self.graph, assessment.states_of).selected
         heads = self.store.reader.heads(self.setting.environment)
