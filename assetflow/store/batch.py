@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import cast
 
 from assetflow.errors import PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
@@ -44,6 +45,7 @@ from assetflow.store.rows import (
     step_row,
     version_row,
 )
+from assetflow.store.tickets import Promise
 
 PointerKey = tuple[int, int, int]
 """Environment, asset uid, ordinal."""
@@ -357,14 +359,15 @@ class Batch:
         decided = self.decided.get(ticket)
         if decided is not None:
             return decided
-        if not ticket.done():
+        earlier = cast("Promise[int]", ticket) if isinstance(ticket, Promise) else None
+        if earlier is None or not earlier.done():
             raise StoreError(f"{place}: it depends on a commit that was not enqueued before it")
-        try:
-            return ticket.result()
-        except (PublishConflict, StoreError) as error:
+        if earlier.error is not None:
+            reason = earlier.error.message
             raise PublishConflict(
-                f"{place}: not published, because what it was made from was not ({error.message})", hint="plan again"
-            ) from error
+                f"{place}: not published, because what it was made from was not ({reason})", hint="plan again"
+            )
+        return earlier.result()
 
 
 def _place(group: Group) -> str:

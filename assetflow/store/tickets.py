@@ -14,13 +14,13 @@ T = TypeVar("T")
 class Promise(Generic[T]):
     """An answer that the writer's thread gives later: a value or an error; it is a Ticket where the value is an int."""
 
-    __slots__ = ("_answer", "_answered", "_done", "_error", "heard")
+    __slots__ = ("_answer", "_answered", "_done", "error", "heard")
 
     def __init__(self, answered: Condition) -> None:
         self._answered = answered
         self._done = False
         self._answer: tuple[T, ...] = ()
-        self._error: AssetflowError | None = None
+        self.error: AssetflowError | None = None
         self.heard = False
         """Whether somebody was given the error."""
 
@@ -34,10 +34,10 @@ class Promise(Generic[T]):
             with self._answered:
                 if not self._answered.wait_for(self.done, timeout):
                     raise TimeoutError(f"no answer from the metadata store within {timeout} s")
-        if self._error is not None:
+        if self.error is not None:
             self.heard = True
             # A copy, because several callers may raise the same error, each with its own traceback.
-            raise copy(self._error) from self._error
+            raise copy(self.error) from self.error
         return self._answer[0]
 
     def answer(self, value: T) -> None:
@@ -47,5 +47,5 @@ class Promise(Generic[T]):
 
     def refuse(self, error: AssetflowError) -> None:
         """Break the promise; for the writer, which holds the condition and notifies."""
-        self._error = error
+        self.error = error
         self._done = True

@@ -1,0 +1,580 @@
+"""What every metadata store has to do, whatever database it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreError, UnknownVersion
+from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.planner.signatures import hash_lanes
+from assetflow.planner.state import AssetState, CodeRecord, Codes, State
+from assetflow.store.records import (
+    CodeSource,
+    EventRecord,
+    Group,
+    ObservationRecord,
+    StageIntent,
+    Store,
+)
+from tests.contract.store_records import CODE, NEWER_CODE, NOON, Filler, data, octets
+
+Open = Callable[[], Store]
+ORDERS, DAILY = AssetKey("orders"), AssetKey("daily")
+PRESENT = Codes({"daily": CodeRecord(CODE, {"shop.daily": "aa"})})
+
+
+class StoreContract:
+    """Subclass it and give it a fixture ``open_it`` that opens one and the same new store at each call."""
+
+    @pytest.fixture
+    def store(self, open_it: Open) -> Iterator[Store]:
+        store = open_it()
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def fill(self, store: Store) -> Filler:
+        return Filler(store)
+
+    # --- names and numbers
+
+    def test_names_keep_their_numbers(self, open_it: Open, store: Store) -> None:
+        keys = ["orders", "raw/orders"]
+        first = store.writer.intern_assets([AssetKey(key) for key in keys])
+        other = open_it()
+        assert other.writer.intern_assets([AssetKey(key) for key in reversed(keys)]) == first
+        assert other.writer.open_environment("prod") == store.writer.open_environment("prod") == 1
+        assert other.writer.open_environment("dev") == 2
+        assert store.reader.environments() == {"prod": 1, "dev": 2}
+        assert store.reader.uids() == first
+        assert store.reader.uids([AssetKey("orders"), AssetKey("never")]) == {
+            AssetKey("orders"): first[AssetKey("orders")]
+        }
+        other.close()
+
+    def test_partition_keys_of_any_shape_keep_their_ordinals(self, store: Store) -> None:
+        keys = [
+            "../../etc/passwd",
+            "x" * 500,
+            "🍓",
+            "a|b",
+            "'quoted\"",
+            "'; drop table pointers; --",
+            "A",
+            "a",
+            " ",
+            "\x00",
+        ]
+        given = store.writer.intern_keys(keys)
+        assert list(given.values()) == list(range(1, len(keys) + 1))
+        assert store.writer.intern_keys([*keys, "new"]) == {**given, "new": len(keys) + 1}
+        dictionary = store.reader.keys()
+        assert [dictionary.key(given[key]) for key in keys] == keys
+
+    def test_version_ids_are_given_out_once(self, open_it: Open, store: Store) -> None:
+        other = open_it()
+        blocks = [store.writer.reserve_versions(3), other.writer.reserve_versions(2), store.writer.reserve_versions(1)]
+        assert [list(block) for block in blocks] == [[1, 2, 3], [4, 5], [6]]
+        assert not store.writer.reserve_versions(0)
+        other.close()
+
+    # --- publishing
+
+    def test_a_publication_is_read_back_whole(self, store: Store, fill: Filler) -> None:
+        record = replace(
+            fill.version("daily", 735000, metadata={"rows": np.int64(3), "note": "käse"}),
+            schema=b"arrow",
+            inline='{"a":1}',
+        )
+        generation = fill.publish("daily", 735000, version=record, inputs=[fill.read("orders")])
+        found = store.reader.version(record.version)
+        assert found.published_at is not None
+        assert found == replace(record, published_at=found.published_at, metadata={"rows": 3, "note": "käse"})
+        assert store.reader.versions_of(record.uid) == [found]
+        assert store.reader.versions_of(record.uid, 1) == []
+        assert store.reader.generation() == generation
+        head = store.reader.head(fill.environment, record.uid)
+        assert head is not None
+        assert (head.generation, head.schema) == (generation, b"arrow")
+
+    def test_unknown_versions_are_an_error_of_the_user(self, store: Store) -> None:
+        with pytest.raises(UnknownVersion, match="there is no version 77") as caught:
+            store.reader.version(VersionId(77))
+        assert caught.value.hint == "`assetflow versions ASSET` lists the versions of an asset"
+
+    def test_generations_rise_by_group(self, fill: Filler) -> None:
+        first = fill.commit(fill.publication("daily", 1), fill.publication("daily", 2))
+        second = fill.commit(fill.publication("daily", 3))
+        assert second.result() == first.result() + 1
+        pointers = fill.store.reader.pointers(fill.environment, fill.uid("daily"))
+        assert pointers.ordinals.tolist() == [1, 2, 3]
+        assert pointers.generation.tolist() == [first.result(), first.result(), second.result()]
+
+    def test_a_conflict_leaves_nothing_of_its_group(self, store: Store, fill: Filler) -> None:
+        now = fill.publish("daily", 1)
+        event = EventRecord(NOON, "published", DAILY)
+        refused = fill.commit(
+            fill.publication("daily", 2, events=[event]), fill.publication("daily", 1, partition="2024-05-17")
+        )
+        accepted = fill.commit(fill.publication("daily", 3))
+        with pytest.raises(PublishConflict) as caught:
+            refused.result()
+        assert str(caught.value) == (
+            "daily@2024-05-17: somebody else changed it since the plan was made "
+            f"(planned on nothing published, now generation {now})\n  hint: plan again"
+        )
+        assert accepted.result() == now + 1
+        assert store.reader.pointers(fill.environment, fill.uid("daily")).ordinals.tolist() == [1, 3]
+        assert store.reader.events_since(0) == []
+        assert len(store.reader.versions_of(fill.uid("daily"))) == 2
+        assert store.reader.integrity() == []
+
+    def test_a_pointer_moves_only_from_where_it_was_planned(self, fill: Filler) -> None:
+        first = fill.publish("daily", 1)
+        second = fill.publish("daily", 1, content=2, expected=first)
+        for expected in (0, first, second + 1):
+            with pytest.raises(PublishConflict):
+                fill.publish("daily", 1, content=3, expected=expected)
+        assert fill.publish("daily", 1, content=3, expected=None) == second + 1
+
+    def test_two_writers_conflict(self, open_it: Open, fill: Filler) -> None:
+        other = Filler(open_it())
+        before = fill.publish("daily", 1)
+        other.publish("daily", 1, content=2, expected=before)
+        with pytest.raises(PublishConflict):
+            fill.publish("daily", 1, content=3, expected=before)
+        other.store.close()
+
+    def test_what_depends_on_a_refused_commit_is_refused(self, fill: Filler) -> None:
+        fill.publish("orders")
+        refused = fill.commit(fill.publication("orders", content=2))
+        reading = fill.commit(fill.publication("daily", inputs=[fill.read("orders", as_of=refused)]))
+        after = fill.commit(fill.publication("summary"), after=[reading])
+        for ticket in (refused, reading, after):
+            with pytest.raises(PublishConflict):
+                ticket.result()
+        with pytest.raises(PublishConflict, match="daily: not published, because what it was made from was not"):
+            reading.result()
+        assert fill.commit(fill.publication("daily")).result() == 2
+
+    def test_the_generation_of_what_was_read_is_recorded(self, store: Store, fill: Filler) -> None:
+        upstream = fill.commit(fill.publication("orders"))
+        reading = fill.publication("daily", inputs=[fill.read("orders", as_of=upstream)])
+        fill.commit(reading).result()
+        assert isinstance(reading.version, object)
+        rows = store.reader.lineage_of([reading.version.version])
+        assert [row.as_of for row in rows] == [upstream.result()]
+
+    def test_staged_files_are_made_durable_before_the_commit(self, store: Store, fill: Filler) -> None:
+        seen: list[int] = []
+        fill.sync = lambda: seen.append(store.reader.generation())
+        generation = fill.publish("daily")
+        assert seen == [generation - 1]
+
+    @pytest.mark.parametrize(
+        ("raised", "kind"),
+        [(OSError(28, "No space left on device"), StorageFull), (OSError(5, "Input/output error"), StorageError)],
+    )
+    def test_files_that_cannot_be_made_durable_are_not_published(
+        self, store: Store, fill: Filler, raised: OSError, kind: type[StorageError]
+    ) -> None:
+        def fail() -> None:
+            raise raised
+
+        fill.sync = fail
+        broken = fill.commit(fill.publication("orders"))
+        fill.sync = None
+        after = fill.commit(fill.publication("daily"), after=[broken])
+        with pytest.raises(kind, match=r"staged files could not be made durable \((No space|Input/output error)"):
+            broken.result()
+        with pytest.raises(PublishConflict):
+            after.result()
+        assert store.reader.versions_of(fill.uid("orders")) == []
+
+    def test_a_version_is_published_again(self, store: Store, fill: Filler) -> None:
+        old = fill.version("daily")
+        first = fill.publish("daily", version=old)
+        second = fill.publish("daily", content=2, expected=first)
+        fill.publish("daily", version=old.version, expected=second, kind="rollback", held=True, reason="better")
+        state = self.state(store, fill)
+        assert state.assets[DAILY].version.tolist() == [old.version]
+        assert state.assets[DAILY].held.tolist() == [True]
+        derivation = store.reader.derivations(state.assets[DAILY].derivation.tolist())
+        assert [(one.kind, one.reason) for one in derivation.values()] == [("rollback", "better")]
+
+    def test_only_a_version_of_this_partition_can_be_published(self, fill: Filler) -> None:
+        other = fill.version("daily", 1)
+        fill.publish("daily", 1, version=other)
+        for version in (other.version, VersionId(99)):
+            with pytest.raises(StoreError, match=f"daily: the store has no version {version} of it"):
+                fill.publish("daily", 2, version=version)
+
+    def test_a_group_moves_a_pointer_once(self, fill: Filler) -> None:
+        with pytest.raises(ValueError, match="moves each pointer once"):
+            fill.commit(fill.publication("daily", 1), fill.publication("daily", 1))
+
+    def test_a_record_that_cannot_be_written_fails_alone(self, store: Store, fill: Filler) -> None:
+        one, two = fill.version("daily", 1), fill.version("daily", 2)
+        tickets = [
+            fill.commit(fill.publication("daily", 1, version=one)),
+            fill.commit(fill.publication("daily", 3, version=replace(two, version=one.version, ordinal=3))),
+            fill.commit(fill.publication("daily", 4, version=replace(two, location="\ud800"))),
+            fill.commit(fill.publication("daily", 2, version=two)),
+        ]
+        assert [tickets[0].result(), tickets[3].result()] == [1, 2]
+        for ticket in tickets[1:3]:
+            with pytest.raises(StoreError, match="a record could not be written to the metadata store"):
+                ticket.result()
+        assert store.reader.pointers(fill.environment, fill.uid("daily")).ordinals.tolist() == [1, 2]
+
+    # --- the state for plans
+
+    def state(
+        self, store: Store, fill: Filler, codes: Codes = PRESENT, sources: tuple[AssetKey, ...] = (ORDERS,)
+    ) -> State:
+        return store.reader.read_state(fill.environment, [ORDERS, DAILY], codes, sources=sources)
+
+    def test_an_empty_store_has_an_empty_state(self, store: Store, fill: Filler) -> None:
+        state = self.state(store, fill)
+        assert (state.generation, dict(state.uids)) == (0, {})
+        assert len(state.assets[DAILY].ordinals) == len(state.assets[ORDERS].ordinals) == 0
+        assert state.assets[DAILY].hashes.shape == (0, 2)
+
+    def test_pointers_become_columns(self, store: Store, fill: Filler) -> None:
+        version = fill.version("daily", 12, 3)
+        fill.publish("daily", 12, 3, version=version, inputs=[fill.read("orders", 2**64 + 5), fill.read("rates", 9)])
+        fill.publish("daily", 11, 4, inputs=[fill.read("orders", 6), fill.read("rates", 2**127)], empty=True)
+        daily = self.state(store, fill).assets[DAILY]
+        assert daily.ordinals.tolist() == [11, 12]
+        assert daily.version[1] == version.version
+        assert daily.generation.tolist() == [2, 1]
+        assert [tuple(lanes) for lanes in daily.hashes.tolist()] == [hash_lanes(data(4)), hash_lanes(data(3))]
+        assert (daily.empty.tolist(), daily.held.tolist()) == ([True, False], [False, False])
+        assert list(daily.inputs) == ["orders", "rates"]
+        assert daily.inputs["orders"].sums.tolist() == [[0, 6], [1, 5]]
+        assert daily.inputs["rates"].sums.tolist() == [[2**63, 0], [0, 9]]
+        assert daily.inputs["orders"].present.all()
+        assert all(column.dtype == np.int64 for column in (daily.ordinals, daily.version, daily.code, daily.generation))
+
+    def test_edges_may_differ_between_partitions(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 1, inputs=[fill.read("orders", 3)])
+        fill.publish("daily", 2, inputs=[fill.read("rates", 4), fill.read("orders", 5)])
+        fill.publish("daily", 3)
+        fill.publish("summary", 0, inputs=[fill.read("rates", 8)])
+        state = store.reader.read_state(fill.environment, [AssetKey("summary"), DAILY], PRESENT)
+        daily = state.assets[DAILY]
+        assert daily.inputs["orders"].sums.tolist() == [[0, 3], [0, 5], [0, 0]]
+        assert daily.inputs["orders"].present.tolist() == [True, True, False]
+        assert daily.inputs["rates"].sums.tolist() == [[0, 0], [0, 4], [0, 0]]
+        assert daily.inputs["rates"].present.tolist() == [False, True, False]
+        summary = state.assets[AssetKey("summary")]
+        assert summary.inputs["rates"].sums.tolist() == [[0, 8]]
+        assert list(summary.inputs) == ["rates"]
+
+    def test_sources_are_known_by_their_observations(self, store: Store, fill: Filler) -> None:
+        fill.observe("orders", {5: 50, 6: 60})
+        fill.publish("orders", 7)
+        seen = self.state(store, fill).assets[ORDERS]
+        assert (seen.ordinals.tolist(), seen.code.tolist()) == ([5, 6], [0, 0])
+        built = self.state(store, fill, sources=()).assets[ORDERS]
+        assert built.ordinals.tolist() == [7]
+        before = store.reader.generation()
+        fill.withdraw("orders", 5)
+        assert fill.withdraw("orders", 99) == before + 2
+        assert self.state(store, fill).assets[ORDERS].ordinals.tolist() == [6]
+        assert store.reader.pointers_as_of(0, fill.uid("orders"), before).ordinals.tolist() == [5, 6]
+        history = store.reader.history(0, fill.uid("orders"))
+        assert history.ordinals.tolist() == [5, 5, 6]
+        assert (history.version > 0).tolist() == [True, False, True]
+
+    def test_code_versions_come_with_their_components(self, store: Store, fill: Filler) -> None:
+        old = CodeSource(NEWER_CODE, {"shop.daily": "bb", "shop.clean": "cc"}, {"shop.clean": "def clean(): ..."})
+        store.writer.save_code([old])
+        store.writer.save_code([CodeSource(NEWER_CODE, {"other": "dd"})]).result()
+        fill.publish("daily", 1, code=NEWER_CODE)
+        fill.publish("daily", 2)
+        state = self.state(store, fill)
+        codes = [state.codes[code] for code in state.assets[DAILY].code.tolist()]
+        assert codes == [CodeRecord(NEWER_CODE, old.components), CodeRecord(CODE, {"shop.daily": "aa"})]
+        assert store.reader.code(NEWER_CODE) == old
+        assert store.reader.code(CodeVersion("c1:" + "9" * 32)) is None
+
+    def test_a_failure_stays_until_the_partition_is_published(self, store: Store, fill: Filler) -> None:
+        store.writer.fail(fill.failure("daily", 1, key=8))
+        store.writer.fail(replace(fill.failure("daily", 2), error="it\ud800 broke"))
+        store.writer.fail(fill.failure("daily", 1, key=9))
+        store.writer.flush()
+        failures = self.state(store, fill).failures[DAILY]
+        assert failures.ordinals.tolist() == [1, 2]
+        assert failures.keys.tolist() == [[0, 9], [0, 9]]
+        assert (failures.runs, failures.errors) == (("r1", "r1"), ("it broke", "it? broke"))
+        fill.publish("daily", 1)
+        assert self.state(store, fill).failures[DAILY].ordinals.tolist() == [2]
+        fill.commit(fill.publication("daily", 2))
+        store.writer.fail(fill.failure("daily", 2))
+        store.writer.flush()
+        assert self.state(store, fill).failures[DAILY].ordinals.tolist() == [2]
+
+    def test_what_was_replaced_is_retained(self, store: Store, fill: Filler) -> None:
+        first = fill.publish("daily", 1, 1, key=101)
+        second = fill.publish("daily", 1, 2, key=102, expected=first)
+        assert self.state(store, fill).retained[DAILY].keys.tolist() == [[0, 101]]
+        rollback = fill.publish("daily", 1, 3, key=103, expected=second, kind="rollback")
+        fill.publish("daily", 1, 4, key=104, expected=rollback, code=NEWER_CODE)
+        state = self.state(store, fill)
+        assert state.retained[DAILY].keys.tolist() == [[0, 101], [0, 102]]
+        assert state.retained[DAILY].ordinals.tolist() == [1, 1]
+        kept = store.reader.derivations(state.retained[DAILY].derivation.tolist())
+        assert [one.key for one in kept.values()] == [octets(101), octets(102)]
+        assert self.state(store, fill, Codes({"daily": CodeRecord(NEWER_CODE, {})})).retained == {}
+
+    def test_environments_share_what_was_computed(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 1, 1, key=101)
+        dev = store.writer.open_environment("dev")
+        state = store.reader.read_state(dev, [DAILY], PRESENT)
+        assert len(state.assets[DAILY].ordinals) == 0
+        assert state.retained[DAILY].keys.tolist() == [[0, 101]]
+        assert self.state(store, fill).retained == {}
+        version = VersionId(int(state.retained[DAILY].version[0]))
+        fill.publish("daily", 1, 1, key=101, version=version, environment=dev, kind="reused")
+        assert store.reader.read_state(dev, [DAILY], PRESENT).assets[DAILY].version.tolist() == [version]
+
+    def test_a_quarantined_candidate_is_kept_and_can_be_published(self, store: Store, fill: Filler) -> None:
+        candidate = replace(fill.version("daily", 1, 5), state="quarantined")
+        result = replace(fill.check(candidate, passed=False), metadata={"rows": 0}, error="Traceback")
+        store.writer.fail(replace(fill.failure("daily", 1, key=9, candidate=candidate), checks=(result,))).result()
+        state = self.state(store, fill)
+        assert state.candidates[DAILY].keys.tolist() == [[0, 10]]
+        assert state.candidates[DAILY].version.tolist() == [candidate.version]
+        assert state.retained == {}
+        assert len(state.assets[DAILY].ordinals) == 0
+        assert store.reader.version(candidate.version).state == "quarantined"
+        assert store.reader.version(candidate.version).published_at is None
+        assert store.reader.check_results([candidate.version]) == [result]
+        assert store.reader.integrity() == []
+        fill.publish("daily", 1, 5, version=candidate.version, key=10)
+        state = self.state(store, fill)
+        assert store.reader.version(candidate.version).state == "published"
+        assert store.reader.version(candidate.version).published_at is not None
+        assert (dict(state.candidates), dict(state.failures)) == ({}, {})
+
+    def test_check_results_are_those_of_versions_that_matter(self, store: Store, fill: Filler) -> None:
+        versions = [fill.version("daily", ordinal) for ordinal in (1, 2, 3, 1)]
+        for version in versions[:3]:
+            fill.publish("daily", version.ordinal, version=version, checks=[fill.check(version, code=NEWER_CODE)])
+        fill.publish("daily", 1, version=versions[3], expected=1, code=NEWER_CODE)
+        store.writer.record_checks(
+            [fill.check(versions[0]), fill.check(versions[1]), fill.check(versions[3], passed=False)]
+        ).result()
+        codes = Codes(PRESENT.computations, {(DAILY, "positive"): CODE, (DAILY, "other"): CODE})
+        checks = self.state(store, fill, codes).checks
+        assert list(checks) == [(DAILY, "positive")]
+        found = checks[DAILY, "positive"]
+        assert found.passed.tolist() == [versions[0].version, versions[1].version]
+        assert found.failed.tolist() == [versions[3].version]
+        assert found.earlier.tolist() == [versions[2].version]
+        store.writer.record_checks([fill.check(versions[1], passed=False)]).result()
+        assert self.state(store, fill, codes).checks[DAILY, "positive"].passed.tolist() == [versions[0].version]
+
+    def test_many_assets_are_told_apart(self, store: Store, fill: Filler) -> None:
+        keys = [f"a{number}" for number in range(40)]
+        for number, key in enumerate(keys):
+            fill.commit(fill.publication(key, number, number, inputs=[fill.read("orders", number)] * (number % 2)))
+        store.writer.flush()
+        asked = [AssetKey(key) for key in reversed(keys)]
+        state = store.reader.read_state(fill.environment, asked, PRESENT)
+        for number, key in enumerate(keys):
+            one: AssetState = state.assets[AssetKey(key)]
+            assert one.ordinals.tolist() == [number]
+            assert tuple(one.hashes[0].tolist()) == hash_lanes(data(number))
+            assert len(one.inputs) == number % 2
+
+    # --- time travel and lineage
+
+    def test_pointers_as_of_a_generation(self, store: Store, fill: Filler) -> None:
+        first = fill.publish("daily", 1, 1)
+        fill.publish("daily", 2, 1)
+        third = fill.publish("daily", 1, 2, expected=first)
+        uid = fill.uid("daily")
+        versions = {g: store.reader.pointers_as_of(fill.environment, uid, g) for g in range(third + 1)}
+        assert [found.ordinals.tolist() for found in versions.values()] == [[], [1], [1, 2], [1, 2]]
+        assert versions[2].version[0] == versions[1].version[0] != versions[3].version[0]
+        assert versions[3].generation.tolist() == [third, 2]
+
+    def test_lineage_is_read_by_version_and_by_upstream(self, store: Store, fill: Filler) -> None:
+        fill.publish("orders", 1)
+        version = fill.version("daily", 7)
+        fill.publish("daily", 7, version=version, inputs=[fill.read("orders", 3, [(1, 4), (8, 8)], as_of=1)])
+        rows = store.reader.lineage_of([version.version])
+        assert [(row.asset, row.ordinal, row.upstream, row.first, row.last, row.as_of) for row in rows] == [
+            (DAILY, 7, ORDERS, 1, 4, 1),
+            (DAILY, 7, ORDERS, 8, 8, 1),
+        ]
+        assert store.reader.readers_of(fill.uid("orders")) == rows
+        assert store.reader.readers_of(fill.uid("daily")) == []
+        assert store.reader.table("lineage") == {
+            "version": [version.version] * 2,
+            "asset": ["daily"] * 2,
+            "uid": [fill.uid("daily")] * 2,
+            "ordinal": [7, 7],
+            "parameter": ["orders"] * 2,
+            "upstream_asset": ["orders"] * 2,
+            "upstream_uid": [fill.uid("orders")] * 2,
+            "first": [1, 8],
+            "last": [4, 8],
+            "as_of": [1, 1],
+        }
+
+    def test_lineage_follows_the_newest_computing_of_an_environment(self, store: Store, fill: Filler) -> None:
+        version = fill.version("daily", 7)
+        first = fill.publish("daily", 7, version=version, inputs=[fill.read("orders", as_of=1)])
+        dev = store.writer.open_environment("dev")
+        again = fill.publish(
+            "daily", 7, version=version.version, inputs=[fill.read("orders", as_of=5)], expected=first, kind="unchanged"
+        )
+        fill.publish("daily", 7, version=version.version, expected=again, kind="accept")
+        as_of = {
+            environment: [row.as_of for row in store.reader.lineage_of([version.version], environment=environment)]
+            for environment in (None, fill.environment, dev)
+        }
+        assert as_of == {None: [1], fill.environment: [5], dev: [1]}
+        assert [row.as_of for row in store.reader.readers_of(fill.uid("orders"), environment=1)] == [5]
+
+    def test_inputs_of_a_derivation(self, store: Store, fill: Filler) -> None:
+        reads = (fill.read("orders", 3, [(1, 4)], 0), fill.read("rates", 4, [], 0))
+        fill.publish("daily", 7, inputs=reads)
+        derivation = store.reader.pointers(fill.environment, fill.uid("daily")).derivation[0]
+        assert store.reader.inputs_of(int(derivation)) == reads
+
+    # --- runs and what happened in them
+
+    def test_runs_and_steps_are_remembered(self, store: Store, fill: Filler) -> None:
+        started = fill.run(plan={"steps": 2})
+        store.writer.start_run(started)
+        store.writer.start_run(fill.run("r2"))
+        ended = replace(started, status="failed", ended_at=NOON, counts={"failed": 1}, error="one asset failed")
+        store.writer.finish_run(replace(ended, plan={}))
+        step = fill.step(
+            "daily", 3, ended_at=NOON + timedelta(seconds=2), status="failed", error={"type": "UserCodeError"}
+        )
+        store.writer.record_steps([step, fill.step("orders", version=VersionId(4))], []).result()
+        assert store.reader.run("r1") == ended
+        assert store.reader.run("r3") is None
+        assert [run.run_id for run in store.reader.runs()] == ["r2", "r1"]
+        assert [run.run_id for run in store.reader.runs(limit=1)] == ["r2"]
+        assert store.reader.runs(status="running") == [fill.run("r2")]
+        assert store.reader.steps("r1") == [fill.step("orders", version=VersionId(4)), step]
+
+    def test_events_stand_in_the_order_of_commits(self, store: Store, fill: Filler) -> None:
+        events = [EventRecord(NOON, f"kind{number}", run_id="r1") for number in range(3)]
+        store.writer.record_steps([], events[:1])
+        published = EventRecord(NOON, "published", DAILY, 5, "r2", {"version": 1})
+        fill.publish("daily", 5, events=[published])
+        store.writer.record_steps([], [*events[1:], EventRecord(NOON, "new", AssetKey("unheard"))])
+        store.writer.flush()
+        rows = store.reader.events_since(0)
+        assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
+        assert [row.event for row in rows[:4]] == [events[0], published, *events[1:]]
+        assert rows[4].event.asset == "unheard"
+        assert store.reader.events_since(2, limit=1) == rows[2:3]
+        assert [row.seq for row in store.reader.events_since(0, run_id="r1")] == [1, 3, 4]
+
+    def test_stage_intents_last_until_they_are_settled(self, store: Store, fill: Filler) -> None:
+        intents = [
+            StageIntent(VersionId(number), fill.uid("daily"), number, "r1", f"daily/v-{number}", NOON)
+            for number in (1, 2, 3)
+        ]
+        store.writer.announce(intents).result()
+        assert store.reader.intents() == intents
+        moved = fill.publication("daily", 1)
+        store.writer.publish(Group((moved,), finished_intents=(VersionId(1),)))
+        store.writer.fail(replace(fill.failure("daily", 2), finished_intents=(VersionId(2),))).result()
+        assert store.reader.intents() == intents[2:]
+        store.writer.settle([VersionId(3)]).result()
+        assert store.reader.intents() == []
+
+    def test_sources_remember_when_they_answered(self, store: Store, fill: Filler) -> None:
+        later = NOON + timedelta(hours=1)
+        uid = fill.uid("orders")
+        store.writer.record_observations([ObservationRecord(ORDERS, uid, NOON)])
+        store.writer.record_observations([ObservationRecord(ORDERS, uid, later, "no network")]).result()
+        assert store.reader.last_observations() == {uid: ObservationRecord(ORDERS, uid, later, "no network", NOON)}
+
+    def test_the_last_schema_outlives_versions_without_one(self, store: Store, fill: Filler) -> None:
+        uid = fill.uid("daily")
+        assert store.reader.last_schema(fill.environment, uid) is None
+        first = fill.publish("daily", 1, version=replace(fill.version("daily", 1), schema=b"one"))
+        fill.publish("daily", 1, expected=first, empty=True)
+        assert store.reader.last_schema(fill.environment, uid) == b"one"
+        group = [replace(fill.version("daily", n), schema=schema) for n, schema in ((2, b"two"), (3, None))]
+        fill.commit(*(fill.publication("daily", version.ordinal, version=version) for version in group)).result()
+        assert store.reader.last_schema(fill.environment, uid) == b"two"
+        assert store.reader.heads(fill.environment)[uid].generation == 3
+        assert store.reader.table("schemas") == {
+            "environment": [1],
+            "asset": ["daily"],
+            "uid": [uid],
+            "schema": [b"two"],
+        }
+
+    def test_tables_are_columns(self, store: Store, fill: Filler) -> None:
+        empty = store.reader.table("versions")
+        assert set(map(tuple, empty.values())) == {()}
+        version = fill.version("daily", 3)
+        fill.publish("daily", 3, version=version, checks=[fill.check(version)], inputs=[fill.read("orders")])
+        fill.observe("orders", {1: 1})
+        store.writer.start_run(fill.run())
+        store.writer.record_steps([fill.step("daily", 3)], [EventRecord(NOON, "told")]).result()
+        versions = store.reader.table("versions")
+        assert list(versions) == list(empty)
+        assert versions["data_hash"][0] == version.data_hash
+        assert versions["created_at"][0] == 1715947200123456
+        assert versions["code_version"] == [CODE, None]
+        assert store.reader.table("pointers", environment=fill.environment)["asset"] == ["daily"]
+        assert store.reader.table("pointers")["kind"] == ["observed", "computed"]
+        assert store.reader.table("assets")["asset"] == ["daily", "orders"]
+        names = ("derivations", "checks", "runs", "steps", "events")
+        assert [len(next(iter(store.reader.table(name).values()))) for name in names] == [2, 1, 1, 1, 1]
+
+    # --- the queue
+
+    def test_nothing_is_lost_when_it_closes(self, open_it: Open) -> None:
+        first = Filler(open_it())
+        tickets = [first.commit(first.publication("daily", number)) for number in range(300)]
+        first.store.close()
+        assert [ticket.result() for ticket in tickets] == list(range(1, 301))
+        second = open_it()
+        assert len(second.reader.pointers(1, first.uid("daily")).ordinals) == 300
+        second.close()
+
+    def test_a_closed_store_says_so(self, open_it: Open) -> None:
+        store = open_it()
+        fill = Filler(store)
+        move = fill.publication("daily")
+        store.close()
+        store.close()
+        for call in (lambda: fill.commit(move), store.writer.flush, store.reader.generation):
+            with pytest.raises(StoreError, match="the metadata store was closed"):
+                call()
+
+    def test_flush_tells_of_what_nobody_asked(self, store: Store, fill: Filler) -> None:
+        version = fill.version("daily", 1)
+        fill.publish("daily", 1, version=version)
+        asked = fill.commit(fill.publication("daily", 2, version=VersionId(99)))
+        with pytest.raises(StoreError, match="no version 99"):
+            asked.result()
+        store.writer.flush()
+        fill.commit(fill.publication("daily", 2, version=VersionId(98)))
+        with pytest.raises(StoreError, match="no version 98"):
+            store.writer.flush()
+        store.writer.flush()
+
+    def test_a_ticket_can_be_asked_for_a_while(self, fill: Filler) -> None:
+        ticket = fill.commit(fill.publication("daily"))
+        assert ticket.result(timeout=20.0) == 1
+        assert ticket.done()
