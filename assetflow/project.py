@@ -193,9 +193,11 @@ class Project:
         return status_of(assessment, names, by_asset, notes)
 
     def load(
-        self, asset: str, partition: str | None = None, *, version: int | None = None, as_type: type | None = None
+        self, asset: str, partition: str | None = None, *, version: int | None = None, as_type: object = None
     ) -> object:
         """The published value of an asset, of one partition or of all of them together; or of one ``version``.
+
+        ``as_type`` is an annotation as for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
 
         Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assetflow.definitions.annotations import ANY, Arrival
+from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.execution.task import StoredInput
 from assetflow.keys import AssetKey, VersionId, format_address
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_value(
-    project: Project, asset: AssetKey, partition: str | None, version: int | None, as_type: type | None
+    project: Project, asset: AssetKey, partition: str | None, version: int | None, as_type: object
 ) -> object:
     """See :meth:`Project.load`."""
     setting = project.setting
@@ -58,16 +58,14 @@ def _input(project: Project, record: VersionRecord, space: PartitionSpace) -> St
     return StoredInput(key, stored, record.io_manager, record.schema)
 
 
-def _arrival(as_type: type | None) -> Arrival:
+def _arrival(as_type: object) -> Arrival:
     if as_type is None:
         return ANY
 
-    def wanted() -> object: ...
+    def reader(value: object) -> None: ...
 
-    wanted.__annotations__ = {"return": as_type}
-    from assetflow.definitions.annotations import Annotations
-
-    return Annotations(wanted).returns()
+    reader.__annotations__["value"] = as_type
+    return Annotations(reader).parameter("value")
 
 
 def version_rows(project: Project, asset: AssetKey, partition: str | None) -> list[dict[str, object]]:
