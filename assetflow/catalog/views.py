@@ -62,8 +62,9 @@ class StateViews:
         return assess(self.graph, self.state, self.codes, self.now)
 
     def assets(self) -> pa.Table:
-        """One row per asset and source; the IO manager is the declared one, else that of the latest version."""
-        newest = {key: VersionId(int(state.version.max(initial=0))) for key, state in self.state.assets.items()}
+        """One row per asset and source; the IO manager is the declared one, else that of the latest data."""
+        held = self.state.assets.items()
+        newest = {key: VersionId(int(state.version[~state.empty].max(initial=0))) for key, state in held}
         records = self.reader.versions(list(newest.values()))
         rows: list[Sequence[object]] = []
         for key, owner in self.graph.owner.items():
