@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, Self, cast
 
 from assetflow.definitions.checks import CheckSpec
-from assetflow.definitions.computations import Computation
+from assetflow.definitions.computations import REPLACES, Computation
 from assetflow.definitions.functions import caller_location, location_of, name_of
 from assetflow.definitions.references import definition_of
 from assetflow.errors import DefinitionError, SourceLocation
@@ -80,6 +80,7 @@ class Definitions:
         return made
 
     def _settle(self, gathered: _Gathered) -> None:
+        gathered.note_lost()
         self.computations: tuple[Computation, ...] = tuple(gathered.computations.values())
         self.checks: tuple[CheckSpec, ...] = tuple(gathered.checks.values())
         self.problems: tuple[DefinitionError, ...] = tuple(gathered.problems)
@@ -115,6 +116,7 @@ class _Gathered:
         self.checks: dict[int, CheckSpec] = {}
         self.problems: list[DefinitionError] = []
         self._location = location
+        self._replacing: list[tuple[Computation | CheckSpec, Computation | CheckSpec]] = []
 
     def note(self, message: str, hint: str, location: SourceLocation | None = None) -> None:
         self.problems.append(DefinitionError(message, hint=hint, location=location or self._location))
@@ -147,11 +149,26 @@ class _Gathered:
                 "put assetflow's decorator on top",
                 declared.location,
             )
+        replaced = getattr(value, REPLACES, None)
+        if isinstance(replaced, Computation | CheckSpec):
+            self._replacing.append((declared, replaced))
         if isinstance(declared, CheckSpec):
             self.checks[id(declared)] = declared
         else:
             self.computations[id(declared)] = declared
         return True
+
+    def note_lost(self) -> None:
+        """Note each declaration that is not among these because another function took its name."""
+        for declared, replaced in self._replacing:
+            if id(replaced) not in self.checks and id(replaced) not in self.computations:
+                self.note(
+                    f"{declared.name}: declared twice, first at {replaced.location}: "
+                    f"two functions of one module are called {name_of(replaced.function)}",
+                    "rename one of the two functions",
+                    declared.location,
+                )
+        self._replacing.clear()
 
 
 def _with_submodules(module: ModuleType | str) -> Iterator[ModuleType]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ATTRIBUTE = "__assetflow__"
 """Under this name a decorated function carries its declaration."""
 
+REPLACES = "__assetflow_replaces__"
+"""Under this name it carries the declaration of an earlier function that its own name had in the same file."""
+
 
 @dataclass(frozen=True, slots=True)
 class AssetSpec:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict, TypeVar, Un
 
 from assetflow.definitions.batch import Batch
 from assetflow.definitions.checks import CheckSpec, Severity
-from assetflow.definitions.computations import ATTRIBUTE, AssetSpec, Computation
-from assetflow.definitions.functions import caller_location, location_of, name_of, parameters_of
+from assetflow.definitions.computations import ATTRIBUTE, REPLACES, AssetSpec, Computation
+from assetflow.definitions.functions import caller_location, location_of, name_of, parameters_of, replaced_by
 from assetflow.definitions.inputs import AssetRef, Hashing, Input, Out
 from assetflow.definitions.keywords import Keywords, first_paragraph
 from assetflow.definitions.problems import Problem
@@ -263,6 +263,9 @@ def _attach(function: F, declared: Computation | CheckSpec) -> F:
         )
         declared = replace(declared, problems=(*declared.problems, problem))
     setattr(function, ATTRIBUTE, declared)
+    replaced = definition_of(replaced_by(function))
+    if replaced:
+        setattr(function, REPLACES, replaced)
     return function
 
 

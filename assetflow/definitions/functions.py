@@ -95,6 +95,39 @@ def location_of(function: Callable[..., object]) -> SourceLocation | None:
     return None if code is None else SourceLocation(_shown_path(code.co_filename), code.co_firstlineno)
 
 
+def replaced_by(function: Callable[..., object]) -> Callable[..., object] | None:
+    """The function further up in the same file whose name a module-level ``function`` is about to take, if any.
+
+    One that an edit has removed from the file, and only a reload left in the module, does not count.
+    """
+    function = underlying(function)
+    if not isinstance(function, FunctionType) or function.__qualname__ != function.__name__:
+        return None
+    earlier = function.__globals__.get(function.__name__)
+    written = underlying(earlier) if callable(earlier) else None
+    if not isinstance(written, FunctionType) or written.__code__.co_filename != function.__code__.co_filename:
+        return None
+    above = written.__code__.co_firstlineno < function.__code__.co_firstlineno
+    return earlier if above and _is_still_written(written) else None
+
+
+def _is_still_written(function: FunctionType) -> bool:
+    import ast
+    import linecache
+
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    text = "".join(linecache.getlines(code.co_filename, function.__globals__))
+    if not text:
+        return True
+    found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return any(
+        node.name == code.co_name
+        and min([node.lineno, *(each.lineno for each in node.decorator_list)]) == code.co_firstlineno
+        for node in found
+    )
+
+
 def caller_location() -> SourceLocation | None:
     """The line that is being executed in the nearest caller that does not belong to these modules."""
     frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]  # inspect.stack reads every file

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,27 @@ def test_a_package_may_gather_itself(package: Path) -> None:
     assert names(definitions) == ["raw"]
     assert definitions is sys.modules["gathered.all"].defs
     assert Definitions.from_modules("gathered") is definitions
+
+
+def test_a_reload_after_an_edit_does_not_declare_twice(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path = package / "raw.py"
+    path.write_text("from assetflow import asset\n@asset\ndef raw(): ...\n")
+    module = importlib.import_module("gathered.raw")
+    path.write_text("from assetflow import asset\n\n\n\n@asset\ndef raw(): ...\n")
+    definitions = Definitions.from_modules(importlib.reload(module))
+    assert (names(definitions), definitions.problems) == (["raw"], ())
+    assert definitions.computations[0].location is not None
+    assert definitions.computations[0].location.line == 5
+
+
+def test_functions_made_in_a_loop_do_not_replace_each_other(package: Path) -> None:
+    (package / "raw.py").write_text(
+        "from assetflow import asset, Definitions\nmade = []\nfor name in 'ab':\n"
+        "    @asset(name=name)\n    def each(): ...\n    made.append(each)\ndefs = Definitions(assets=made)\n"
+    )
+    definitions = Definitions.from_modules("gathered.raw")
+    assert (names(definitions), definitions.problems) == (["a", "b"], ())
 
 
 def test_the_one_definitions_of_a_module_is_what_it_declares() -> None:

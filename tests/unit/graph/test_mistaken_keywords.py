@@ -40,6 +40,30 @@ MISTAKES = {
         "bounds: declared twice, first at shop.py:3",
         "rename one of the two functions, or give one another name=",
     ),
+    "functions of one name": (
+        """
+        @asset
+        def orders(): ...
+        @asset  # here
+        def orders(): ...
+        """,
+        "orders: declared twice, first at shop.py:3: two functions of one module are called orders",
+        "rename one of the two functions",
+    ),
+    "checks in functions of one name": (
+        """
+        @asset
+        def orders(): ...
+        @asset
+        def items(): ...
+        @asset_check(asset=orders)
+        def filled(orders): ...
+        @asset_check(asset=items)  # here
+        def filled(items): ...
+        """,
+        "filled: declared twice, first at shop.py:7: two functions of one module are called filled",
+        "rename one of the two functions",
+    ),
     "declared twice over": (
         """
         def plain(): ...
