@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.keys import VersionId, format_address
 from assetflow.partitions.spaces import PartitionSpace
-from assetflow.publish.projection import has_projection, project_current
 from assetflow.publish.recovery import clear, find_leftovers
+from assetflow.wiring import refresh_projections
 
 if TYPE_CHECKING:
     from assetflow.project import Project
@@ -63,7 +63,7 @@ def _store(project: Project) -> Iterator[Finding]:
 
 
 def _files(project: Project) -> Iterator[Finding]:
-    """Every published version has its files in their recorded size; every projection follows its pointers."""
+    """Every published version has its files in their recorded size; projections are brought up to the pointers."""
     setting = project.setting
     checked = 0
     for asset in project.graph.owner:
@@ -90,8 +90,7 @@ def _files(project: Project) -> Iterator[Finding]:
                 f"the data files of {', '.join(lost[:_SHOWN])}{more} are missing or cut short",
                 f"assetflow materialize --select {asset} --force",
             )
-        if has_projection(project.storage, asset, setting.suffix):
-            _project(project, asset)
+    refresh_projections(setting)
     yield Finding("ok", "storage", f"{checked} published versions looked at")
 
 
@@ -100,17 +99,3 @@ def _key(space: PartitionSpace, ordinal: int) -> str | None:
         return space.key(ordinal)
     except (KeyError, ValueError):
         return f"#{ordinal}"
-
-
-def _project(project: Project, asset: AssetKey) -> None:
-    setting = project.setting
-    project_current(
-        project.storage,
-        setting.reader,
-        asset=asset,
-        uid=setting.uids[asset],
-        space=setting.spaces[project.graph.owner[asset]],
-        environment=setting.environment,
-        suffix=setting.suffix,
-        known={},
-    )

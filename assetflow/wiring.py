@@ -12,6 +12,7 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.spaces import spaces_of
+from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
 from assetflow.store.records import Store
 
@@ -37,7 +38,7 @@ def setting_of(project: Project) -> Setting:
     leftovers = find_leftovers(store.reader)
     if leftovers:
         clear(leftovers, project.storage, store.reader, store.writer, project.clock)
-    return Setting(
+    setting = Setting(
         graph=project.graph,
         spaces=spaces_of(project.graph, _keys(project.graph, store)),
         codes=project.code.codes,
@@ -51,6 +52,25 @@ def setting_of(project: Project) -> Setting:
         writer=store.writer,
         clock=project.clock,
         run_ids=lambda: uuid4().hex[:12],
+    )
+    if leftovers.runs:
+        refresh_projections(setting)
+    return setting
+
+
+def refresh_projections(setting: Setting) -> None:
+    """Bring every ``_current.json`` up to the pointers: a run that died may have left them behind."""
+    project_all(
+        setting.storage,
+        setting.reader,
+        uids=setting.uids,
+        spaces={
+            asset: setting.spaces[name]
+            for asset, name in setting.graph.owner.items()
+            if setting.graph.nodes[name].kind == "asset"
+        },
+        environment=setting.environment,
+        suffix=setting.suffix,
     )
 
 

@@ -16,7 +16,7 @@ from assetflow.io import arrow_table, mark_native, table_types
 from assetflow.keys import AssetKey, format_address
 from assetflow.publish.loading import BATCH_COLUMN
 from assetflow.publish.matching import matches, without_numpy
-from assetflow.publish.values import UNORDERED
+from assetflow.publish.values import BATCH_PIECE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,13 +113,13 @@ def _from_arrow(value: object, column: str, returns: Arrival, asset: AssetKey) -
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     uniques = encoded.dictionary.to_pylist()
     rest = table.drop_columns([name for name in (column, BATCH_COLUMN) if name in table.column_names])
-    if type(value).__name__ == "DuckDBPyRelation":
-        rest = rest.replace_schema_metadata({**(rest.schema.metadata or {}), UNORDERED: b""})
+    order = b"unordered" if type(value).__name__ == "DuckDBPyRelation" else b"ordered"
+    rest = rest.replace_schema_metadata({**(rest.schema.metadata or {}), BATCH_PIECE: order})
     ordered = rest.take(np.argsort(codes, kind="stable"))
     pieces = {
         _key(uniques[code], column, asset): ordered.slice(start, stop - start) for code, start, stop in _runs(codes)
     }
-    return pieces, returns if returns.type == "arrow" else replace(ANY, schema=returns.schema)
+    return pieces, replace(ANY, schema=returns.schema)
 
 
 def _runs(codes: Any) -> Iterator[tuple[int, int, int]]:

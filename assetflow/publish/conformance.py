@@ -71,7 +71,7 @@ def _fitting(array: Any, column: SchemaColumn, *, pandas: bool) -> tuple[Any, li
         return array, [f"is {array.type}, and the schema says {text}"]
     if array.type != target:
         try:
-            array = array.cast(target, safe=True)
+            array = _cast(array, target)
         except pa.ArrowException as error:
             # More text than 32-bit offsets reach stays as it is; every reader takes it for text.
             if not (pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)):
@@ -83,6 +83,16 @@ def _fitting(array: Any, column: SchemaColumn, *, pandas: bool) -> tuple[Any, li
             f"{array.null_count} of {len(array)} values are null, which it does not allow; first in row {first}"
         )
     return array, problems + rule_problems(array, column.field)
+
+
+def _cast(array: Any, target: pa.DataType) -> Any:
+    import pyarrow as pa
+
+    result = array.cast(target, safe=True)
+    # Arrow checks every other cast that we allow, but cuts the time of day off.
+    if pa.types.is_timestamp(array.type) and pa.types.is_date(target) and not result.cast(array.type).equals(array):
+        raise pa.ArrowInvalid("a date would lose the time of day")
+    return result
 
 
 def arrow_type(kind: object, like: Any = None) -> pa.DataType:

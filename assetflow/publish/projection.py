@@ -46,6 +46,32 @@ def project_current(
     write_current(storage, asset, suffix, entries, generation)
 
 
+def project_all(
+    storage: Storage,
+    reader: StoreReader,
+    *,
+    uids: Mapping[AssetKey, int],
+    spaces: Mapping[AssetKey, PartitionSpace],
+    environment: int,
+    suffix: str | None,
+) -> None:
+    """Write the projection of every asset that has published files, or has a projection. Raises StorageError."""
+    for asset, space in spaces.items():
+        pointers = reader.pointers(environment, uids[asset])
+        known = reader.versions([VersionId(version) for version in pointers.version.tolist()])
+        if any(record.location for record in known.values()) or has_projection(storage, asset, suffix):
+            project_current(
+                storage,
+                reader,
+                asset=asset,
+                uid=uids[asset],
+                space=space,
+                environment=environment,
+                suffix=suffix,
+                known=known,
+            )
+
+
 def has_projection(storage: Storage, asset: AssetKey, suffix: str | None) -> bool:
     """Whether the asset has a projection, which must then follow its pointers."""
     name = "_current.json" if suffix is None else f"_current.{suffix}.json"

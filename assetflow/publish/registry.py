@@ -16,8 +16,8 @@ GROUP = "assetflow.io_managers"
 class Managers(Mapping[str, IOManager]):
     """IO managers by name; a plug-in is imported and made when it is first asked for. Raises ProjectError."""
 
-    def __init__(self, given: Mapping[str, IOManager] | None = None) -> None:
-        self._made: dict[str, IOManager] = dict(given or {})
+    def __init__(self, given: Mapping[str, object] | None = None) -> None:
+        self._made: dict[str, IOManager] = {name: _proper(name, manager) for name, manager in (given or {}).items()}
         self._found: dict[str, EntryPoint] | None = None
 
     def __getitem__(self, name: str) -> IOManager:
@@ -46,17 +46,21 @@ class Managers(Mapping[str, IOManager]):
             manager: object = found.load()()
         except Exception as error:
             raise ProjectError(f"IO manager {name!r} ({found.value}) cannot be made: {error}") from error
-        if not isinstance(manager, IOManager):
-            raise ProjectError(
-                f"IO manager {name!r} ({found.value}) lacks part of the protocol",
-                hint="see assetflow.io.IOManager for its attributes and methods",
-            )
-        return manager
+        return _proper(name, manager)
 
     def _plug_ins(self) -> dict[str, EntryPoint]:
         if self._found is None:
             self._found = {point.name: point for point in entry_points(group=GROUP)}
         return self._found
+
+
+def _proper(name: str, manager: object) -> IOManager:
+    if not isinstance(manager, IOManager):
+        raise ProjectError(
+            f"IO manager {name!r} ({type(manager).__qualname__}) lacks part of the protocol",
+            hint="see assetflow.io.IOManager for its attributes and methods",
+        )
+    return manager
 
 
 def check_managers(graph: AssetGraph, managers: Managers) -> None:

@@ -88,10 +88,9 @@ def _offending(array: Any, wrong: Any, text: str) -> list[str]:
     if not count:
         return []
     first: int = compute.index(wrong, True).as_py()
-    verb = "value" if count == 1 else "values"
     if count == 1:
         text = text.replace("are ", "is ", 1) if text.startswith("are ") else text.replace("do not", "does not", 1)
-    return [f"{count} of {len(array)} {verb} {text}; first {_short(array[first].as_py())} in row {first}"]
+    return [f"{count} of {len(array)} values {text}; first {_short(array[first].as_py())} in row {first}"]
 
 
 def _repeated(array: Any) -> list[str]:

@@ -20,8 +20,11 @@ from assetflow.publish.schemas import schema_bytes
 if TYPE_CHECKING:
     import pyarrow as pa
 
-UNORDERED = b"assetflow.unordered"
-"""Key in the metadata of an Arrow schema: the rows came in no particular order, as from DuckDB."""
+BATCH_PIECE = b"assetflow.batch"
+"""Key in the metadata of an Arrow schema: one partition of a batch's table, whose type was judged as a whole.
+
+Its value is ``unordered`` where the rows came in no particular order, as from DuckDB.
+"""
 
 _RELATION = "DuckDBPyRelation"
 
@@ -89,11 +92,13 @@ def prepare(
 def _prepared_table(
     value: object, address: str, returns: Arrival, schema: type[Schema] | None, hashing: Hashing | None, nonce: bytes
 ) -> Prepared:
-    _refuse_wrong_type(value, address, returns)
     table = arrow_table(value, address)
     metadata: dict[bytes, bytes] = dict(table.schema.metadata or {})
-    unordered = metadata.pop(UNORDERED, None) is not None or type(value).__name__ == _RELATION
+    piece = metadata.pop(BATCH_PIECE, None)
+    if piece is None:
+        _refuse_wrong_type(value, address, returns)
     table = table.replace_schema_metadata(metadata)
+    unordered = piece == b"unordered" or type(value).__name__ == _RELATION
     decimals: dict[str, int] = {}
     if schema is not None:
         table = conform(table, schema, address)
