@@ -52,14 +52,11 @@ def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
 def inherited_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     """The causes that began further up: one for each direct upstream that is stale, with the assets where it began."""
     facts, flow = scene.facts[name], scene.flows[name]
-    found: dict[AssetKey, Cause] = {}
+    edges: dict[AssetKey, list[tuple[EdgeFacts, Flags]]] = {}
     for edge, pending in zip(facts.edges, flow.pending, strict=False):
-        if pending is None or edge.edge.upstream in found:
-            continue
-        concerned = rows & pending
-        if concerned.any():
-            found[edge.edge.upstream] = _upstream_stale(scene, edge, concerned)
-    return tuple(found.values())
+        if pending is not None and (concerned := rows & pending).any():
+            edges.setdefault(edge.edge.upstream, []).append((edge, concerned))
+    return tuple(_upstream_stale(scene, key, concerned) for key, concerned in edges.items())
 
 
 def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
@@ -190,12 +187,15 @@ def _changed_partitions(facts: Facts, edge: EdgeFacts, upstream: Output, rows: F
     return PartitionSet.from_ordinals(pointers.ordinals[changed])
 
 
-def _upstream_stale(scene: Scene, edge: EdgeFacts, rows: Flags) -> Cause:
-    upstream, flow, key = scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream
+def _upstream_stale(scene: Scene, key: AssetKey, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:
+    """What moves upstream, through all edges that read one asset at the rows concerned."""
+    first = edges[0][0]
+    upstream, flow = scene.facts[first.upstream], scene.flows[first.upstream]
     assert flow.moves is not None
-    moving = flow.moves & covered(rows, edge.spans, len(flow.moves))
+    read = [covered(rows, edge.spans, len(flow.moves)) for edge, rows in edges]
+    moving = flow.moves & np.logical_or.reduce(read)
     partitions = _ranges(upstream.space, PartitionSet.from_ordinals(upstream.ordinals[moving]))
-    reached = [keys for keys, flags in roots_through(edge, flow) if (flags & rows).any()]
+    reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow) if (flags & rows).any()]
     roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
 
     missing = bool((upstream.bits[moving] & MISSING).all())
@@ -203,9 +203,9 @@ def _upstream_stale(scene: Scene, edge: EdgeFacts, rows: Flags) -> Cause:
     named = " ".join([key, ", ".join(partitions)]).rstrip()
     elsewhere = [root for root in roots if root not in upstream.node.outputs]
     origin = f", which began at {_listed(elsewhere)}" if elsewhere else ""
-    count = int(np.count_nonzero(rows))
+    count = int(np.count_nonzero(np.logical_or.reduce([rows for _, rows in edges])))
     return Cause(
-        "upstream_stale", count, f"{named} {manner}{origin}", roots, edge.edge.parameter, partitions=partitions
+        "upstream_stale", count, f"{named} {manner}{origin}", roots, first.edge.parameter, partitions=partitions
     )
 
 

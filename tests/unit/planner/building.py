@@ -367,10 +367,11 @@ class World:
         """Carry a plan out; everything succeeds. Returns what was done, as ``computation certainty count``."""
         for step in made.steps:
             for ordinal in step.partitions.ordinals:
-                self._carry_out(step, ordinal)
+                self.carry_out(step, ordinal)
         return [f"{step.computation} {step.certainty} {len(step.partitions.ordinals)}" for step in made.steps]
 
-    def _carry_out(self, step: Step, ordinal: int) -> None:
+    def carry_out(self, step: Step, ordinal: int) -> None:
+        """Carry out what a step does for one partition."""
         node = self.graph.nodes[step.computation]
         offered = [ordinal in each.ordinals for each in step.reuse.values()]
         if step.certainty in ("will", "may"):
@@ -389,7 +390,14 @@ class World:
         known = [*self.derived.get(output, []), *self.quarantined.get(output, [])]
         offer = next(each for each in known if each.version == version and each.ordinal == ordinal)
         pointer = Pointer(
-            version, self.number(), self.generation, offer.data, self._code_id(node.name), False, False, offer.inputs
+            version,
+            self.number(),
+            self.generation,
+            offer.data,
+            self._code_id(node.name),
+            offer.data == EMPTY,
+            False,
+            offer.inputs,
         )
         self.pointers.setdefault(output, {})[ordinal] = pointer
         self.failures.get(output, {}).pop(ordinal, None)

@@ -1,0 +1,383 @@
+"""A slow, obvious planner: dictionaries by partition key, sets instead of signatures, one partition at a time.
+
+It shares nothing with the planner but the declared graph. All windows are in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+from assetflow.graph import AssetGraph, Edge, Node
+from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow, WholeUpstream
+
+Key = str | None
+Window = tuple[date, date]
+Inputs = Mapping[str, frozenset[tuple[str, Key, str | None]]]
+Steps = dict[str, dict[str, set[Key]]]
+"""Computation, certainty, partitions."""
+
+CALENDAR_FROM, CALENDAR_TO = date(2023, 10, 2), date(2024, 6, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One derivation: the versions of all outputs, and what they were made from."""
+
+    code: str
+    inputs: Inputs
+    content: Mapping[str, str | None]
+    version: Mapping[str, int]
+
+
+@dataclass
+class Model:
+    """All that happened to a graph."""
+
+    graph: AssetGraph
+    now: datetime
+    codes: dict[str, str]
+    checks: dict[str, int]
+    """The present version of each asset's check, where it has one (always blocking)."""
+    observed: dict[str, dict[Key, str | None]] = field(default_factory=dict)
+    current: dict[str, dict[Key, Record]] = field(default_factory=dict)
+    history: dict[str, dict[Key, list[Record]]] = field(default_factory=dict)
+    tries: dict[str, dict[Key, object]] = field(default_factory=dict)
+    candidates: dict[str, dict[Key, list[Record]]] = field(default_factory=dict)
+    results: dict[tuple[str, int, int], bool] = field(default_factory=dict)
+    """By asset, check version and version."""
+    numbers: int = 0
+
+    # Partitions
+
+    def existing(self, name: str) -> list[Key]:
+        """The partitions whose window has ended."""
+        definition = self.graph.nodes[name].partitions
+        match definition:
+            case None:
+                return [None]
+            case StaticPartitions():
+                return list(definition.keys)
+            case _:
+                return [key for key, (_, end) in _defined(definition) if end <= self.now.date()]
+
+    def asked(self, edge: Edge, key: Key) -> tuple[list[Key], bool]:
+        """The existing upstream partitions that an edge reads, and whether it asks for others that it must wait for."""
+        down = self.graph.nodes[edge.computation].partitions
+        up_name = self.graph.owner[edge.upstream]
+        up, existing = self.graph.nodes[up_name].partitions, self.existing(up_name)
+        match edge.mapping:
+            case WholeUpstream() | AllPartitions():
+                return existing, False
+            case Identity():
+                return [each for each in existing if each == key], False
+            case LastN(n):
+                if down is None or isinstance(down, StaticPartitions):
+                    return existing[-n:], False
+                end = dict(_calendar(down))[str(key)][1]
+                before = [each for each, window in _defined(up) if window[1] <= end]
+                wanted = before[-n:]
+                return [each for each in existing if each in wanted], bool(set(wanted) - set(existing))
+            case TimeWindow(start, stop, allow_nonexistent):
+                calendar = _calendar(up)
+                window = dict(_calendar(down))[str(key)]
+                places = [n for n, (_, each) in enumerate(calendar) if each[0] < window[1] and window[0] < each[1]]
+                wanted = [calendar[n][0] for n in range(places[0] + start, places[-1] + stop + 1)]
+                defined = {each for each, _ in _defined(up)}
+                early = bool((set(wanted) & defined) - set(existing))
+                impossible = bool(set(wanted) - defined) and not allow_nonexistent
+                return [each for each in existing if each in wanted], early or impossible
+        raise AssertionError(edge.mapping)
+
+    # Facts
+
+    def content(self, asset: str) -> dict[Key, str | None]:
+        """What is published of an asset."""
+        name = self.graph.owner[asset]  # type: ignore[index]
+        if self.graph.nodes[name].kind == "source":
+            return self.observed.get(name, {})
+        return {key: record.content[asset] for key, record in self.current.get(name, {}).items()}
+
+    def inputs(self, node: Node, key: Key) -> Inputs:
+        """What each edge would read now."""
+        found: dict[str, frozenset[tuple[str, Key, str | None]]] = {}
+        for edge in node.edges:
+            published = self.content(edge.upstream)
+            reads, _ = self.asked(edge, key)
+            found[edge.parameter] = frozenset(
+                (edge.upstream, each, published[each]) for each in reads if each in published
+            )
+        return found
+
+    def attempt(self, node: Node, key: Key) -> object:
+        """What identifies a try of a partition."""
+        checks = tuple((output, self.checks[output]) for output in node.outputs if output in self.checks)
+        return self.codes[node.name], self.inputs(node, key), checks
+
+    # Events
+
+    def number(self) -> int:
+        """A new version."""
+        self.numbers += 1
+        return self.numbers
+
+    def publish(self, name: str, key: Key, content: str | None) -> None:
+        """Publish a partition of all outputs; equal content keeps the version."""
+        node = self.graph.nodes[name]
+        earlier = self.current.setdefault(name, {}).get(key)
+        contents = {output: None if content is None else f"{output}:{content}" for output in node.outputs}
+        versions = {
+            output: earlier.version[output]
+            if earlier and earlier.content[output] == contents[output]
+            else self.number()
+            for output in node.outputs
+        }
+        record = Record(self.codes[name], self.inputs(node, key), contents, versions)
+        self.current[name][key] = record
+        self.history.setdefault(name, {}).setdefault(key, []).append(record)
+        self.settle(name, key)
+
+    def settle(self, name: str, key: Key) -> None:
+        """After a publication: no failure is left, and all checks passed."""
+        self.tries.get(name, {}).pop(key, None)
+        self.settle_checks(name, key)
+
+    def settle_checks(self, name: str, key: Key) -> None:
+        """All checks of the current version passed."""
+        for output, version in self.current[name][key].version.items():
+            if output in self.checks and self.current[name][key].content[output] is not None:
+                self.results[output, self.checks[output], version] = True
+
+    def fail(self, name: str, key: Key, *, candidate: bool) -> None:
+        """A failed try; with a candidate, because the check refused it."""
+        node = self.graph.nodes[name]
+        self.tries.setdefault(name, {})[key] = self.attempt(node, key)
+        if candidate:
+            versions = {output: self.number() for output in node.outputs}
+            contents = {output: f"candidate {version}" for output, version in versions.items()}
+            record = Record(self.codes[name], self.inputs(node, key), contents, versions)
+            self.candidates.setdefault(name, {}).setdefault(key, []).append(record)
+            for output, version in versions.items():
+                if output in self.checks:
+                    self.results[output, self.checks[output], version] = False
+
+    def republish(self, name: str, key: Key, offered: Record) -> None:
+        """Publish an earlier version again."""
+        node = self.graph.nodes[name]
+        self.current.setdefault(name, {})[key] = Record(
+            self.codes[name], self.inputs(node, key), offered.content, offered.version
+        )
+        self.settle(name, key)
+
+    def fitting(self, offers: Mapping[str, Mapping[Key, Sequence[Record]]], node: Node, key: Key) -> Record | None:
+        """The newest of some earlier versions that has the present code and inputs."""
+        current = self.current.get(node.name, {}).get(key)
+        fits = [
+            each
+            for each in offers.get(node.name, {}).get(key, ())
+            if each is not current and each.code == self.codes[node.name] and each.inputs == self.inputs(node, key)
+        ]
+        return fits[-1] if fits else None
+
+    # Decisions
+
+    def decide(
+        self, chosen: Mapping[str, set[Key]] | None = None, *, force: bool = False, retry_failed: bool = True
+    ) -> Decision:
+        """What each partition would do."""
+        made = Decision()
+        for node in self.graph.nodes.values():
+            for key in self.existing(node.name) if node.kind == "asset" else ():
+                self._decide(
+                    made, node, key, chosen is None or key in chosen.get(node.name, set()), force, retry_failed
+                )
+        return made
+
+    def _decide(self, made: Decision, node: Node, key: Key, asked: bool, force: bool, retry_failed: bool) -> None:
+        row = (node.name, key)
+        record = self.current.get(node.name, {}).get(key)
+        inputs = self.inputs(node, key)
+        recoded = record is not None and record.code != self.codes[node.name]
+        changed = (
+            []
+            if record is None
+            else [edge for edge in node.edges if record.inputs[edge.parameter] != inputs[edge.parameter]]
+        )
+        failed = self.tries.get(node.name, {}).get(key) == self.attempt(node, key)
+        own = record is None or recoded or bool(changed)
+
+        pending: list[tuple[str, Key]] = []
+        lacks = False
+        for edge in node.edges:
+            reads, early = self.asked(edge, key)
+            upstream = self.graph.owner[edge.upstream]
+            pending += [(upstream, each) for each in reads if (upstream, each) in made.moves]
+            if edge.missing == "wait":
+                published = self.content(edge.upstream)
+                lacks |= early
+                lacks |= any(each not in published and (upstream, each) not in made.moves for each in reads)
+
+        step: str | None = None
+        if asked and not lacks:
+            if force:
+                step = "will" if retry_failed or not failed else None
+            elif own and not pending and self.fitting(self.history, node, key):
+                step = "reuse"
+            elif own and not pending and not failed and self.fitting(self.candidates, node, key):
+                step = "candidate"
+            elif failed and not retry_failed:
+                step = None
+            elif record is None or recoded or failed or (changed and not pending):
+                step = "will"
+            elif changed or pending:
+                step = "may"
+            if step is None and (self.unchecked(node, key) or (retry_failed and self.refused(node, key))):
+                step = "check"
+
+        if step is not None:
+            made.steps.setdefault(node.name, {}).setdefault(step, set()).add(key)
+        if step not in (None, "check"):
+            made.moves.add(row)
+            roots: set[str] = {edge.upstream for edge in changed}
+            if record is None or recoded or failed or force:
+                roots |= set(node.outputs)
+            made.roots[row] = roots or set().union(*(made.roots[each] for each in pending))
+        made.inherited[row] = set().union(*(made.roots[each] for each in pending))
+        if lacks:
+            made.lacks.add(row)
+        if own or pending:
+            made.due.add(row)
+        if failed:
+            made.failed.add(row)
+
+    def unchecked(self, node: Node, key: Key) -> bool:
+        """Whether a check has not seen the current version."""
+        return any(result is None for result in self._looked_at(node, key).values())
+
+    def refused(self, node: Node, key: Key) -> bool:
+        """Whether a check failed on the current version."""
+        return any(result is False for result in self._looked_at(node, key).values())
+
+    def _looked_at(self, node: Node, key: Key) -> dict[str, bool | None]:
+        record = self.current.get(node.name, {}).get(key)
+        if record is None:
+            return {}
+        return {
+            output: self.results.get((output, self.checks[output], record.version[output]))
+            for output in node.outputs
+            if output in self.checks and record.content[output] is not None
+        }
+
+    def states(self, asset: str) -> dict[Key, str]:
+        """The state of each existing partition."""
+        node = self.graph.nodes[self.graph.owner[asset]]  # type: ignore[index]
+        published = self.content(asset)
+        full = self.decide()
+        found: dict[Key, str] = {}
+        for key in self.existing(node.name):
+            row = (node.name, key)
+            if row in full.failed or self._looked_at(node, key).get(asset) is False:
+                found[key] = "failed"
+            elif row in full.lacks:
+                found[key] = "waiting"
+            elif key not in published:
+                found[key] = "missing"
+            else:
+                found[key] = "stale" if row in full.due else "up_to_date"
+        return found
+
+    def waiting(self, made: Decision, chosen: Mapping[str, set[Key]], *, force: bool) -> dict[str, set[Key]]:
+        """What was asked for and cannot be built."""
+        full = self.decide()
+        found: dict[str, set[Key]] = {}
+        for name, key in made.lacks:
+            row = (name, key)
+            due = force or row in made.due | made.failed | full.lacks
+            if key in chosen.get(name, set()) and due:
+                found.setdefault(name, set()).add(key)
+        return found
+
+    def outside(self, chosen: Mapping[str, set[Key]]) -> set[str]:
+        """The assets upstream of what was chosen, and outside it, that a full plan would build."""
+        moves = self.decide().moves
+        found: set[str] = set()
+        seen: set[tuple[str, Key]] = set()
+        rows = [(name, key) for name, keys in chosen.items() for key in keys]
+        while rows:
+            name, key = rows.pop()
+            for edge in self.graph.nodes[name].edges:
+                upstream = self.graph.owner[edge.upstream]
+                for each in self.asked(edge, key)[0]:
+                    row = (upstream, each)
+                    if row in moves and each not in chosen.get(upstream, set()):
+                        found.add(edge.upstream)
+                        if row not in seen:
+                            seen.add(row)
+                            rows.append(row)
+        return found
+
+    # Requests
+
+    def above(self, name: str, keys: set[Key]) -> dict[str, set[Key]]:
+        """The partitions that some partitions read, all the way up."""
+        found: dict[str, set[Key]] = {name: set(keys)}
+        rows = [(name, key) for key in keys]
+        while rows:
+            each, key = rows.pop()
+            for edge in self.graph.nodes[each].edges:
+                upstream = self.graph.owner[edge.upstream]
+                for read in self.asked(edge, key)[0]:
+                    if read not in found.setdefault(upstream, set()):
+                        found[upstream].add(read)
+                        rows.append((upstream, read))
+        return found
+
+    def below(self, name: str, keys: set[Key]) -> dict[str, set[Key]]:
+        """The partitions that read some partitions, all the way down."""
+        found: dict[str, set[Key]] = {name: set(keys)}
+        for node in self.graph.nodes.values():
+            for key in self.existing(node.name):
+                for edge in node.edges:
+                    upstream = self.graph.owner[edge.upstream]
+                    if found.get(upstream, set()) & set(self.asked(edge, key)[0]):
+                        found.setdefault(node.name, set()).add(key)
+        return found
+
+
+@dataclass
+class Decision:
+    """What a plan does: steps, rows that may move, and facts by row."""
+
+    steps: Steps = field(default_factory=dict)
+    moves: set[tuple[str, Key]] = field(default_factory=set)
+    roots: dict[tuple[str, Key], set[str]] = field(default_factory=dict)
+    inherited: dict[tuple[str, Key], set[str]] = field(default_factory=dict)
+    lacks: set[tuple[str, Key]] = field(default_factory=set)
+    due: set[tuple[str, Key]] = field(default_factory=set)
+    failed: set[tuple[str, Key]] = field(default_factory=set)
+
+
+def _calendar(definition: object) -> list[tuple[str, Window]]:
+    """Every window of a grain, whatever the bounds."""
+    day = timedelta(days=1)
+    days = [CALENDAR_FROM + n * day for n in range((CALENDAR_TO - CALENDAR_FROM).days)]
+    match definition:
+        case DailyPartitions():
+            return [(str(each), (each, each + day)) for each in days]
+        case WeeklyPartitions():
+            return [(str(each), (each, each + 7 * day)) for each in days if each.weekday() == 0]
+        case MonthlyPartitions():
+            firsts = [each for each in days if each.day == 1]
+            return [(f"{a:%Y-%m}", (a, b)) for a, b in pairwise(firsts)]
+    raise AssertionError(definition)
+
+
+def _defined(definition: object) -> list[tuple[str, Window]]:
+    """The windows within a definition's start and end."""
+    assert isinstance(definition, DailyPartitions | WeeklyPartitions | MonthlyPartitions)
+    start = date.fromisoformat(f"{definition.start}-01"[:10])
+    end = CALENDAR_TO if definition.end is None else date.fromisoformat(f"{definition.end}-01"[:10])
+    return [(key, window) for key, window in _calendar(definition) if start <= window[0] and window[1] <= end]

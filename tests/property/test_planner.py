@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assetflow.definitions.inputs import Input
+from assetflow.keys import AssetKey
+from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
+from assetflow.planner.plan import Plan
+from tests.property.oracle import Decision, Key, Model
+from tests.unit.planner.building import World, check, computed, several, source
+
+NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
+DEFINITIONS = (
+    None,
+    DailyPartitions("2024-01-28"),
+    DailyPartitions("2024-01-30", end="2024-02-01"),
+    WeeklyPartitions("2024-01-08"),
+    MonthlyPartitions("2023-12"),
+    StaticPartitions(["north", "south"]),
+)
+TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
+CONTENTS = st.sampled_from(["one", "two", None])
+
+
+def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
+    """The mappings that may join two definitions; None is the default."""
+    if isinstance(down, TIMED) and isinstance(up, TIMED):
+        windows = st.sampled_from(
+            [TimeWindow(), TimeWindow(-1, 0), TimeWindow(0, 0, allow_nonexistent=False), TimeWindow(-1, -1)]
+        )
+        return st.one_of(st.none(), windows, st.sampled_from([LastN(2), AllPartitions()]))
+    if up is None or down == up:
+        return st.none()
+    return st.just(AllPartitions())
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+    """A few sources and computations, upstreams first, and checks of some of them."""
+    kinds = draw(st.lists(st.sampled_from(["source", "one", "one", "two"]), min_size=2, max_size=6))
+    assets: list[Callable[..., Any]] = []
+    checks: list[Callable[..., Any]] = []
+    outputs: list[tuple[str, object]] = []
+    for number, kind in enumerate(kinds):
+        name = f"a{number}"
+        definition = draw(st.sampled_from(DEFINITIONS))
+        deps: list[Input] = []
+        chosen = draw(st.lists(st.sampled_from(outputs), max_size=3, unique=True)) if outputs else []
+        for upstream, up in chosen:
+            mapping = draw(mappings(definition, up))
+            deps.append(Input(upstream, mapping, missing=draw(st.sampled_from([None, "wait", "allow"]))))
+        if kind == "source":
+            assets.append(source(name, partitions=definition))
+            outputs.append((name, definition))
+        elif kind == "one":
+            assets.append(computed(name, *deps, partitions=definition))
+            outputs.append((name, definition))
+        else:
+            assets.append(several(name, [f"{name}_x", f"{name}_y"], *deps, partitions=definition))
+            outputs += [(f"{name}_x", definition), (f"{name}_y", definition)]
+        if kind != "source" and draw(st.booleans()):
+            checks.append(check("ok", outputs[-1][0]))
+    return assets, checks
+
+
+class Pair:
+    """The world and the model, told the same."""
+
+    def __init__(self, assets: list[Callable[..., Any]], checks: list[Callable[..., Any]]) -> None:
+        self.world = World(assets, checks, now=NOW)
+        graph = self.world.graph
+        self.computations = [name for name, node in graph.nodes.items() if node.kind == "asset"]
+        self.sources = [name for name, node in graph.nodes.items() if node.kind == "source"]
+        codes = dict.fromkeys(self.computations, "1")
+        versions = {key: 1 for key, found in graph.checks.items() if found}
+        self.model = Model(graph, NOW, codes, versions)
+
+    def ordinal(self, name: str, key: Key) -> int:
+        return 0 if key is None else self.world.spaces[name].ordinal(key)
+
+    def observe(self, name: str, key: Key, content: str | None) -> None:
+        self.world.observe(name, {key: content})
+        self.model.observed.setdefault(name, {})[key] = content
+
+    def withdraw(self, name: str, key: Key) -> None:
+        if self.model.observed.get(name, {}).pop(key, "absent") != "absent":
+            del self.world.pointers[name][self.ordinal(name, key)]
+
+    def edit(self, name: str, code: str) -> None:
+        self.world.edit(name, f"shop.{name}", code)
+        self.model.codes[name] = code
+
+    def publish(self, name: str, key: Key, content: str | None) -> None:
+        self.world.publish(name, self.ordinal(name, key), data=content, empty=content is None)
+        self.model.publish(name, key, content)
+
+    def fail(self, name: str, key: Key, candidate: bool) -> None:
+        output = self.world.graph.nodes[name].outputs[0]
+        checked = any(each in self.model.checks for each in self.world.graph.nodes[name].outputs)
+        self.world.fail(output, *([] if key is None else [key]), candidate=candidate and checked)
+        self.model.fail(name, key, candidate=candidate and checked)
+
+    def mend(self, asset: str) -> None:
+        self.world.check_versions[asset, "ok"] += 1
+        self.model.checks[asset] += 1
+
+    def refuse(self, asset: str, key: Key) -> None:
+        """The check fails on the current version."""
+        name = self.world.graph.owner[AssetKey(asset)]
+        record = self.model.current.get(name, {}).get(key)
+        if record is None or record.content[asset] is None:
+            return
+        self.model.results[asset, self.model.checks[asset], record.version[asset]] = False
+        version = self.world.pointers[asset][self.ordinal(name, key)].version
+        self.world.passed(asset, version, failed=["ok"])
+
+    def run(self, made: Plan, content: str | None) -> None:
+        """Carry a plan out in both."""
+        for step in made.steps:
+            space = self.world.spaces[step.computation]
+            for ordinal in step.partitions.ordinals:
+                self._carry_out(step.computation, step.certainty, ordinal, space.key(ordinal), made, content)
+
+    def _carry_out(self, name: str, certainty: str, ordinal: int, key: Key, made: Plan, content: str | None) -> None:
+        node = self.world.graph.nodes[name]
+        step = next(each for each in made.steps if (each.computation, each.certainty) == (name, certainty))
+        offers = {"reuse": self.model.history, "check": self.model.candidates}.get(certainty)
+        if certainty in ("will", "may"):
+            self.publish(name, key, content)
+            return
+        assert offers is not None
+        if any(ordinal in each.ordinals for each in step.reuse.values()):
+            offered = self.model.fitting(offers, node, key)
+            assert offered is not None
+            self.world.carry_out(step, ordinal)
+            self.model.republish(name, key, offered)
+        else:
+            self.world.carry_out(step, ordinal)
+            self.model.settle_checks(name, key)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Pair:
+    """A graph to which some things happened."""
+    pair = Pair(*draw(graphs()))
+    asked = list(pair.model.checks)
+    for _ in range(draw(st.integers(0, 12))):
+        events = ["run", "run"]
+        events += ["observe", "observe", "withdraw"] if pair.sources else []
+        events += ["edit", "publish", "publish", "fail"] if pair.computations else []
+        events += ["mend", "refuse"] if asked else []
+        event = draw(st.sampled_from(events))
+        if event == "run":
+            pair.run(pair.world.plan(), draw(CONTENTS))
+        elif event in ("observe", "withdraw"):
+            name = draw(st.sampled_from(pair.sources))
+            keys = draw(st.lists(st.sampled_from(pair.model.existing(name)), min_size=1, max_size=4))
+            for key in keys:
+                pair.observe(name, key, draw(CONTENTS)) if event == "observe" else pair.withdraw(name, key)
+        elif event == "mend":
+            pair.mend(draw(st.sampled_from(asked)))
+        elif event == "refuse":
+            asset = draw(st.sampled_from(asked))
+            pair.refuse(asset, draw(st.sampled_from(pair.model.existing(pair.world.graph.owner[AssetKey(asset)]))))
+        else:
+            name = draw(st.sampled_from(pair.computations))
+            key = draw(st.sampled_from(pair.model.existing(name)))
+            if event == "edit":
+                pair.edit(name, draw(st.sampled_from("123")))
+            elif event == "publish":
+                pair.publish(name, key, draw(CONTENTS))
+            else:
+                pair.fail(name, key, draw(st.booleans()))
+    return pair
+
+
+def planned(pair: Pair, made: Plan) -> dict[str, dict[str, set[Key]]]:
+    """The steps of a plan as the model tells them; candidates are told apart from checks of what is published."""
+    steps: dict[str, dict[str, set[Key]]] = {}
+    for step in made.steps:
+        space = pair.world.spaces[step.computation]
+        again = set().union(*(each.ordinals.tolist() for each in step.reuse.values()))
+        for ordinal in step.partitions.ordinals:
+            certainty = "candidate" if step.certainty == "check" and ordinal in again else step.certainty
+            steps.setdefault(step.computation, {}).setdefault(certainty, set()).add(space.key(ordinal))
+    return steps
+
+
+def waiting(pair: Pair, made: Plan) -> dict[str, set[Key]]:
+    spaces = pair.world.spaces
+    return {
+        each.computation: {spaces[each.computation].key(ordinal) for ordinal in each.partitions.ordinals}
+        for each in made.waiting
+    }
+
+
+def compare(
+    pair: Pair, made: Plan, chosen: dict[str, set[Key]], *, force: bool = False, retry_failed: bool = True
+) -> Decision:
+    chosen = {name: keys for name, keys in chosen.items() if keys and name in pair.computations}
+    expected = pair.model.decide(chosen, force=force, retry_failed=retry_failed)
+    assert planned(pair, made) == expected.steps
+    assert waiting(pair, made) == pair.model.waiting(expected, chosen, force=force)
+    assert set(made.outside) == pair.model.outside(chosen)
+    for step in made.steps:
+        space = pair.world.spaces[step.computation]
+        rows = [(step.computation, space.key(ordinal)) for ordinal in step.partitions.ordinals]
+        roots = {root for cause in step.inherited for root in cause.root}
+        assert roots == set().union(*(expected.inherited[row] for row in rows))
+        assert step.causes or step.inherited
+    return expected
+
+
+@given(histories())
+@settings(max_examples=150)
+def test_states_and_the_full_plan_are_those_of_the_slow_model(pair: Pair) -> None:
+    world, model = pair.world, pair.model
+    everything = {name: set(model.existing(name)) for name in world.graph.nodes}
+    for asset in world.graph.owner:
+        assert world.states(asset) == model.states(asset), asset
+    compare(pair, world.plan(), everything)
+    compare(pair, world.plan(retry_failed=False), everything, retry_failed=False)
+    compare(pair, world.plan(force=True), everything, force=True)
+
+
+@given(histories(), st.data())
+@settings(max_examples=150)
+def test_plans_of_a_part_are_those_of_the_slow_model(pair: Pair, data: st.DataObject) -> None:
+    world, model = pair.world, pair.model
+    names = list(world.graph.nodes)
+    picked = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    selection = " or ".join(world.graph.nodes[name].outputs[0] for name in picked)
+    compare(pair, world.plan(selection), {name: set(model.existing(name)) for name in picked})
+
+    name = data.draw(st.sampled_from(names))
+    keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True))
+    ranges = () if None in keys else [(str(key), str(key)) for key in keys]
+    asset = world.graph.nodes[name].outputs[0]
+    compare(pair, world.plan(asset, partitions=ranges), {name: set(keys)})
+    compare(pair, world.plan(f"+{asset}", partitions=ranges, force=True), model.above(name, set(keys)), force=True)
+    below = model.below(name, set(keys))
+    compare(pair, world.plan(f"{asset}+", partitions=ranges, retry_failed=False), below, retry_failed=False)
+
+
+@given(histories(), st.sampled_from(["one", "two"]))
+@settings(max_examples=100)
+def test_nothing_is_left_after_a_plan_was_carried_out(pair: Pair, content: str) -> None:
+    pair.run(pair.world.plan(), content)
+    again = pair.world.plan()
+    assert again.steps == ()
+    assert again.plan_id == pair.world.plan().plan_id
