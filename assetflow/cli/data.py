@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, cast
+from argparse import Namespace
+from typing import TYPE_CHECKING, cast
 
-import typer
-
-from assetflow.cli.options import Target, open_project, read_address
+from assetflow.cli.options import add_target, open_project, read_address
+from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count
 from assetflow.errors import UsageError
@@ -17,44 +17,27 @@ if TYPE_CHECKING:
     from assetflow.catalog.preview import Preview
     from assetflow.catalog.query import QueryResult
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
 _NUMBERS = ("int", "uint", "float", "double", "decimal", "bigint", "hugeint", "smallint", "tinyint", "ubigint", "real")
 _LONGEST_CELL = 60
 
 
-@app.command("show")
-def show(
-    context: typer.Context,
-    target: Target,
-    version: Annotated[
-        int | None, typer.Option("--version", metavar="ID", help="An older version, by its id.", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many rows or lines.")] = 20,
-) -> Answer:
-    """Show the first rows of what is published."""
-    with open_project(context) as project:
-        address = read_address(target, project)
-        preview = project.catalog.preview(address.asset, address.partition, version=version, limit=limit)
+def show(arguments: Namespace) -> Answer:
+    """Preview what is published, or one older version."""
+    with open_project(arguments) as project:
+        address = read_address(arguments.target, project)
+        preview = project.catalog.preview(
+            address.asset, address.partition, version=arguments.version, limit=arguments.limit
+        )
     return Answer(preview.to_dict, lambda page: _show_preview(page, preview))
 
 
-@app.command("query")
-def query(
-    context: typer.Context,
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="One select statement; - reads it from stdin.")],
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many rows.")] = 10_000,
-) -> Answer:
-    """Answer a question in SQL.
-
-    It may name the views of the catalog (assets, partitions, versions, lineage, runs, ...) and the data of every asset
-    that reads as a table, as data.ASSET.
-    """
-    text = sys.stdin.read() if sql == "-" else sql
+def query(arguments: Namespace) -> Answer:
+    """Answer one select statement, from the command line or from stdin."""
+    text: str = sys.stdin.read() if arguments.sql == "-" else arguments.sql
     if not text.strip():
         raise UsageError("the query is empty", hint="assetflow query 'select asset, partition, state from partitions'")
-    with open_project(context) as project:
-        result = project.catalog.answer(text, limit=limit)
+    with open_project(arguments) as project:
+        result = project.catalog.answer(text, limit=arguments.limit)
     return Answer(result.to_dict, lambda page: _show_result(page, result))
 
 
@@ -107,3 +90,25 @@ def _cell(value: object) -> str:
         case _:
             text = str(value)
             return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."
+
+
+def _show_arguments(parser: Parser) -> None:
+    add_target(parser)
+    parser.add_argument("--version", metavar="ID", type=positive, help="an older version, by its id")
+    parser.add_argument("--limit", metavar="N", type=positive, default=20, help="how many rows or lines (20)")
+
+
+def _query_arguments(parser: Parser) -> None:
+    parser.add_argument("sql", metavar="SQL", help="one select statement; - reads it from stdin")
+    parser.add_argument("--limit", metavar="N", type=positive, default=10_000, help="at most so many rows (10000)")
+
+
+COMMANDS = {
+    "show": Command(_show_arguments, show, "Show the first rows of what is published."),
+    "query": Command(
+        _query_arguments,
+        query,
+        "Answer a question in SQL. It may name the views of the catalog (assets, partitions, versions,\n"
+        "lineage, checks, runs, ...) and, as data.ASSET, every asset that reads as a table.",
+    ),
+}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING
-
-import typer
 
 from assetflow.cli.drawing import draw
 from assetflow.cli.options import open_project
+from assetflow.cli.parsing import Command, no_arguments
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count
 
 if TYPE_CHECKING:
     from assetflow.graph import AssetGraph, Edge, Node
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command("list")
-def list_assets(context: typer.Context) -> Answer:
+def list_assets(arguments: Namespace) -> Answer:
     """List the assets, upstreams first."""
-    with open_project(context) as project:
+    with open_project(arguments) as project:
         graph = project.graph
     rows = [_asset(graph, node, place) for node in graph.nodes.values() for place in range(len(node.outputs))]
 
@@ -39,13 +36,12 @@ def list_assets(context: typer.Context) -> Answer:
     return Answer(lambda: {"assets": rows}, show)
 
 
-@app.command("graph")
-def show_graph(context: typer.Context) -> Answer:
+def show_graph(arguments: Namespace) -> Answer:
     """Draw the graph.
 
     Each layer reads from the layers above it.
     """
-    with open_project(context) as project:
+    with open_project(arguments) as project:
         graph = project.graph
     levels = _levels(graph)
     nodes = [
@@ -57,13 +53,12 @@ def show_graph(context: typer.Context) -> Answer:
     return Answer(lambda: {"nodes": nodes, "edges": edges}, lambda page: draw(page, graph, levels))
 
 
-@app.command("validate")
-def validate(context: typer.Context) -> Answer:
+def validate(arguments: Namespace) -> Answer:
     """Check the definitions.
 
     All mistakes are reported together, each with its place.
     """
-    with open_project(context) as project:
+    with open_project(arguments) as project:
         graph = project.graph
     sources = sum(len(node.outputs) for node in graph.nodes.values() if node.kind == "source")
     document = {
@@ -118,3 +113,12 @@ def _levels(graph: AssetGraph) -> dict[str, int]:
 
 def _first_line(text: object) -> str | None:
     return str(text).strip().partition("\n")[0] if text else None
+
+
+COMMANDS = {
+    "list": Command(no_arguments, list_assets, "List the assets, upstreams first."),
+    "graph": Command(no_arguments, show_graph, "Draw the graph: each layer reads from the layers above it."),
+    "validate": Command(
+        no_arguments, validate, "Check the definitions; all mistakes are reported together, each with its place."
+    ),
+}

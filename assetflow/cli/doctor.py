@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import typer
+from argparse import Namespace
 
 from assetflow.cli.options import open_project
+from assetflow.cli.parsing import Command, no_arguments
 from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _STYLES = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "bold red"}
 
 
-@app.command("doctor")
-def doctor(context: typer.Context) -> Answer:
-    """Look for what is broken or left over.
-
-    Cleans what is safe to clean, and exits with 1 when something is broken.
-    """
-    with open_project(context) as project:
+def doctor(arguments: Namespace) -> Answer:
+    """Tell what is wrong; the exit code is 1 when something is broken."""
+    with open_project(arguments) as project:
         findings = project.doctor()
     errors = sum(finding.level == "error" for finding in findings)
     document = {
@@ -47,3 +42,12 @@ def doctor(context: typer.Context) -> Answer:
         page.line(f"{count(errors, 'error')} found." if errors else "No errors found.")
 
     return Answer(lambda: document, show, 1 if errors else 0)
+
+
+COMMANDS = {
+    "doctor": Command(
+        no_arguments,
+        doctor,
+        "Look for what is broken or left over, clean what is safe to clean, exit with 1 when something is broken.",
+    )
+}

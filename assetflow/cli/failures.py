@@ -40,9 +40,7 @@ def show_error(page: Page, error: BaseException) -> None:
         _show(page, error.message, error.location, error.hint, str(getattr(error, "traceback", "")))
     else:
         trace = "".join(traceback.format_exception(error))
-        _show(
-            page, _internal(error), None, "this is a fault of assetflow itself; please report it with the trace", trace
-        )
+        _show(page, _internal(error), None, _REPORT, trace)
 
 
 def show_fields(page: Page, subject: str, fields: Mapping[str, object]) -> None:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count
 from assetflow.errors import UsageError
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _LEFT_OUT = frozenset({".assetflow", "__pycache__", ".pytest_cache", ".ruff_cache"})
 """What using the template in place leaves behind."""
 
 
-@app.command("init")
-def init(
-    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to create.", show_default=False)],
-) -> Answer:
-    """Create a new runnable project in the folder NAME."""
-    folder = name.expanduser()
+def init(arguments: Namespace) -> Answer:
+    """Copy the template into the folder NAME."""
+    folder = Path(arguments.name).expanduser()
     _refuse_occupied(folder)
     template = _template()
     try:
@@ -43,6 +37,10 @@ def init(
         page.line("  assetflow status          # what is up to date")
 
     return Answer(lambda: document, show)
+
+
+def _arguments(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the folder to create")
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -64,3 +62,6 @@ def _template() -> Path:
 
 def _left_out(folder: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if name in _LEFT_OUT or name.endswith(".pyc")}
+
+
+COMMANDS = {"init": Command(_arguments, init, "Create a new runnable project, a small shop, in the folder NAME.")}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
-import typer
-
-from assetflow.cli.options import Target, open_project, read_address
+from assetflow.cli.options import add_target, open_project, read_address
+from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count, some
 from assetflow.keys import format_address
@@ -14,29 +14,15 @@ from assetflow.keys import format_address
 if TYPE_CHECKING:
     from assetflow.catalog.lineage import AssetRanges, Direction, LineageGraph
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command("lineage")
-def lineage(
-    context: typer.Context,
-    target: Target,
-    upstream: Annotated[bool, typer.Option("--upstream", help="What it was made from (the default).")] = False,
-    downstream: Annotated[bool, typer.Option("--downstream", help="What was made from it.")] = False,
-    depth: Annotated[
-        int | None, typer.Option("--depth", metavar="N", min=1, help="At most so many steps away.", show_default=False)
-    ] = None,
-) -> Answer:
-    """Show what something was made from.
-
-    Of an asset: as declared. Of one partition: as recorded when its current version was made.
-    """
+def lineage(arguments: Namespace) -> Answer:
+    """Show lineage: of an asset as declared, of a partition as recorded."""
     direction: Direction = "upstream"
-    if downstream:
-        direction = "both" if upstream else "downstream"
-    with open_project(context) as project:
-        address = read_address(target, project)
-        found = project.catalog.lineage(address.asset, address.partition, direction=direction, depth=depth)
+    if arguments.downstream:
+        direction = "both" if arguments.upstream else "downstream"
+    with open_project(arguments) as project:
+        address = read_address(arguments.target, project)
+        found = project.catalog.lineage(address.asset, address.partition, direction=direction, depth=arguments.depth)
     asked = format_address(address.asset, address.partition)
     return Answer(found.to_dict, lambda page: _show(page, asked, found))
 
@@ -65,3 +51,19 @@ def _told(entry: AssetRanges) -> str:
     if not entry.ranges:
         return entry.asset
     return f"{entry.asset}: {count(entry.count, 'partition')} ({some(entry.ranges)})"
+
+
+def _arguments(parser: Parser) -> None:
+    add_target(parser)
+    parser.add_argument("--upstream", action="store_true", help="what it was made from (the default)")
+    parser.add_argument("--downstream", action="store_true", help="what was made from it")
+    parser.add_argument("--depth", metavar="N", type=positive, help="at most so many steps away")
+
+
+COMMANDS = {
+    "lineage": Command(
+        _arguments,
+        lineage,
+        "Show what something was made from: of an asset as declared, of one partition as recorded.",
+    )
+}

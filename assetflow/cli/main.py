@@ -5,112 +5,41 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from importlib import import_module
-from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn, TextIO, cast
-
-import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typing import NoReturn, TextIO, cast
 
 from assetflow.cli.documents import dumps
 from assetflow.cli.failures import document_of, exit_code_of, show_error
-from assetflow.cli.options import Request
+from assetflow.cli.parsing import Command, parse, split, unknown_command
 from assetflow.cli.terminal import Answer, Page, forget_stdout, stdout_for_document, survive_any_text
-from assetflow.errors import Interrupted, UsageError
-from assetflow.keys import nearest_names
+from assetflow.errors import AssetflowError, Interrupted, UsageError
 
-_MODULES = {
-    "init": "init",
-    "list": "declared",
-    "graph": "declared",
-    "validate": "declared",
-    "plan": "planning",
-    "materialize": "running",
-    "why": "state",
-    "status": "state",
-    "show": "data",
-    "query": "data",
-    "lineage": "lineage",
-    "runs": "runs",
-    "versions": "versions",
-    "rollback": "versions",
-    "accept": "versions",
-    "doctor": "doctor",
+_COMMANDS = {
+    "init": ("init", "create a new runnable project"),
+    "list": ("declared", "list the assets"),
+    "graph": ("declared", "draw the graph"),
+    "validate": ("declared", "check the definitions"),
+    "plan": ("planning", "show what is stale, why, and what would run"),
+    "materialize": ("running", "build what is missing or stale, check it, and publish it"),
+    "why": ("state", "say in which state an asset or a partition is, and why"),
+    "status": ("state", "count the partitions of each asset by state"),
+    "show": ("data", "show the first rows of what is published"),
+    "query": ("data", "answer a question in SQL"),
+    "lineage": ("lineage", "show what something was made from"),
+    "runs": ("runs", "list the latest runs"),
+    "runs show": ("runs", "show how one run went"),
+    "versions": ("versions", "list the versions of an asset or a partition"),
+    "rollback": ("versions", "publish an old version again"),
+    "accept": ("versions", "take what is published as right for today's code and inputs"),
+    "doctor": ("doctor", "look for what is broken or left over"),
 }
-"""In which module each command is; only the module of the command that is called gets imported."""
+"""The commands in the order in which a newcomer needs them; the module of a command is imported when it is called."""
 
-
-class Commands(TyperGroup):
-    """Commands by name, each imported when it is called; all of them take the options of the program."""
-
-    def list_commands(self, ctx: object) -> list[str]:
-        """The names, in the order in which a newcomer needs them."""
-        return list(_MODULES)
-
-    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
-        """The command, or None."""
-        if cmd_name not in _MODULES:
-            return None
-        built = get_command(import_module(f"assetflow.cli.{_MODULES[cmd_name]}").app)
-        found = built.commands.get(cmd_name, built) if isinstance(built, TyperGroup) else built
-        command = cast("TyperCommand | TyperGroup", found)
-        self._share_options(command)
-        return command
-
-    def _share_options(self, command: TyperCommand | TyperGroup) -> None:
-        command.params.extend(parameter for parameter in self.params if parameter.name != "version")
-        if isinstance(command, TyperGroup):
-            for inner in command.commands.values():
-                self._share_options(cast("TyperCommand | TyperGroup", inner))
-
-
-def _keep_project(context: typer.Context, value: Path | None) -> None:
-    if value is not None:
-        context.ensure_object(Request).project = value
-
-
-def _say_version(value: bool) -> None:
-    if value:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"assetflow {version('assetflow')}\n")
-        raise typer.Exit
-
-
-program = typer.Typer(
-    cls=Commands,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Declare datasets as Python functions; see what is stale and why; rebuild just that.",
-)
-
-
-@program.callback()
-def _program(  # pyright: ignore[reportUnusedFunction]
-    project: Annotated[
-        Path | None,
-        typer.Option(
-            "--project",
-            metavar="DIR",
-            help="The project's folder; otherwise found upwards from here.",
-            callback=_keep_project,
-            expose_value=False,
-        ),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of text.", expose_value=False)
-    ] = False,
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", callback=_say_version, expose_value=False, is_eager=True),
-    ] = False,
-) -> None:
-    pass
+_GROUPS = frozenset(name.partition(" ")[0] for name in _COMMANDS if " " in name)
 
 
 def main() -> NoReturn:
@@ -128,12 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     as_document = wants_document(arguments)
     with stdout_for_document(as_document) as stdout:
         try:
-            answer = answer_to(arguments or ["--help"], as_document=as_document)
-        except typer.Exit as done:
-            if as_document:
-                stdout.write(dumps({"help": _help_text(arguments)}) + "\n")
-            return done.exit_code
-        except (Exception, KeyboardInterrupt) as raised:
+            answer = answer_to(arguments)
+        except (Exception, KeyboardInterrupt, SystemExit) as raised:
             answer = _answer_to_error(raised)
         try:
             _print(answer, stdout, as_document)
@@ -152,40 +77,64 @@ def wants_document(arguments: Sequence[str]) -> bool:
     return "--json" in options
 
 
-def answer_to(arguments: Sequence[str], *, as_document: bool = False) -> Answer:
-    """Carry out one command. Raises what the command raises, UsageError for a command line that cannot be read.
+def answer_to(arguments: Sequence[str]) -> Answer:
+    """Carry out one command. Raises what the command raises, UsageError for a command line that cannot be read."""
+    before, name, after = split(arguments)
+    if "--version" in before:
+        from importlib.metadata import version
 
-    ``--help`` and ``--version`` are printed, and raise ``typer.Exit``.
-    """
-    command = get_command(program)
-    try:
-        with command.make_context("assetflow", list(arguments), obj=Request(as_document=as_document)) as context:
-            return cast("Answer", command.invoke(context))
-    except typer.TyperException as error:
-        raise _usage_error(error) from None
-
-
-def _help_text(arguments: Sequence[str]) -> str:
-    """What these arguments, which ask for help or the version and thus do nothing, print."""
-    with redirect_stdout(io.StringIO()) as text, suppress(typer.Exit):
-        answer_to(arguments)
-    return text.getvalue()
-
-
-def _usage_error(error: typer.TyperException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "assetflow")
-    message = error.format_message()
-    return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=_nearest(message) or f"{path} --help")
+        return _text(f"assetflow {version('assetflow')}\n", {"version": version("assetflow")})
+    if name is None:
+        if before and not {"--help", "-h"} & set(before):
+            raise UsageError("a command is missing", hint="assetflow --help lists the commands")
+        return _text(_help(), {"help": _help()})
+    if name in _GROUPS and after and not after[0].startswith("-"):
+        name = f"{name} {after.pop(0)}"
+    if name not in _COMMANDS:
+        raise unknown_command(name, _COMMANDS)
+    command = cast("Command", import_module(f"assetflow.cli.{_COMMANDS[name][0]}").COMMANDS[name])
+    parsed = _parsed(name, command, [*before, *after])
+    return command.run(parsed) if isinstance(parsed, Namespace) else _text(parsed, {"help": parsed})
 
 
-def _nearest(message: str) -> str | None:
-    prefix, _, rest = message.partition(" '")
-    return nearest_names(rest.partition("'")[0], _MODULES) if prefix == "No such command" else None
+def _parsed(name: str, command: Command, arguments: Sequence[str]) -> Namespace | str:
+    """The arguments, or the help text when that is asked for."""
+    with redirect_stdout(io.StringIO()) as text:
+        try:
+            return parse(name, command, arguments)
+        except SystemExit:
+            return text.getvalue()
+
+
+def _help() -> str:
+    wide = max(map(len, _COMMANDS))
+    return (
+        "usage: assetflow COMMAND [OPTIONS]\n\n"
+        "Declare datasets as Python functions; see what is stale and why; rebuild just that.\n\ncommands:\n"
+        + "".join(f"  {name:<{wide}}  {summary}\n" for name, (_, summary) in _COMMANDS.items())
+        + "\noptions of every command:\n"
+        "  --project DIR  the project's folder; otherwise found upwards from here\n"
+        "  --json         print one JSON document instead of text\n"
+        "  --help         show the command's help\n"
+        "  --version      show the version\n"
+    )
+
+
+def _text(text: str, document: dict[str, object]) -> Answer:
+    return Answer(lambda: document, lambda page: page.line(text.removesuffix("\n")))
 
 
 def _answer_to_error(raised: BaseException) -> Answer:
-    error = Interrupted("interrupted") if isinstance(raised, KeyboardInterrupt) else raised
+    match raised:
+        case KeyboardInterrupt():
+            error: BaseException = Interrupted("interrupted")
+        case SystemExit():
+            error = AssetflowError(
+                f"the project's code ended the process with exit code {raised.code}",
+                hint="raise an exception instead of calling sys.exit",
+            )
+        case _:
+            error = raised
     show_error(Page(sys.stderr), error)
     return Answer(lambda: document_of(error), lambda _: None, exit_code_of(error))
 

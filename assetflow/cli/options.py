@@ -1,71 +1,77 @@
-"""The options and arguments that several commands share, and the project that ``--project`` means."""
+"""The arguments that several commands share, and what they mean in a project."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from argparse import BooleanOptionalAction, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import typer
-
+from assetflow.cli.parsing import Parser
 from assetflow.errors import UsageError
 from assetflow.keys import Address, parse_address, parse_range
 
 if TYPE_CHECKING:
     from assetflow.project import Project
 
-Select = Annotated[
-    str,
-    typer.Option("--select", "-s", metavar="S", help="Which assets, such as 'orders', '+orders', 'group:g' or '*'."),
-]
-Partition = Annotated[
-    list[str] | None,
-    typer.Option("--partition", "-p", metavar="K", help="A partition key, or a range A...B; may be repeated."),
-]
-First = Annotated[str | None, typer.Option("--from", metavar="A", help="First partition of a range, as it is.")]
-Last = Annotated[str | None, typer.Option("--to", metavar="B", help="Last partition of the range, included.")]
-Observe = Annotated[
-    bool, typer.Option("--observe/--no-observe", help="Ask the sources first, or use what they answered last.")
-]
-StrictObserve = Annotated[bool, typer.Option("--strict-observe", help="Fail when a source cannot be observed.")]
-RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed/--no-retry-failed", help="Try again what failed with the same code and inputs.")
-]
-Target = Annotated[str, typer.Argument(metavar="ASSET[@PARTITION]", show_default=False)]
+
+def add_target(parser: Parser) -> None:
+    """Add the asset, or asset partition, that the command is about."""
+    parser.add_argument("target", metavar="ASSET[@PARTITION]", help="an asset, or one of its partitions")
 
 
-@dataclass(slots=True)
-class Request:
-    """What was said to the whole program, before or after the command's name."""
-
-    project: Path | None = None
-    as_document: bool = False
-    """Whether the answer is printed as JSON: what only people read need not be found out then."""
+def add_select(parser: Parser) -> None:
+    """Add ``--select``."""
+    parser.add_argument(
+        "--select", "-s", metavar="S", default="*", help="which assets: orders, +orders, group:g, '*' (the default)"
+    )
 
 
-def open_project(context: typer.Context) -> Project:
+def add_partitions(parser: Parser) -> None:
+    """Add ``--partition``, ``--from`` and ``--to``."""
+    parser.add_argument(
+        "--partition", "-p", metavar="K", action="append", help="a partition, or a range A...B; may be repeated"
+    )
+    parser.add_argument("--from", metavar="A", dest="first", help="the first partition of a range, read as it is")
+    parser.add_argument("--to", metavar="B", dest="last", help="the last partition of that range")
+
+
+def add_observe(parser: Parser) -> None:
+    """Add ``--no-observe`` and ``--strict-observe``."""
+    parser.add_argument(
+        "--observe", action=BooleanOptionalAction, default=True, help="ask the sources first (the default)"
+    )
+    parser.add_argument("--strict-observe", action="store_true", help="fail when a source cannot be observed")
+
+
+def add_retry_failed(parser: Parser) -> None:
+    """Add ``--no-retry-failed``."""
+    parser.add_argument(
+        "--retry-failed",
+        action=BooleanOptionalAction,
+        default=True,
+        help="try again what failed with the same code and inputs (the default)",
+    )
+
+
+def open_project(arguments: Namespace) -> Project:
     """The project that ``--project`` names, or the one around the working directory. Raises ProjectError."""
     from assetflow.project import Project
 
-    return Project.open(request_of(context).project)
+    return Project.open(arguments.project)
 
 
-def request_of(context: typer.Context) -> Request:
-    """What was said to the whole program."""
-    return context.find_object(Request) or Request()
-
-
-def chosen_partitions(
-    keys: list[str] | None, first: str | None, last: str | None
-) -> list[str | tuple[str, str]] | None:
+def chosen_partitions(arguments: Namespace) -> list[str | tuple[str, str]] | None:
     """``--partition``, and ``--from`` with ``--to``, as ``Project.plan`` takes them. Raises UsageError.
 
-    >>> chosen_partitions(["2024-01", "a...b"], "a...z", "b")
+    >>> chosen_partitions(Namespace(partition=["2024-01", "a...b"], first="a...z", last="b"))
     ['2024-01', 'a...b', ('a...z', 'b')]
     """
-    chosen: list[str | tuple[str, str]] = list(keys or ())
-    for key in keys or ():
+    keys: Sequence[str] = arguments.partition or ()
+    first: str | None = arguments.first
+    last: str | None = arguments.last
+    for key in keys:
         parse_range(key)
+    chosen: list[str | tuple[str, str]] = list(keys)
     if (first is None) != (last is None):
         given, absent = ("--from", "--to") if last is None else ("--to", "--from")
         raise UsageError(f"{given} needs {absent}", hint="write --from A --to B for the range that includes both")

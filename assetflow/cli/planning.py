@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from assetflow.cli.options import (
-    First,
-    Last,
-    Observe,
-    Partition,
-    RetryFailed,
-    Select,
-    StrictObserve,
+    add_observe,
+    add_partitions,
+    add_retry_failed,
+    add_select,
     chosen_partitions,
     open_project,
 )
+from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.sentences import show_plan
 from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count
@@ -25,41 +22,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from assetflow.planner.plan import Plan
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    from assetflow.project import Project
 
 WORK_FOUND = 3
 """The exit code of ``plan --fail-if-stale`` when there is something to do."""
 
 
-@app.command("plan")
-def plan(
-    context: typer.Context,
-    select: Select = "*",
-    partition: Partition = None,
-    first: First = None,
-    last: Last = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show all partitions, every cause, and where it began.")
-    ] = False,
-    fail_if_stale: Annotated[
-        bool, typer.Option("--fail-if-stale", help="Exit with 3 when there is something to do.")
-    ] = False,
-    retry_failed: RetryFailed = True,
-    observe: Observe = True,
-    strict_observe: StrictObserve = False,
-) -> Answer:
-    """Show what is stale, why, and what would run."""
-    with open_project(context) as project:
+def plan(arguments: Namespace) -> Answer:
+    """Show the plan; with ``--fail-if-stale`` the exit code tells whether it has steps."""
+    partitions = chosen_partitions(arguments)
+    with open_project(arguments) as project:
         made = project.plan(
-            select,
-            chosen_partitions(partition, first, last),
-            retry_failed=retry_failed,
-            observe=observe,
-            strict_observe=strict_observe,
+            arguments.select,
+            partitions,
+            retry_failed=arguments.retry_failed,
+            observe=arguments.observe,
+            strict_observe=arguments.strict_observe,
         )
-        totals = {} if made.steps else project.status(select, observe=False).totals()
-    return plan_answer(made, totals, explain=explain, exit_code=WORK_FOUND if fail_if_stale and made.steps else 0)
+        totals = totals_when_idle(project, arguments, idle=not made.steps)
+    found = WORK_FOUND if arguments.fail_if_stale and made.steps else 0
+    return plan_answer(made, totals, explain=arguments.explain, exit_code=found)
+
+
+def totals_when_idle(project: Project, arguments: Namespace, *, idle: bool) -> Mapping[str, int]:
+    """The counts by state that people are told when there is nothing to do; nothing is asked for a document."""
+    return project.status(arguments.select, observe=False).totals() if idle and not arguments.json else {}
 
 
 def plan_answer(made: Plan, totals: Mapping[str, int], *, explain: bool = False, exit_code: int = 0) -> Answer:
@@ -85,3 +72,15 @@ def nothing_to_do(totals: Mapping[str, int]) -> str:
     states = ("up_to_date", "stale", "missing", "waiting", "failed")
     parts = [f"{totals[state]:,} {state.replace('_', ' ')}" for state in states if totals.get(state)]
     return f"Nothing to do: of {count(whole, 'partition')}, {', '.join(parts)}."
+
+
+def _arguments(parser: Parser) -> None:
+    add_select(parser)
+    add_partitions(parser)
+    parser.add_argument("--explain", action="store_true", help="show all partitions, every cause, and where it began")
+    parser.add_argument("--fail-if-stale", action="store_true", help="exit with 3 when there is something to do")
+    add_retry_failed(parser)
+    add_observe(parser)
+
+
+COMMANDS = {"plan": Command(_arguments, plan, "Show what is stale, why, and what `materialize` would do.")}

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from assetflow.cli.failures import show_fields
 from assetflow.cli.options import (
-    First,
-    Last,
-    Observe,
-    Partition,
-    RetryFailed,
-    Select,
-    StrictObserve,
+    add_observe,
+    add_partitions,
+    add_retry_failed,
+    add_select,
     chosen_partitions,
     open_project,
 )
-from assetflow.cli.planning import nothing_to_do, plan_answer
+from assetflow.cli.parsing import Command, Parser, positive
+from assetflow.cli.planning import nothing_to_do, plan_answer, totals_when_idle
 from assetflow.cli.progress import following
 from assetflow.cli.sentences import waiting_sentence
 from assetflow.cli.terminal import Answer, Column, Page
@@ -29,64 +26,50 @@ from assetflow.keys import format_address
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from assetflow.execution.result import RunResult
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    from assetflow.execution.result import Outcome
+    from assetflow.project import Project
+    from assetflow.results import Result
 
 _EXIT_CODES = {"success": 0, "failed": 1, "canceled": 130}
 _TOLD_FAILURES = 5
 """So many failures are shown in full; `runs show` has the others."""
 
 
-@app.command("materialize")
-def materialize(
-    context: typer.Context,
-    select: Select = "*",
-    partition: Partition = None,
-    first: First = None,
-    last: Last = None,
-    force: Annotated[bool, typer.Option("--force", help="Compute even what is up to date.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
-    executor: Annotated[str, typer.Option("--executor", metavar="E", help="Where steps run: inline.")] = "inline",
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="How many steps at once.", show_default=False)
-    ] = None,
-    retry_failed: RetryFailed = True,
-    observe: Observe = True,
-    strict_observe: StrictObserve = False,
-) -> Answer:
-    """Build what is missing or stale, check it, and publish it."""
-    partitions = chosen_partitions(partition, first, last)
-    with open_project(context) as project:
-        if dry_run:
-            made = project.plan(
-                select,
-                partitions,
-                force=force,
-                retry_failed=retry_failed,
-                observe=observe,
-                strict_observe=strict_observe,
-            )
-            totals = {} if made.steps else project.status(select, observe=False).totals()
-            return plan_answer(made, totals)
+def materialize(arguments: Namespace) -> Answer:
+    """Run the plan and follow it on stderr; with ``--dry-run`` answer as ``plan`` does."""
+    with open_project(arguments) as project:
+        if arguments.dry_run:
+            return _dry_run(project, arguments)
         with following(sys.stderr) as listener:
             result = project.materialize(
-                select,
-                partitions,
-                force=force,
-                executor=executor,
-                workers=workers,
-                retry_failed=retry_failed,
-                observe=observe,
-                strict_observe=strict_observe,
+                arguments.select,
+                chosen_partitions(arguments),
+                force=arguments.force,
+                executor=arguments.executor,
+                workers=arguments.workers,
+                retry_failed=arguments.retry_failed,
+                observe=arguments.observe,
+                strict_observe=arguments.strict_observe,
                 on_event=listener,
                 trigger="cli",
             )
-        totals = project.status(select, observe=False).totals() if result.run_id is None else {}
+        totals = totals_when_idle(project, arguments, idle=result.run_id is None)
     return Answer(result.to_dict, lambda page: _show(page, result, totals), _EXIT_CODES[result.status])
 
 
-def _show(page: Page, result: RunResult, totals: Mapping[str, int]) -> None:
+def _dry_run(project: Project, arguments: Namespace) -> Answer:
+    made = project.plan(
+        arguments.select,
+        chosen_partitions(arguments),
+        force=arguments.force,
+        retry_failed=arguments.retry_failed,
+        observe=arguments.observe,
+        strict_observe=arguments.strict_observe,
+    )
+    return plan_answer(made, totals_when_idle(project, arguments, idle=not made.steps))
+
+
+def _show(page: Page, result: Result, totals: Mapping[str, int]) -> None:
     if result.run_id is None:
         page.line(nothing_to_do(totals))
     else:
@@ -107,8 +90,10 @@ def _show(page: Page, result: RunResult, totals: Mapping[str, int]) -> None:
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
 
 
-def _table(page: Page, result: RunResult) -> None:
-    outcomes = [outcome for outcome in result.counts if any(each.get(outcome) for each in result.by_asset.values())]
+def _table(page: Page, result: Result) -> None:
+    outcomes: list[Outcome] = [
+        outcome for outcome in result.counts if any(each.get(outcome) for each in result.by_asset.values())
+    ]
     rows = [
         [asset, *(f"{each[outcome]:,}" if each.get(outcome) else None for outcome in outcomes)]
         for asset, each in result.by_asset.items()
@@ -117,13 +102,13 @@ def _table(page: Page, result: RunResult) -> None:
     page.table([Column("asset", whole=True), *(Column(outcome, right=True) for outcome in outcomes)], rows)
 
 
-def _summary(result: RunResult) -> str:
+def _summary(result: Result) -> str:
     verb = {"success": "Done", "failed": "Failed", "canceled": "Canceled"}[result.status]
     told = ", ".join(f"{number:,} {outcome}" for outcome, number in result.counts.items() if number)
     return f"{verb} in {duration(result.seconds)}: {told or 'nothing'} (run {result.run_id})"
 
 
-def _next_steps(result: RunResult) -> list[str]:
+def _next_steps(result: Result) -> list[str]:
     steps: list[str] = []
     if len(result.failures) > _TOLD_FAILURES:
         steps.append(f"all failures: assetflow runs show {result.run_id}")
@@ -137,3 +122,19 @@ def _next_steps(result: RunResult) -> list[str]:
     if result.status == "canceled":
         steps.append("what was published stays; assetflow materialize goes on from there")
     return steps
+
+
+def _arguments(parser: Parser) -> None:
+    add_select(parser)
+    add_partitions(parser)
+    parser.add_argument("--force", action="store_true", help="compute even what is up to date")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
+    parser.add_argument("--executor", metavar="E", default="inline", help="where steps run: inline")
+    parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
+    add_retry_failed(parser)
+    add_observe(parser)
+
+
+COMMANDS = {
+    "materialize": Command(_arguments, materialize, "Build what is missing or stale, check it, and publish it.")
+}

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from typing import Annotated, cast
-
-import typer
+from typing import cast
 
 from assetflow.cli.failures import show_fields
 from assetflow.cli.options import open_project
+from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import duration, moment
 from assetflow.keys import format_address
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
 Document = Mapping[str, object]
 
 
-@app.callback(invoke_without_command=True)
-def runs(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
-) -> Answer | None:
-    """List the latest runs, or show one."""
-    if context.invoked_subcommand is not None:
-        return None
-    with open_project(context) as project:
-        found = project.runs(limit)
+def runs(arguments: Namespace) -> Answer:
+    """List the latest runs."""
+    with open_project(arguments) as project:
+        found = project.runs(arguments.limit)
     return Answer(lambda: {"runs": found}, lambda page: _show_runs(page, found))
 
 
-@app.command("show")
-def show(
-    context: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `runs` lists it.", show_default=False)],
-) -> Answer:
+def show(arguments: Namespace) -> Answer:
     """Show the steps of one run, and its failures in full."""
-    with open_project(context) as project:
-        run = project.run(run_id)
+    with open_project(arguments) as project:
+        run = project.run(arguments.run_id)
     return Answer(lambda: run, lambda page: _show_run(page, run))
 
 
@@ -89,7 +77,22 @@ def _show_run(page: Page, run: Document) -> None:
             Column("version", right=True),
         ]
         page.table(columns, [[step["asset"], step["partition"], step["status"], step["version"]] for step in steps])
-    for failure in cast("Sequence[Document]", run["failures"]):
-        page.line()
-        address = format_address(cast("str", failure["asset"]), cast("str | None", failure["partition"]))
-        show_fields(page, address, cast("Document", failure["error"]))
+    for step in steps:
+        if step["error"]:
+            page.line()
+            address = format_address(cast("str", step["asset"]), cast("str | None", step["partition"]))
+            show_fields(page, address, cast("Document", step["error"]))
+
+
+def _runs_arguments(parser: Parser) -> None:
+    parser.add_argument("--limit", metavar="N", type=positive, default=20, help="how many, the newest first (20)")
+
+
+def _show_arguments(parser: Parser) -> None:
+    parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
+
+
+COMMANDS = {
+    "runs": Command(_runs_arguments, runs, "List the latest runs."),
+    "runs show": Command(_show_arguments, show, "Show how one run went: its steps, and its failures in full."),
+}

@@ -38,8 +38,9 @@ def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
     for note in plan.notes:
         page.line(f"  note: {note}")
     if explain:
-        for certainty in dict.fromkeys(step.certainty for step in plan.steps):
-            page.line(f"  {certainty}: {_MEANINGS[certainty]}")
+        for certainty, meaning in _MEANINGS.items():
+            if any(step.certainty == certainty for step in plan.steps):
+                page.line(f"  {certainty}: {meaning}")
 
 
 def step_sentence(step: Step) -> str:

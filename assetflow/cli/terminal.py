@@ -75,7 +75,7 @@ class Page:
         from rich.text import Text
 
         chosen = [column if isinstance(column, Column) else Column(column) for column in columns]
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
         for column in chosen:
             table.add_column(
                 Text(visible(column.name)),

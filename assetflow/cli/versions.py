@@ -2,68 +2,48 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from typing import Annotated, cast
+from typing import cast
 
-import typer
-
-from assetflow.cli.options import Target, open_project, read_address
+from assetflow.cli.options import add_target, open_project, read_address
+from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count, moment
 from assetflow.errors import UsageError
 from assetflow.keys import format_address
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command("versions")
-def versions(context: typer.Context, target: Target) -> Answer:
-    """List the versions of an asset or a partition, newest first."""
-    with open_project(context) as project:
-        address = read_address(target, project)
+def versions(arguments: Namespace) -> Answer:
+    """List versions, the newest first."""
+    with open_project(arguments) as project:
+        address = read_address(arguments.target, project)
         found = project.versions(address.asset, address.partition)
     asked = format_address(address.asset, address.partition)
     return Answer(lambda: {"versions": found}, lambda page: _show_versions(page, asked, found))
 
 
-@app.command("rollback")
-def rollback(
-    context: typer.Context,
-    target: Target,
-    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="The id of the version to publish again.")],
-    with_downstream: Annotated[
-        bool, typer.Option("--with-downstream", help="Take along what was derived from that version.")
-    ] = False,
-) -> Answer:
-    """Publish an old version again.
-
-    It stays until the code or the inputs change, or until the partition is forced.
-    """
-    with open_project(context) as project:
-        address = read_address(target, project)
-        document = project.rollback(address.asset, address.partition, to=to, with_downstream=with_downstream)
+def rollback(arguments: Namespace) -> Answer:
+    """Publish an old version again."""
+    with open_project(arguments) as project:
+        address = read_address(arguments.target, project)
+        document = project.rollback(
+            address.asset, address.partition, to=arguments.to, with_downstream=arguments.with_downstream
+        )
     return Answer(lambda: document, lambda page: _show_moves(page, "Rolled back", document))
 
 
-@app.command("accept")
-def accept(
-    context: typer.Context,
-    asset: Annotated[str, typer.Argument(metavar="ASSET", show_default=False)],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the versions.")],
-) -> Answer:
-    """Take what is published as right for today's code and inputs.
-
-    Nothing is computed.
-    """
-    if not reason.strip():
+def accept(arguments: Namespace) -> Answer:
+    """Take what is published as right for today's code and inputs."""
+    if not arguments.reason.strip():
         raise UsageError("--reason is empty", hint="say why what is published is right as it is")
-    with open_project(context) as project:
-        address = read_address(asset, project)
+    with open_project(arguments) as project:
+        address = read_address(arguments.asset, project)
         if address.partition is not None:
             raise UsageError(
                 "accept takes an asset, not a partition", hint=f"assetflow accept {address.asset} --reason ..."
             )
-        document = project.accept(address.asset, reason)
+        document = project.accept(address.asset, arguments.reason)
     return Answer(lambda: document, lambda page: _show_moves(page, "Accepted", document))
 
 
@@ -106,3 +86,25 @@ def _show_moves(page: Page, verb: str, document: Mapping[str, object]) -> None:
     for entry in moved:
         address = format_address(cast("str", entry["asset"]), cast("str | None", entry["partition"]))
         page.line(f"  {address} is version {entry['version']}")
+
+
+def _rollback_arguments(parser: Parser) -> None:
+    add_target(parser)
+    parser.add_argument("--to", metavar="VERSION", type=positive, required=True, help="the version to publish again")
+    parser.add_argument("--with-downstream", action="store_true", help="take along what was derived from that version")
+
+
+def _accept_arguments(parser: Parser) -> None:
+    parser.add_argument("asset", metavar="ASSET", help="the asset whose published versions are right")
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept with the versions")
+
+
+COMMANDS = {
+    "versions": Command(add_target, versions, "List the versions of an asset or of one partition, the newest first."),
+    "rollback": Command(
+        _rollback_arguments, rollback, "Publish an old version again. It stays until the code or the inputs change."
+    ),
+    "accept": Command(
+        _accept_arguments, accept, "Take what is published as right for today's code and inputs; nothing is computed."
+    ),
+}
