@@ -6,13 +6,16 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from assetflow.definitions.checks import CheckSpec
 from assetflow.definitions.computations import REPLACES, Computation
 from assetflow.definitions.functions import caller_location, location_of, name_of
 from assetflow.definitions.references import definition_of
 from assetflow.errors import DefinitionError, SourceLocation
+
+if TYPE_CHECKING:
+    from assetflow.io import IOManager
 
 Declared = Callable[..., Any]
 
@@ -37,7 +40,7 @@ class Definitions:
         self,
         assets: Iterable[Declared | ModuleType] = (),
         checks: Iterable[Declared] = (),
-        io_managers: Mapping[str, object] | None = None,
+        io_managers: Mapping[str, IOManager] | None = None,
         resources: object = None,
         schedules: object = None,
         sensors: object = None,
@@ -51,7 +54,7 @@ class Definitions:
         for name, value in later.items():
             if value:
                 gathered.note(f"Definitions({name}=) is not supported yet by this version", f"remove {name}=")
-        self.io_managers: Mapping[str, object] = dict(io_managers or {})
+        self.io_managers: Mapping[str, IOManager] = dict(io_managers or {})
         self._settle(gathered)
 
     @classmethod
