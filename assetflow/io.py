@@ -112,10 +112,10 @@ class IOManager(Protocol):
     """How values of some types are stored and loaded.
 
     ``types`` are the Python types that ``stage`` accepts and ``load`` can return; a manager whose types include
-    ``pyarrow.Table`` is given tables as such. ``versioned``: every stage is kept
-    apart. ``external``: the target lies outside assetflow's files. ``cross_process``: another process can load. A manager whose
-    stages all have one ``storage`` may name it in an attribute of that name: a table or plain value that equals the
-    current version is then not staged at all.
+    ``pyarrow.Table`` is given tables as such. ``versioned``: every stage is kept apart. ``external``: the target lies
+    outside assetflow's files. ``cross_process``: another process can load. A manager whose stages all have one
+    ``storage`` may name it in an attribute of that name: a table or plain value that equals the current version is then
+    not staged at all.
     """
 
     name: str

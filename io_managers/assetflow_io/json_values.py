@@ -22,6 +22,7 @@ class JsonIOManager:
     """
 
     name = "json"
+    storage = "json"
     versioned = True
     external = False
     cross_process = True
@@ -39,9 +40,9 @@ class JsonIOManager:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         data = text.encode()
         if len(data) <= INLINE_LIMIT:
-            return StagedOutput(storage="json", inline=text)
+            return StagedOutput(storage=self.storage, inline=text)
         (context.folder() / _FILE).write_bytes(data)
-        return StagedOutput(storage="json", files=(_FILE,))
+        return StagedOutput(storage=self.storage, files=(_FILE,))
 
     def load(self, context: InputContext, expected_type: type) -> object:
         """The value, or the list of values. Raises DataMissing, DataUnreadable and InputError."""

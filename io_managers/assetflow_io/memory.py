@@ -26,6 +26,7 @@ class MemoryIOManager:
     """
 
     name = "memory"
+    storage = "memory"
     versioned = True
     external = False
     cross_process = False
@@ -45,7 +46,7 @@ class MemoryIOManager:
         if isinstance(value, table_types()):
             table = _copied(arrow_table(value, place))
             self._tables[context.version] = table
-            return StagedOutput(storage="memory", row_count=table.num_rows)
+            return StagedOutput(storage=self.storage, row_count=table.num_rows)
         try:
             data = pickle.dumps(value, protocol=5)
         except Exception as error:  # __reduce__ and __getstate__ are the user's code
@@ -54,7 +55,7 @@ class MemoryIOManager:
                 hint="return plain values or a table, or leave out open files, locks, connections and lambdas",
             ) from error
         self._pickles[context.version] = data
-        return StagedOutput(storage="memory", data_hash=DataHash("a1:" + blake3(data).hexdigest(length=16)))
+        return StagedOutput(storage=self.storage, data_hash=DataHash("a1:" + blake3(data).hexdigest(length=16)))
 
     def load(self, context: InputContext, expected_type: type) -> object:
         """Tables as one; one value as itself, several as a list. Raises DataMissing and InputError."""

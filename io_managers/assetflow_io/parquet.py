@@ -46,6 +46,7 @@ class ParquetIOManager:
     """
 
     name = "parquet"
+    storage = f"parquet:{_COMPRESSION}"
     versioned = True
     external = False
     cross_process = True
@@ -71,7 +72,7 @@ class ParquetIOManager:
                 f"{place}: the table cannot be written as parquet: {error}",
                 hint="convert that column to another type, or use io_manager='pickle'",
             ) from error
-        return StagedOutput(storage=f"parquet:{_COMPRESSION}", files=(_FILE,), row_count=rows)
+        return StagedOutput(storage=self.storage, files=(_FILE,), row_count=rows)
 
     def load(self, context: InputContext, expected_type: type) -> object:
         """All partitions as one table of ``expected_type``. Raises DataMissing, DataUnreadable and InputError."""

@@ -24,6 +24,7 @@ class PickleIOManager:
     """
 
     name = "pickle"
+    storage = f"pickle:{_PROTOCOL}"
     versioned = True
     external = False
     cross_process = True
@@ -41,7 +42,7 @@ class PickleIOManager:
             ) from error
         (context.folder() / _FILE).write_bytes(data)
         data_hash = DataHash("a1:" + blake3(data).hexdigest(length=16))
-        return StagedOutput(storage=f"pickle:{_PROTOCOL}", files=(_FILE,), data_hash=data_hash)
+        return StagedOutput(storage=self.storage, files=(_FILE,), data_hash=data_hash)
 
     def load(self, context: InputContext, expected_type: type) -> object:
         """The value, or the list of values. Raises DataMissing, DataUnreadable and InputError."""

@@ -83,7 +83,7 @@ def test_what_json_would_change_is_refused(shelf: Shelf, value: object, problem:
 def test_a_file_that_is_not_json_is_unreadable(shelf: Shelf) -> None:
     stored = shelf.put(JSON, ["x" * 20_000])
     stored.file().path.write_text("[1,")
-    with pytest.raises(DataUnreadable, match="version 1 is not valid JSON in .*value.json"):
+    with pytest.raises(DataUnreadable, match=r"version 1 is not valid JSON in .*value\.json"):
         load(JSON, stored)
 
 

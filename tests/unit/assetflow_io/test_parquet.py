@@ -170,7 +170,8 @@ def test_it_cannot_arrive_as_something_else(shelf: Shelf) -> None:
 
 
 def test_importing_it_imports_neither_pandas_nor_duckdb() -> None:
-    code = "import sys, assetflow_io.parquet; print([m for m in ('pandas', 'duckdb', 'pyarrow.dataset') if m in sys.modules])"
+    costly = ("pandas", "duckdb", "pyarrow.dataset")
+    code = f"import sys, assetflow_io.parquet; print([name for name in {costly} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )

@@ -125,7 +125,7 @@ def test_only_ordinary_files_are_part_of_a_version(storage: Storage, kind: str) 
         os.mkfifo(folder / "pipe")
     else:
         (folder / "_manifest.json").write_text("{}")
-    with pytest.raises(StorageError, match="raw/orders@a: the IO manager wrote .*, which cannot be part of a version"):
+    with pytest.raises(StorageError, match=r"raw/orders@a: the IO manager wrote .*, which cannot be part of a version"):
         storage.seal(location, asset=ORDERS, partition="a", version=VersionId(17))
 
 
