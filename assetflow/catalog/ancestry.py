@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -38,18 +38,15 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """Answers from one moment; the logs that it reads are kept for the next step."""
+    """What the store knows of who read whom, in one environment."""
 
     reader: StoreReader
     environment: int
-    logs: dict[int, Pointers] = field(default_factory=dict[int, Pointers])
 
-    def log(self, uid: int) -> Pointers:
-        """Every pointer move of an asset, or every observation of a source."""
-        if uid not in self.logs:
-            moves = self.reader.history(self.environment, uid)
-            self.logs[uid] = moves if len(moves.ordinals) else self.reader.history(OBSERVATIONS, uid)
-        return self.logs[uid]
+    def log(self, uid: int, first: int, last: int) -> Pointers:
+        """Every pointer move of an asset, or every observation of a source, of the partitions ``first`` to ``last``."""
+        moves = self.reader.history(self.environment, uid, first=first, last=last)
+        return moves if len(moves.ordinals) else self.reader.history(OBSERVATIONS, uid, first=first, last=last)
 
     def upstream(self, versions: Mapping[VersionId, VersionPlace]) -> _Found:
         """What the versions were made from."""
@@ -70,6 +67,8 @@ class Ancestry:
         wanted = integers(versions)
         for uid in {place.uid for place in versions.values()}:
             reads = self.reader.readers_of(uid, environment=self.environment)
+            if not reads:
+                continue
             _, read, made, row = self.pairs(uid, reads)
             kept = np.isin(read, wanted)
             found.pairs.update(_pairs(read[kept], made[kept]))
@@ -79,13 +78,13 @@ class Ancestry:
         return found
 
     def pairs(self, uid: int, reads: list[LineageRow]) -> tuple[Integers, Integers, Integers, Integers]:
-        """Aligned: upstream ordinals, the versions read there, the versions made of them, positions in ``reads``."""
-        resolved = resolve(
-            self.log(uid),
-            integers(row.first for row in reads),
-            integers(row.last for row in reads),
-            integers(row.as_of for row in reads),
-        )
+        """What ``reads`` (at least one, all of one upstream asset) read, one partition at a time.
+
+        Aligned: upstream ordinals, the versions read there, the versions made of them, positions in ``reads``.
+        """
+        first, last = integers(row.first for row in reads), integers(row.last for row in reads)
+        log = self.log(uid, int(first.min()), int(last.max()))
+        resolved = resolve(log, first, last, integers(row.as_of for row in reads))
         made = integers(row.version for row in reads)
         return resolved.ordinals, resolved.version, made[resolved.row], resolved.row
 
@@ -136,7 +135,7 @@ def _drawn(
         versions = sorted(group, key=lambda version: (places[version].ordinal, version))
         asset, uid = places[versions[0]].asset, places[versions[0]].uid
         ordinals = integers(places[version].ordinal for version in versions)
-        current = set(_latest(ancestry.log(uid)))
+        current = set(_latest(ancestry.log(uid, int(ordinals[0]), int(ordinals[-1]))))
         for version, key in zip(versions, names.keys(asset, ordinals), strict=True):
             address = format_address(asset, key)
             node = address if version in current else f"{address}#{version}"

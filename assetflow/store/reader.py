@@ -51,7 +51,7 @@ SELECT ordinal, version, derivation, generation FROM (
 """
 HISTORY = """
 SELECT ordinal, coalesce(version, 0), coalesce(derivation, 0), generation
-FROM pointer_log WHERE environment = ? AND asset = ? ORDER BY ordinal, generation
+FROM pointer_log WHERE environment = ? AND asset = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal, generation
 """
 HEADS = """
 SELECT h.asset, h.generation, h.published_at, s.arrow
@@ -138,9 +138,10 @@ class SqliteReader:
         """Where they pointed when ``generation`` was the last commit."""
         return self._pointers(POINTERS_AS_OF, environment, uid, generation)
 
-    def history(self, environment: int, uid: int) -> Pointers:
-        """Every move of an asset's pointers."""
-        return self._pointers(HISTORY, environment, uid)
+    def history(self, environment: int, uid: int, *, first: int | None = None, last: int | None = None) -> Pointers:
+        """Every move of an asset's pointers, between two ordinals."""
+        low, high = -(2**63) if first is None else first, 2**63 - 1 if last is None else last
+        return self._pointers(HISTORY, environment, uid, low, high)
 
     def version(self, version: VersionId) -> VersionRecord:
         """One version. Raises UnknownVersion."""

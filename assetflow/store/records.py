@@ -453,8 +453,11 @@ class StoreReader(Protocol):
         """Where they pointed when ``generation`` was the last commit."""
         ...
 
-    def history(self, environment: int, uid: int) -> Pointers:
-        """Every move of an asset's pointers, by ordinal and then generation; version 0 is a withdrawal."""
+    def history(self, environment: int, uid: int, *, first: int | None = None, last: int | None = None) -> Pointers:
+        """Every move of an asset's pointers, by ordinal and then generation; version 0 is a withdrawal.
+
+        ``first`` and ``last`` bound the ordinals, both included.
+        """
         ...
 
     def version(self, version: VersionId) -> VersionRecord:

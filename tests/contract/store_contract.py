@@ -178,10 +178,15 @@ class StoreContract:
 
     @pytest.mark.parametrize(
         ("raised", "kind"),
-        [(OSError(28, "No space left on device"), StorageFull), (OSError(5, "Input/output error"), StorageError)],
+        [
+            (OSError(28, "No space left on device"), StorageFull),
+            (OSError(5, "Input/output error"), StorageError),
+            (StorageError("staged files could not be made durable (Input/output error)"), StorageError),
+            (KeyError("No space"), StorageError),
+        ],
     )
     def test_files_that_cannot_be_made_durable_are_not_published(
-        self, store: Store, fill: Filler, raised: OSError, kind: type[StorageError]
+        self, store: Store, fill: Filler, raised: Exception, kind: type[StorageError]
     ) -> None:
         def fail() -> None:
             raise raised
@@ -190,7 +195,7 @@ class StoreContract:
         broken = fill.commit(fill.publication("orders"))
         fill.sync = None
         after = fill.commit(fill.publication("daily"), after=[broken])
-        with pytest.raises(kind, match=r"staged files could not be made durable \((No space|Input/output error)"):
+        with pytest.raises(kind, match=r"staged files could not be made durable \(.*(No space|Input/output error)"):
             broken.result()
         with pytest.raises(PublishConflict):
             after.result()
@@ -291,6 +296,8 @@ class StoreContract:
         history = store.reader.history(0, fill.uid("orders"))
         assert history.ordinals.tolist() == [5, 5, 6]
         assert (history.version > 0).tolist() == [True, False, True]
+        assert store.reader.history(0, fill.uid("orders"), first=6).ordinals.tolist() == [6]
+        assert store.reader.history(0, fill.uid("orders"), first=1, last=5).ordinals.tolist() == [5, 5]
 
     def test_code_versions_come_with_their_components(self, store: Store, fill: Filler) -> None:
         old = CodeSource(NEWER_CODE, {"shop.daily": "bb", "shop.clean": "cc"}, {"shop.clean": "def clean(): ..."})
