@@ -217,11 +217,14 @@ def arrow_table(value: object, place: str) -> pa.Table:
         table = cast("arrow_dataset.Dataset", value).to_table()
     else:
         raise OutputError(f"{place}: a value of type {type(value).__qualname__} is not a table")
-    names = table.column_names
+    _refuse_repeated(table.column_names, place)
+    return mark_native(table, native)
+
+
+def _refuse_repeated(names: Sequence[str], place: str) -> None:
     if len(set(names)) < len(names):
         repeated = next(name for index, name in enumerate(names) if name in names[:index])
         raise OutputError(f"{place}: the column name {repeated!r} occurs more than once", hint="rename one of them")
-    return mark_native(table, native)
 
 
 def _from_pandas(frame: pd.DataFrame, place: str) -> pa.Table:
@@ -233,6 +236,7 @@ def _from_pandas(frame: pd.DataFrame, place: str) -> pa.Table:
                 f"{place}: the column name {name!r} is of type {type(name).__name__}; column names are text",
                 hint="rename the columns, for example frame.columns = [str(name) for name in frame.columns]",
             )
+    _refuse_repeated(list(frame.columns), place)
     levels = cast("list[object]", list(frame.index.names))
     named = [level for level in levels if level is not None]
     for level in named:
