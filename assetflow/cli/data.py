@@ -86,7 +86,7 @@ def _cell(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.2f}"
+            return f"{value:.12g}"
         case _:
             text = str(value)
             return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."

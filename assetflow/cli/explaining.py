@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from assetflow.cli.sentences import origin
 from assetflow.cli.terminal import Page
 from assetflow.cli.words import count
 from assetflow.keys import format_address
 
 if TYPE_CHECKING:
-    from assetflow.planner.causes import PartitionState
+    from assetflow.keys import AssetKey
+    from assetflow.planner.causes import Cause, PartitionState
     from assetflow.planner.explain import Explanation
 
 STATE_STYLES: dict[PartitionState, str] = {
@@ -20,25 +23,40 @@ STATE_STYLES: dict[PartitionState, str] = {
     "stale": "yellow",
     "up_to_date": "green",
 }
+_SHOWN_ROOTS = 3
 _ORDER: tuple[PartitionState, ...] = ("up_to_date", "stale", "missing", "waiting", "failed")
 
 
-def show_explanation(page: Page, found: Explanation) -> None:
-    """Print the state, then each cause on its own line, then what is published and what to do."""
+def show_explanation(page: Page, found: Explanation, roots: Sequence[Explanation] = ()) -> None:
+    """Print the state and each cause, then what is published and what to do.
+
+    ``roots`` explain the assets in which inherited causes began.
+    """
     address = format_address(found.asset, found.partition)
     lead = f"{address} is {_words(found.state)}"
     page.line(f"{lead}{_counted(found)}", style=STATE_STYLES[found.state], lead=lead)
     for cause in found.causes:
-        elsewhere = [root for root in cause.root if root != found.asset]
-        began = f" (began at {', '.join(elsewhere)})" if elsewhere and "began at" not in cause.detail else ""
-        number = f" ({count(cause.count, 'partition')})" if found.counts is not None else ""
-        page.line(f"  because {cause.detail}{began}{number}")
+        page.line(f"  because {cause.detail}{origin(cause, [found.asset])}{_number(cause, found)}")
+    for root in roots:
+        for cause in root.causes:
+            if cause.kind != "upstream_stale":
+                page.line(f"    and {root.asset}: {cause.detail}{_number(cause, root)}")
     if found.held:
         page.line("  held: an older version was published again; it stays until code or inputs change")
     if found.counts is None:
         page.line("  nothing is published" if found.version is None else f"  published: version {found.version}")
     if hint := _hint(found.state, address):
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
+
+
+def root_assets(found: Explanation) -> list[AssetKey]:
+    """The first few assets elsewhere in which the causes began."""
+    roots = dict.fromkeys(root for cause in found.causes if cause.kind == "upstream_stale" for root in cause.root)
+    return [root for root in roots if root != found.asset][:_SHOWN_ROOTS]
+
+
+def _number(cause: Cause, found: Explanation) -> str:
+    return "" if found.counts is None else f" ({count(cause.count, 'partition')})"
 
 
 def _counted(found: Explanation) -> str:

@@ -94,9 +94,11 @@ def _table(page: Page, result: Result) -> None:
     outcomes: list[Outcome] = [
         outcome for outcome in result.counts if any(each.get(outcome) for each in result.by_asset.values())
     ]
+    planned = [key for entry in (*result.plan.steps, *result.plan.waiting) for key in entry.outputs]
+    order = {key: place for place, key in enumerate(dict.fromkeys(planned))}
     rows = [
         [asset, *(f"{each[outcome]:,}" if each.get(outcome) else None for outcome in outcomes)]
-        for asset, each in result.by_asset.items()
+        for asset, each in sorted(result.by_asset.items(), key=lambda item: order.get(item[0], 0))
         if any(each.values())
     ]
     page.table([Column("asset", whole=True), *(Column(outcome, right=True) for outcome in outcomes)], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -14,6 +15,9 @@ from assetflow.cli.words import duration, moment
 from assetflow.keys import format_address
 
 Document = Mapping[str, object]
+
+_LISTED_STEPS = 40
+"""A run with more asset partitions than this is told in numbers by asset."""
 
 
 def runs(arguments: Namespace) -> Answer:
@@ -70,18 +74,27 @@ def _show_run(page: Page, run: Document) -> None:
     steps = cast("Sequence[Document]", run["steps"])
     if steps:
         page.line()
-        columns = [
-            Column("asset", whole=True),
-            Column("partition", whole=True),
-            "status",
-            Column("version", right=True),
-        ]
-        page.table(columns, [[step["asset"], step["partition"], step["status"], step["version"]] for step in steps])
+        (_list_steps if len(steps) <= _LISTED_STEPS else _count_steps)(page, steps)
     for step in steps:
         if step["error"]:
             page.line()
             address = format_address(cast("str", step["asset"]), cast("str | None", step["partition"]))
             show_fields(page, address, cast("Document", step["error"]))
+
+
+def _list_steps(page: Page, steps: Sequence[Document]) -> None:
+    columns = [Column("asset", whole=True), Column("partition", whole=True), "status", Column("version", right=True)]
+    page.table(columns, [[step["asset"], step["partition"], step["status"], step["version"]] for step in steps])
+
+
+def _count_steps(page: Page, steps: Sequence[Document]) -> None:
+    statuses = dict.fromkeys(str(step["status"]) for step in steps)
+    counts = Counter((step["asset"], str(step["status"])) for step in steps)
+    rows = [
+        [asset, *(f"{counts[asset, status]:,}" if counts[asset, status] else None for status in statuses)]
+        for asset in dict.fromkeys(step["asset"] for step in steps)
+    ]
+    page.table([Column("asset", whole=True), *(Column(status, right=True) for status in statuses)], rows)
 
 
 def _runs_arguments(parser: Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,13 @@ def waiting_sentence(entry: Waiting) -> str:
     return f"{_subject(entry.computation, entry.outputs, entry.partitions)}, for {some(entry.lacking)}"
 
 
+def origin(cause: Cause, own: Sequence[str]) -> str:
+    """Where a cause began, if that is elsewhere and its own sentence does not say so."""
+    told = set(re.findall(r"[\w/]+", cause.detail))
+    elsewhere = [root for root in cause.root if root not in own and root not in told]
+    return f", which began at {some(elsewhere)}" if elsewhere else ""
+
+
 def _subject(computation: str, outputs: Sequence[str], partitions: Partitions) -> str:
     name = computation if tuple(outputs) == (computation,) else f"{computation} ({', '.join(outputs)})"
     if partitions.ranges is None:
@@ -62,10 +70,11 @@ def _subject(computation: str, outputs: Sequence[str], partitions: Partitions) -
 
 
 def _because(step: Step) -> str:
-    causes = (*step.causes, *step.inherited)
+    number = len(step.partitions.ordinals)
+    own_says_it_all = any(cause.kind == "missing" and cause.count == number for cause in step.causes)
+    causes = step.causes if own_says_it_all else (*step.causes, *step.inherited)
     if not causes:
         return ""
-    number = len(step.partitions.ordinals)
     reasons = [_reason(cause, number) for cause in causes]
     return f", {'' if causes[0].detail in _SPEAK_FOR_THEMSELVES else 'because '}{'; '.join(reasons)}"
 
@@ -78,6 +87,4 @@ def _explain(page: Page, step: Step) -> None:
     if step.partitions.ranges is not None:
         page.line(f"           partitions: {ranges(step.partitions.ranges, shown=len(step.partitions.ranges))}")
     for cause in (*step.causes, *step.inherited):
-        elsewhere = [root for root in cause.root if root not in step.outputs]
-        began = f", began at {', '.join(elsewhere)}" if elsewhere else ""
-        page.line(f"           {cause.kind} ({cause.count:,}): {cause.detail}{began}")
+        page.line(f"           {cause.kind} ({cause.count:,}): {cause.detail}{origin(cause, step.outputs)}")

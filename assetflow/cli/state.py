@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assetflow.cli.explaining import show_explanation
+from assetflow.cli.explaining import root_assets, show_explanation
 from assetflow.cli.options import add_observe, add_select, add_target, open_project, read_address
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.terminal import Answer, Column, Page
@@ -25,7 +25,9 @@ def why(arguments: Namespace) -> Answer:
         found = project.why(
             address.asset, address.partition, observe=arguments.observe, strict_observe=arguments.strict_observe
         )
-    return Answer(found.to_dict, lambda page: show_explanation(page, found))
+        told = [] if arguments.json else root_assets(found)
+        roots = [project.why(root, observe=False) for root in told]
+    return Answer(found.to_dict, lambda page: show_explanation(page, found, roots))
 
 
 def status(arguments: Namespace) -> Answer:
@@ -63,7 +65,7 @@ def _cells(row: AssetStatus, states: Sequence[str], *, gaps: bool) -> list[objec
         f"{row.asset} (source)" if row.kind == "source" else row.asset,
         f"{row.partitions['total']:,}",
         *(f"{row.partitions[state]:,}" if row.partitions[state] else None for state in states),
-        row.watermark.isoformat() if row.watermark else None,
+        row.watermark.isoformat(" ", "minutes") if row.watermark else None,
         *([", ".join(row.gaps)] if gaps else []),
         None if row.kind == "source" else moment(row.last_materialized),
     ]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from assetflow.keys import escape_key
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -32,14 +34,16 @@ def _escaped(character: str) -> str:
 
 
 def ranges(pairs: Sequence[tuple[str, str]], *, shown: int = 3) -> str:
-    """Inclusive ranges of partitions, only the first few in full.
+    """Inclusive ranges of partitions as ``--partition`` reads them, only the first few in full.
 
     >>> ranges([("2024-01-01", "2024-01-03"), ("2024-02-01", "2024-02-01")])
-    '2024-01-01 ... 2024-01-03, 2024-02-01'
+    '2024-01-01...2024-01-03, 2024-02-01'
     >>> ranges([(k, k) for k in "abcdef"])
     'a, b, c, +3 more'
     """
-    return some([first if first == last else f"{first} ... {last}" for first, last in pairs], shown=shown)
+    texts = [(escape_key(first), escape_key(last)) for first, last in pairs[:shown]]
+    told = [first if first == last else f"{first}...{last}" for first, last in texts]
+    return some([*told, *[""] * (len(pairs) - len(told))], shown=shown)
 
 
 def some(items: Sequence[str], *, shown: int = 3) -> str:
