@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import cast
 
-from assetflow.errors import PublishConflict, StoreError
+from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import statements as sql
 from assetflow.store.encoding import EMPTY, HELD, hash_bytes, to_json, to_micros
@@ -61,8 +61,8 @@ class Batch:
         self._now = to_micros(now)
         self._counters: list[int] = list(connection.execute(sql.COUNTERS).fetchone())
         self.generation, self._version, self._derivation, self._event = self._counters
-        self.decided: dict[Ticket, int] = {}
-        """The generations of the tickets of this batch, once decided."""
+        self.decided: dict[Ticket, int | AssetflowError] = {}
+        """What will become of the tickets of this batch: their generation, or why they are refused."""
         self._pointers: dict[PointerKey, tuple[int, int]] = {}
         self._failing: set[PointerKey] = set()
         self._new_versions: dict[VersionId, Row] = {}
@@ -356,18 +356,16 @@ class Batch:
 
     def _committed(self, ticket: Ticket, place: str) -> int:
         """The generation of an earlier commit, be it one of this batch. Raises PublishConflict where it failed."""
-        decided = self.decided.get(ticket)
-        if decided is not None:
-            return decided
-        earlier = cast("Promise[int]", ticket) if isinstance(ticket, Promise) else None
-        if earlier is None or not earlier.done():
+        answer = self.decided.get(ticket)
+        if answer is None and isinstance(ticket, Promise) and ticket.done():
+            earlier = cast("Promise[int]", ticket)
+            answer = earlier.error or earlier.result()
+        if answer is None:
             raise StoreError(f"{place}: it depends on a commit that was not enqueued before it")
-        if earlier.error is not None:
-            reason = earlier.error.message
-            raise PublishConflict(
-                f"{place}: not published, because what it was made from was not ({reason})", hint="plan again"
-            )
-        return earlier.result()
+        if isinstance(answer, AssetflowError):
+            reason = f"not published, because what it was made from was not ({answer.message})"
+            raise PublishConflict(f"{place}: {reason}", hint="plan again")
+        return answer
 
 
 def _place(group: Group) -> str:

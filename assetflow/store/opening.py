@@ -86,16 +86,16 @@ def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -
             hint="upgrade assetflow: pip install --upgrade assetflow",
         )
     if schema < SCHEMA:
-        _migrate(path)
+        _migrate(path, patience)
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path, patience: float) -> None:
     from sqlalchemy.exc import DBAPIError
 
     from assetflow.store import migrations
 
     try:
-        migrations.upgrade(f"sqlite:///{path}")
+        migrations.upgrade(f"sqlite:///{path}", patience=patience)
     except DBAPIError as error:
         raise error.orig or error from error
 

@@ -68,6 +68,7 @@ class SqliteReader:
         self._pid = os.getpid()
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = connection
+        self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
 
     def close(self) -> None:
@@ -80,7 +81,8 @@ class SqliteReader:
     @contextmanager
     def _snapshot(self) -> Generator[sqlite3.Connection]:
         if os.getpid() != self._pid:
-            # The parent's connection and lock are left alone: neither may be used, nor closed, in another process.
+            # The parent's connection may neither be used nor closed (which dropping it would do) in another process.
+            self._inherited.append(self._connection)
             self._lock = RLock()
             self._connection = connect(self._path, patience=self._patience)
             self._pid = os.getpid()

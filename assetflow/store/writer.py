@@ -265,12 +265,8 @@ class SqliteWriter:
             return True
         try:
             sync()
-        except AssetflowError as error:
-            self._answer([], [(request, error)])
-        except OSError as error:
-            kind = StorageFull if error.errno in NO_SPACE else StorageError
-            place = f"{error.filename}: " if error.filename else ""
-            self._answer([], [(request, kind(f"{place}staged files could not be made durable ({error.strerror})"))])
+        except Exception as error:
+            self._answer([], [(request, _not_durable(error))])
         else:
             return True
         return False
@@ -287,6 +283,7 @@ class SqliteWriter:
                     answer = request.decide(batch)
                 except (PublishConflict, StoreError) as error:
                     refused.append((request, error))
+                    batch.decided[request.promise] = error
                     continue
                 accepted.append((request, answer))
                 if isinstance(answer, int):
@@ -325,6 +322,16 @@ class SqliteWriter:
             if request is not None:
                 refused.append((request, error))
         self._answer([], refused)
+
+
+def _not_durable(error: Exception) -> AssetflowError:
+    if isinstance(error, AssetflowError):
+        return error
+    if not isinstance(error, OSError):
+        return StorageError(f"staged files could not be made durable ({type(error).__name__}: {error})")
+    kind = StorageFull if error.errno in NO_SPACE else StorageError
+    place = f"{error.filename}: " if error.filename else ""
+    return kind(f"{place}staged files could not be made durable ({error.strerror})")
 
 
 def _unwritable(path: Path, error: Exception) -> StoreError:

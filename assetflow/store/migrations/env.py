@@ -13,7 +13,9 @@ from assetflow.store.tables import metadata
 
 def run() -> None:
     """Apply the migrations that are asked for, all of them or none."""
-    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+    asked = context.config.attributes
+    waiting = {"timeout": asked["patience"]} if asked["url"].startswith("sqlite") else {}
+    engine = create_engine(asked["url"], poolclass=NullPool, connect_args=waiting)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "begin", _lock)
