@@ -139,8 +139,7 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
                 locations.append(staged.location)
                 finished.extend(stages.finish(staged.version))
     if publications:
-        storage = ledger.parts.setting.storage
-        sync = (lambda: storage.sync(*locations)) if locations else None
+        sync = ledger.parts.setting.storage.debts.owe(locations) if locations else None
         ledger.commit(publications, entries, derivations, sync=sync, finished=finished)
 
 

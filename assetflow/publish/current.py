@@ -13,7 +13,8 @@ from pathlib import Path
 
 from assetflow.errors import StorageError
 from assetflow.keys import AssetKey, VersionId
-from assetflow.publish.folders import Storage, storage_errors, sync_handle
+from assetflow.publish.durable import sync_handle
+from assetflow.publish.folders import Storage, storage_errors
 
 _LOCK = "_current.lock"
 _GENERATION = re.compile(rb'^\{"asset": "[\w/]+", "generation": (\d+), ')

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from blake3 import blake3
 
 from assetflow.errors import ProjectError, StorageError, StorageFull
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.publish.durable import Debts, sync, sync_all
 from assetflow.store.records import FileRecord
 
 MANIFEST = "_manifest.json"
@@ -58,12 +58,13 @@ class Storage:
     'raw/orders/2013-01-05/v-17'
     """
 
-    __slots__ = ("_durable", "root")
+    __slots__ = ("_durable", "debts", "root")
 
     def __init__(self, root: Path) -> None:
         self.root = root
         # Folders whose entry in their parent is known to be on the disk.
         self._durable: set[str] = set()
+        self.debts = Debts(self.sync)
 
     def location(self, asset: AssetKey, component: str | None, version: VersionId) -> str:
         """Where a version goes, relative to the root; ``component`` is the partition's, None when unpartitioned."""
@@ -86,16 +87,24 @@ class Storage:
             try:
                 folder.mkdir()
             except FileNotFoundError:
-                self._create_root()
-                folder.parent.mkdir(parents=True, exist_ok=True)
+                self._create_above(folder.parent)
                 folder.mkdir()
         return folder
+
+    def _create_above(self, parent: Path) -> None:
+        try:
+            parent.mkdir()
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            self._create_root()
+            parent.mkdir(parents=True, exist_ok=True)
 
     def _create_root(self) -> None:
         missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
-            _sync(path.parent)
+            sync(path.parent)
 
     def seal(
         self, location: str, *, asset: AssetKey, partition: str | None, version: VersionId
@@ -123,16 +132,22 @@ class Storage:
         """
         with storage_errors(str(self.root)):
             entered: dict[str, None] = {}
-            above: dict[str, None] = {}
+            files: list[str] = []
+            folders: dict[str, None] = {}
             for location in locations:
                 folder = str(self.folder(location))
-                _sync_tree(folder)
+                for path, is_folder in _contents(folder):
+                    if is_folder:
+                        folders[path] = None
+                    else:
+                        files.append(path)
+                folders[folder] = None
                 while folder not in self._durable and folder not in entered and folder != str(self.root):
                     entered[folder] = None
                     folder = os.path.dirname(folder)
-                    above[folder] = None
-            for folder in above:
-                _sync(folder)
+                    folders[folder] = None
+            sync_all(files)
+            sync_all(list(folders))
             if len(self._durable) > _REMEMBERED:
                 self._durable.clear()
             # A version's own folder is synced once only.
@@ -178,33 +193,14 @@ def file_digest(path: str | Path, size: int) -> str:
     return f"blake3:{hasher.hexdigest()}"
 
 
-def _sync_tree(folder: str) -> None:
+def _contents(folder: str) -> Iterator[tuple[str, bool]]:
+    """Everything in a folder, and whether it is a folder itself."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _sync_tree(entry.path)
-            else:
-                _sync(entry.path)
-    _sync(folder)
-
-
-def _sync(path: str | Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        sync_handle(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_handle(handle: int) -> None:
-    """Make an open file or folder durable."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        # There, fsync leaves the data in the drive's cache.
-        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(handle)
+            inside = entry.is_dir(follow_symlinks=False)
+            if inside:
+                yield from _contents(entry.path)
+            yield entry.path, inside
 
 
 @contextmanager

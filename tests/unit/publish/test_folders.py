@@ -141,7 +141,8 @@ def test_digests_are_the_same_however_they_are_computed(tmp_path: Path, size: in
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that are made durable, in order."""
     paths: list[str] = []
-    monkeypatch.setattr(folders, "_sync", lambda path: paths.append(str(path)))
+    monkeypatch.setattr(folders, "sync", lambda path: paths.append(str(path)))
+    monkeypatch.setattr(folders, "sync_all", lambda several: paths.extend(several))
     return paths
 
 
