@@ -324,3 +324,16 @@ def test_the_clock_is_given(path: Path) -> None:
     assert store.reader.version(version.version).published_at == NOON
     assert opening.utc_now().utcoffset() is not None
     store.close()
+
+
+def test_a_ticket_is_not_waited_for_beyond_its_timeout(fill: Filler) -> None:
+    move = fill.publication("daily")
+
+    def enqueue() -> list[Ticket]:
+        ticket = fill.commit(move)
+        with pytest.raises(TimeoutError, match=r"no answer from the metadata store within 0\.01 s"):
+            ticket.result(timeout=0.01)
+        return [ticket]
+
+    (ticket,) = together(fill, enqueue)
+    assert ticket.result(timeout=0.01) == 2
