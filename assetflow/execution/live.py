@@ -54,6 +54,8 @@ class LiveState:
         self._state = state
         self._existing = existing
         self._assets: dict[AssetKey, LiveAsset] = {}
+        # Moves are merged into the arrays when somebody reads them, so that n commits do not copy them n times.
+        self._moved: dict[AssetKey, dict[int, tuple[Move, int]]] = {}
         self.tickets: list[Ticket] = []
 
     def asset(self, key: AssetKey) -> LiveAsset:
@@ -62,27 +64,37 @@ class LiveState:
         if live is None:
             recorded = self._state.assets.get(key) or empty_asset_state()
             live = self._assets[key] = _from_state(recorded, members(recorded.ordinals, self._existing(key)))
+        if moved := self._moved.pop(key, None):
+            live = self._assets[key] = self._merged(live, [moved[ordinal] for ordinal in sorted(moved)])
         return live
 
     def move(self, key: AssetKey, moves: Sequence[Move]) -> None:
         """Take in the pointers that were enqueued for an asset."""
-        if not moves:
-            return
-        live = self.asset(key)
-        by_ordinal = {move.ordinal: move for move in moves}
-        ordinals = np.fromiter(sorted(by_ordinal), np.int64, len(by_ordinal))
-        ordered = [by_ordinal[int(ordinal)] for ordinal in ordinals]
-        lanes = np.array([hash_lanes(move.data_hash) for move in ordered], np.uint64).reshape(-1, 2)
-        kept = ~np.isin(live.ordinals, ordinals, assume_unique=True)
-        order = np.argsort(np.concatenate((live.ordinals[kept], ordinals)), kind="stable")
+        moved = self._moved.setdefault(key, {})
+        for move in moves:
+            if not self.tickets or self.tickets[-1] is not move.ticket:
+                self.tickets.append(move.ticket)
+            moved[move.ordinal] = (move, len(self.tickets))
 
-        self._assets[key] = LiveAsset(
-            ordinals=np.concatenate((live.ordinals[kept], ordinals))[order],
-            version=np.concatenate((live.version[kept], np.array([move.version for move in ordered], np.int64)))[order],
-            hashes=np.concatenate((live.hashes[kept], lanes))[order],
-            empty=np.concatenate((live.empty[kept], np.array([move.empty for move in ordered], np.bool_)))[order],
-            generation=np.concatenate((live.generation[kept], np.zeros(len(ordered), np.int64)))[order],
-            sequence=np.concatenate((live.sequence[kept], self._sequences(ordered)))[order],
+    def _merged(self, live: LiveAsset, moved: Sequence[tuple[Move, int]]) -> LiveAsset:
+        moves = [move for move, _ in moved]
+        ordinals = np.array([move.ordinal for move in moves], np.int64)
+        version = np.array([move.version for move in moves], np.int64)
+        hashes = np.array([hash_lanes(move.data_hash) for move in moves], np.uint64).reshape(-1, 2)
+        empty = np.array([move.empty for move in moves], np.bool_)
+        generation, sequence = np.zeros(len(moves), np.int64), np.array([place for _, place in moved], np.int64)
+        if not len(live.ordinals):
+            return LiveAsset(ordinals, version, hashes, empty, generation, sequence, live.unavailable)
+        kept = ~members(live.ordinals, ordinals)
+        every = np.concatenate((live.ordinals[kept], ordinals))
+        order = np.argsort(every, kind="stable")
+        return LiveAsset(
+            ordinals=every[order],
+            version=np.concatenate((live.version[kept], version))[order],
+            hashes=np.concatenate((live.hashes[kept], hashes))[order],
+            empty=np.concatenate((live.empty[kept], empty))[order],
+            generation=np.concatenate((live.generation[kept], generation))[order],
+            sequence=np.concatenate((live.sequence[kept], sequence))[order],
             unavailable=live.unavailable,
         )
 
@@ -91,17 +103,6 @@ class LiveState:
         if ordinals:
             live = self.asset(key)
             live.unavailable = np.union1d(live.unavailable, np.array(ordinals, np.int64))
-
-    def _sequences(self, moves: Sequence[Move]) -> Integers:
-        known: dict[int, int] = {}
-        sequences = np.empty(len(moves), np.int64)
-        for n, move in enumerate(moves):
-            place = known.get(id(move.ticket))
-            if place is None:
-                self.tickets.append(move.ticket)
-                place = known[id(move.ticket)] = len(self.tickets)
-            sequences[n] = place
-        return sequences
 
     def awaited(self, live: LiveAsset, positions: slice) -> tuple[Ticket, ...]:
         """The commits of this run that wrote the pointers at ``positions``."""
