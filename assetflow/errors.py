@@ -95,9 +95,24 @@ def _rebuild(kind: type[AssetflowError], fields: dict[str, object], args: tuple[
 
 
 class DefinitionError(AssetflowError):
-    """One mistake in a declaration, with its place."""
+    """One mistake in a declaration, with its place; ``traceback`` where importing the user's code raised, as text."""
 
     exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        traceback: str = "",
+        hint: str | None = None,
+        location: SourceLocation | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, location=location)
+        self.traceback = traceback
+
+    def document(self) -> dict[str, object]:
+        fields = super().document()
+        return {**fields, "traceback": self.traceback} if self.traceback else fields
 
 
 class DefinitionErrors(AssetflowError):

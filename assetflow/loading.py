@@ -11,7 +11,14 @@ from pathlib import Path
 from types import ModuleType
 
 from assetflow.definitions.collect import Definitions, collect
-from assetflow.errors import AssetflowError, DefinitionError, DefinitionErrors, ProjectError, SourceLocation
+from assetflow.errors import (
+    AssetflowError,
+    DefinitionError,
+    DefinitionErrors,
+    ProjectError,
+    SourceLocation,
+    UserCodeError,
+)
 from assetflow.execution.tracebacks import user_error
 
 
@@ -88,8 +95,8 @@ def _broken(error: Exception, module_name: str) -> DefinitionErrors:
         text = (error.text or "").strip()
         return DefinitionErrors([DefinitionError(f"{error.msg}: {text}" if text else error.msg, location=place)])
     problem = user_error(error, f"importing {module_name}")
-    hint = getattr(problem, "traceback", "") or None
-    return DefinitionErrors([DefinitionError(problem.message, hint=hint, location=problem.location)])
+    trace = problem.traceback if isinstance(problem, UserCodeError) else ""
+    return DefinitionErrors([DefinitionError(problem.message, traceback=trace, location=problem.location)])
 
 
 def _shown(filename: str) -> str:

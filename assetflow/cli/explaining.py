@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assetflow.cli.sentences import origin
+from assetflow.cli.sentences import because, origin
 from assetflow.cli.terminal import Page
 from assetflow.cli.words import count
 from assetflow.keys import format_address
@@ -33,10 +33,10 @@ def show_explanation(page: Page, found: Explanation, roots: Sequence[Explanation
     ``roots`` explain the assets in which inherited causes began.
     """
     address = format_address(found.asset, found.partition)
-    lead = f"{address} is {_words(found.state)}"
+    lead = f"{address} {'has' if found.state == 'failed' else 'is'} {_words(found.state)}"
     page.line(f"{lead}{_counted(found)}", style=STATE_STYLES[found.state], lead=lead)
     for cause in found.causes:
-        page.line(f"  because {cause.detail}{origin(cause, [found.asset])}{_number(cause, found)}")
+        page.line(f"  {because(cause)}{cause.detail}{origin(cause, [found.asset])}{_number(cause, found)}")
     for root in roots:
         for cause in root.causes:
             if cause.kind != "upstream_stale":

@@ -34,7 +34,7 @@ def show_error(page: Page, error: BaseException) -> None:
     """
     if isinstance(error, DefinitionErrors):
         for each in error.errors:
-            _show(page, each.message, each.location, each.hint, "")
+            _show(page, each.message, each.location, each.hint, each.traceback)
         page.line(f"error: {error.message}; nothing was started", style="bold red", lead="error:")
     elif isinstance(error, AssetflowError):
         _show(page, error.message, error.location, error.hint, str(getattr(error, "traceback", "")))

@@ -33,6 +33,7 @@ def _show(page: Page, asked: str, found: LineageGraph) -> None:
         levels.setdefault(entry.level, []).append(entry)
     if not found.edges:
         page.line(f"{asked} has no lineage in this direction.")
+        return
     for level, entries in sorted(levels.items()):
         for entry in entries:
             told = _told(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -118,9 +119,10 @@ def _next_steps(result: Result) -> list[str]:
         steps.append("what was quarantined is not published; readers see the old version")
     if result.failures:
         first = result.failures[0]
-        steps.append(f"after mending: assetflow why {format_address(first.asset, first.partition)}")
+        address = shlex.quote(format_address(first.asset, first.partition))
+        steps.append(f"assetflow why {address} tells more; after mending, materialize again")
     if result.counts["waiting"] and result.plan.waiting:
-        steps.append(f"what it waits for: assetflow why {result.plan.waiting[0].outputs[0]}")
+        steps.append(f"assetflow why {result.plan.waiting[0].outputs[0]} tells what is waited for")
     if result.status == "canceled":
         steps.append("what was published stays; assetflow materialize goes on from there")
     return steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ _MEANINGS: dict[Certainty, str] = {
     "reuse": "is not computed: an earlier version was made from the same code and inputs, and is published again",
     "check": "is not computed: only its checks run",
 }
-_SPEAK_FOR_THEMSELVES = ("never built", "forced")
 
 
 def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
@@ -36,6 +36,7 @@ def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
     if plan.outside:
         page.line(f"  not selected, but stale upstream: {some(list(plan.outside), shown=10)}")
+        page.line("  hint: + before a name selects its upstreams too", style="cyan", lead="  hint:")
     for note in plan.notes:
         page.line(f"  note: {note}")
     if explain:
@@ -75,12 +76,16 @@ def _because(step: Step) -> str:
     causes = step.causes if own_says_it_all else (*step.causes, *step.inherited)
     if not causes:
         return ""
-    reasons = [_reason(cause, number) for cause in causes]
-    return f", {'' if causes[0].detail in _SPEAK_FOR_THEMSELVES else 'because '}{'; '.join(reasons)}"
+    reasons: Counter[str] = Counter()
+    for cause in causes:
+        reasons[cause.detail] += cause.count
+    told = [detail if count == number else f"{detail} ({count:,})" for detail, count in reasons.items()]
+    return f", {because(causes[0])}{'; '.join(told)}"
 
 
-def _reason(cause: Cause, number: int) -> str:
-    return cause.detail if cause.count == number else f"{cause.detail} ({cause.count:,})"
+def because(cause: Cause) -> str:
+    """The word that leads to a cause, where its sentence does not stand for itself."""
+    return "" if cause.kind in ("missing", "waiting", "forced", "failed") else "because "
 
 
 def _explain(page: Page, step: Step) -> None:

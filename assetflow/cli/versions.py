@@ -82,6 +82,9 @@ def _version_cells(row: Mapping[str, object]) -> list[object]:
 
 def _show_moves(page: Page, verb: str, document: Mapping[str, object]) -> None:
     moved = cast("Sequence[Mapping[str, object]]", document["published"])
+    if not moved:
+        page.line("Nothing to do: what is published is right as it is.")
+        return
     page.line(f"{verb} {count(len(moved), 'partition')}:")
     for entry in moved:
         address = format_address(cast("str", entry["asset"]), cast("str | None", entry["partition"]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 
 from assetflow.errors import AssetflowError, SourceLocation, UserCodeError
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_NOT_THE_USERS = (str(Path(__file__).resolve().parent.parent), str(Path(importlib.__file__).parent))
 
 
 def user_error(error: BaseException, what: str) -> AssetflowError:
@@ -33,9 +34,9 @@ def user_error(error: BaseException, what: str) -> AssetflowError:
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames from the user's function on: ours, at the top, are dropped."""
+    """The frames from the user's function on: those at the top that are ours, or the import's, are dropped."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen ")]
-    while frames and frames[0].filename.startswith(_PACKAGE):
+    while frames and frames[0].filename.startswith(_NOT_THE_USERS):
         frames.pop(0)
     return frames
 

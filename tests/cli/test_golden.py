@@ -1,0 +1,154 @@
+"""What people and programs read, session by session; the transcripts are in ``golden/``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Session
+
+
+def test_first_steps(session: Session) -> None:
+    for command in ("validate", "list", "graph", "plan", "status", "materialize", "plan", "materialize", "status"):
+        session.run(command)
+
+
+def test_a_changed_rule(session: Session) -> None:
+    session.run("materialize")
+    session.edit("till/rules.py", "> 0", ">= 5")
+    session.run("plan")
+    session.run("plan --explain --select +takings --partition 2024-02")
+    session.run("plan --select best --fail-if-stale")
+    session.run("plan --select takings --fail-if-stale")
+    session.run("why sales@2024-02-01")
+    session.run("why takings@2024-02-01")
+    session.run("why takings")
+    session.run("why best")
+    session.run("materialize --dry-run --select sales --from 2024-01-31 --to 2024-02-01")
+    session.run("materialize")
+    session.edit("till/rules.py", ">= 5", "> 0")
+    session.run("plan")
+    session.run("materialize")
+
+
+def test_a_changed_file(session: Session) -> None:
+    session.run("materialize")
+    session.write("incoming/2024-02-01.txt", "coffee 9\ncake 6\n")
+    session.run("plan --no-observe")
+    session.run("plan")
+    session.run("why takings@2024-02-01 --no-observe")
+    session.run("materialize")
+    session.run("versions takings@2024-02-01")
+
+
+def test_a_missing_file(session: Session) -> None:
+    session.delete("incoming/2024-01-31.txt")
+    session.run("plan")
+    session.run("materialize")
+    session.run("why sales@2024-01-31")
+    session.run("status")
+    session.run("plan")
+    session.run("plan --fail-if-stale")
+
+
+def test_a_failure(session: Session) -> None:
+    session.write("incoming/2024-01-31.txt", "tea\n")
+    session.run("materialize")
+    session.run("status")
+    session.run("why sales@2024-01-31")
+    session.run("plan --no-retry-failed")
+    session.run("plan")
+    session.run("runs show LAST_RUN")
+    session.run("runs")
+
+
+def test_a_refused_version(session: Session) -> None:
+    session.run("materialize")
+    session.write("incoming/2024-02-02.txt", "cake 5000\n")
+    session.run("materialize")
+    session.run("why sales@2024-02-02")
+    session.run("versions sales@2024-02-02")
+    session.run("show sales@2024-02-02")
+    session.edit("till/assets.py", "<= 1000", "<= 9000")
+    session.run("plan")
+    session.run("materialize")
+
+
+def test_asking(session: Session) -> None:
+    session.run("materialize")
+    session.run("show sales@2024-02-01")
+    session.run("show sales --limit 2")
+    session.run("show takings@2024-02-01")
+    session.run("show best")
+    session.run("show receipts@2024-02-01")
+    session.run("query 'select article, sum(amount) as amount from data.sales group by all order by article'")
+    session.run("query 'select asset, partition, state from partitions order by all' --limit 3")
+    session.run("query 'select 1 as one where false'")
+    session.run("lineage best")
+    session.run("lineage takings@2024-02-01")
+    session.run("lineage sales --downstream --depth 1")
+    session.run("lineage receipts")
+
+
+def test_going_back(session: Session) -> None:
+    session.run("materialize")
+    session.write("incoming/2024-02-01.txt", "coffee 9\ncake 6\n")
+    session.run("materialize --select +takings")
+    session.run("rollback sales@2024-02-01 --to 7 --with-downstream")
+    session.run("why sales@2024-02-01")
+    session.run("plan")
+    session.edit("till/rules.py", "int(line.split()[1])", "int(line.split()[-1])")
+    session.run("plan --select sales --partition 2024-02-01")
+    session.run("accept sales --reason 'the amount is the last word of every line'")
+    session.run("plan --select sales")
+
+
+def test_mistakes(session: Session) -> None:
+    session.run("why takins")
+    session.run("why takings@2024-03-01")
+    session.run("why takings@")
+    session.run("plan --select 'sales and'")
+    session.run("plan --select takins")
+    session.run("plan --partition 2024-03-01")
+    session.run("plan --due")
+    session.run("materialize --executor processes")
+    session.run("materialize --workers 4")
+    session.run("show sales")
+    session.run("rollback sales --to 999")
+    session.run("accept sales@2024-02-01 --reason x")
+    session.run("query 'select * from sale'")
+    session.run("runs")
+    session.run("runs show nowhere")
+    session.run("status --project elsewhere")
+    session.edit("till/assets.py", "def takings(sales: pa.Table)", "def takings(sails: pa.Table, sales: pa.Table)")
+    session.run("validate")
+    session.edit("till/rules.py", "return amount(line) > 0", "return amount(line) >")
+    session.run("plan")
+    session.edit("till/rules.py", "return amount(line) >", "raise ValueError\n\n\nraise KeyError('x')")
+    session.run("plan")
+
+
+def test_documents(session: Session) -> None:
+    session.run("validate --json")
+    session.run("list --json")
+    session.run("graph --json")
+    session.run("plan --select +takings --json")
+    session.run("materialize --json")
+    session.run("materialize --json")
+    session.run("status --select takings --json")
+    session.write("incoming/2024-02-01.txt", "coffee\n")
+    session.run("plan --json")
+    session.run("why takings --json")
+    session.run("why takings@2024-02-01 --json")
+    session.run("materialize --json")
+    session.run("versions best --json")
+    session.run("lineage takings@2024-02-01 --json")
+    session.run("query \"select 'a' as letter, 1.5 as number, date '2024-01-31' as day, 'nan'::double as nan\" --json")
+    session.run("show best --json")
+    session.run("show sales@2024-01-30 --json")
+    session.run("rollback sales@2024-01-30 --to 5 --json")
+    session.run("accept sales --reason x --json")
+    session.run("why takins --json")
+    session.run("plan --due --json")
+    session.edit("till/assets.py", "def takings(sales: pa.Table)", "def takings(sails: pa.Table, sales: pa.Table)")
+    session.run("validate --json")
