@@ -1,0 +1,1 @@
+"""A year of hourly weather at New York's airports, summed up by day, month and airport."""
