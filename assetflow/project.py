@@ -24,7 +24,7 @@ from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
 from assetflow.publish.registry import Managers, check_managers
-from assetflow.store.records import Store
+from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog

@@ -14,7 +14,7 @@ from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.spaces import spaces_of
 from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
-from assetflow.store.records import Store
+from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.project import Project

@@ -13,7 +13,11 @@ from assetflow.catalog.lineage import AssetRanges, Direction, LineageEdge, Linea
 from assetflow.catalog.naming import PartitionNames
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.sets import PartitionSet
-from assetflow.store.records import LineageRow, Pointers, StoreReader
+from assetflow.store.interface import StoreReader
+from assetflow.store.records import (
+    LineageRow,
+    Pointers,
+)
 
 OBSERVATIONS = 0
 """The environment that holds the observations of sources."""

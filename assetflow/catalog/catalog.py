@@ -27,7 +27,10 @@ from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
 from assetflow.publish.publication import stored_partition
-from assetflow.store.records import StoreReader, VersionRecord
+from assetflow.store.interface import StoreReader
+from assetflow.store.records import (
+    VersionRecord,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa

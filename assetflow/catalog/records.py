@@ -12,7 +12,10 @@ from assetflow.catalog.columns import view_schema, view_table
 from assetflow.catalog.history import integers
 from assetflow.catalog.naming import PartitionNames
 from assetflow.keys import VersionId
-from assetflow.store.records import LineageRow, StoreReader, TableName
+from assetflow.store.interface import StoreReader, TableName
+from assetflow.store.records import (
+    LineageRow,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa

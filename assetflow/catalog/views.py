@@ -21,7 +21,7 @@ from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.publish.schemas import read_schema
-from assetflow.store.records import StoreReader
+from assetflow.store.interface import StoreReader
 
 if TYPE_CHECKING:
     import pyarrow as pa

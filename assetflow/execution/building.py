@@ -36,7 +36,7 @@ def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], 
                 _partition_task(ledger, row, reader.of(row), {a: ids[row, a] for a in ledger.node.outputs})
                 for row in chunk
             )
-            task = Task(ledger.node.name, "build", parts.run_id, 1, tasks, reader.known_schemas())
+            task = Task(ledger.node.name, "build", parts.run_id, 1, tasks, reader.known_schemas(tasks))
             _settle(ledger, chunk, executor.submit(task).result(), stages)
     finally:
         executor.close()
@@ -74,6 +74,7 @@ class _Inputs:
         self._ledger = ledger
         self._loaded = [reading for reading in ledger.decision.readings if reading.edge.loaded]
         self._known: dict[tuple[AssetKey, VersionId], StoredInput] = {}
+        self._schemas: dict[AssetKey, bytes] = {}
         parts = ledger.parts
         wanted = {version for row in rows for asset in ledger.node.outputs if (version := ledger.current(row, asset))}
         for reading in self._loaded:
@@ -88,16 +89,18 @@ class _Inputs:
             for n, reading in enumerate(self._loaded)
         }
 
-    def known_schemas(self) -> dict[str, bytes]:
-        """By parameter: the schema that the upstream's tables had last, where that is on record."""
+    def known_schemas(self, tasks: Sequence[PartitionTask]) -> dict[str, bytes]:
+        """The schema that the upstream's tables had last, by parameter that finds nothing to load in some task."""
         setting = self._ledger.parts.setting
         found: dict[str, bytes] = {}
         for reading in self._loaded:
-            uid = setting.uids[reading.edge.upstream]
-            schema = next((s.schema for s in self._known.values() if s.schema is not None), None)
-            schema = schema or setting.reader.last_schema(setting.environment, uid)
+            parameter, upstream = reading.edge.parameter, reading.edge.upstream
+            if all(any(read.stored is not None for read in task.inputs[parameter]) for task in tasks):
+                continue
+            schema = self._schemas.get(upstream)
+            schema = schema or setting.reader.last_schema(setting.environment, setting.uids[upstream])
             if schema is not None:
-                found[reading.edge.parameter] = schema
+                found[parameter] = schema
         return found
 
     def _read(self, upstream: AssetKey, row: int, place: int) -> Iterator[StoredInput]:
@@ -113,6 +116,8 @@ class _Inputs:
             if stored is None:
                 stored = self._ledger.parts.stored_input(version, space.key(ordinal))
                 self._known[upstream, version] = stored
+                if stored.schema is not None:
+                    self._schemas[upstream] = stored.schema
             yield stored
 
 

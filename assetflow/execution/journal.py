@@ -9,7 +9,15 @@ from datetime import datetime
 from assetflow.errors import AssetflowError, PublishConflict, StorageError
 from assetflow.execution.result import Failure, Outcome, no_counts
 from assetflow.keys import AssetKey, VersionId
-from assetflow.store.records import EventRecord, FailureRecord, Group, StepRecord, StepStatus, StoreWriter, Ticket
+from assetflow.store.interface import StoreWriter
+from assetflow.store.records import (
+    EventRecord,
+    FailureRecord,
+    Group,
+    StepRecord,
+    StepStatus,
+    Ticket,
+)
 
 _STATUS: dict[Outcome, StepStatus] = {
     "materialized": "materialized",

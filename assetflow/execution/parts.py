@@ -40,7 +40,7 @@ class RunParts:
 
     def fetch(self, versions: Iterable[int]) -> None:
         """Make sure that these versions are in :attr:`versions`."""
-        missing = {VersionId(version) for version in versions} - self.versions.keys()
+        missing = {VersionId(version) for version in versions if version not in self.versions}
         if missing:
             self.versions.update(self.setting.reader.versions(missing))
 

@@ -12,7 +12,10 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
-from assetflow.store.records import CodeSource, StoreReader, StoreWriter
+from assetflow.store.interface import StoreReader, StoreWriter
+from assetflow.store.records import (
+    CodeSource,
+)
 
 
 @dataclass(frozen=True, slots=True)

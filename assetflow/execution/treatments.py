@@ -32,6 +32,8 @@ def reuse(ledger: Ledger, rows: Sequence[int], found: Mapping[AssetKey, Mapping[
 
 def check_current(ledger: Ledger, rows: Sequence[int], executor: Executor) -> None:
     """Run the missing checks on what is published; nothing is unpublished, whatever they say."""
+    if not rows:
+        return
     _fetch_current(ledger, rows)
     for row in rows:
         subjects = {asset: version for asset in ledger.node.outputs if (version := ledger.current(row, asset))}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.publish.current import CurrentEntry, write_current
 from assetflow.publish.folders import Storage
-from assetflow.store.records import StoreReader, VersionRecord
+from assetflow.store.interface import StoreReader
+from assetflow.store.records import (
+    VersionRecord,
+)
 
 
 def project_current(
@@ -75,4 +79,4 @@ def project_all(
 def has_projection(storage: Storage, asset: AssetKey, suffix: str | None) -> bool:
     """Whether the asset has a projection, which must then follow its pointers."""
     name = "_current.json" if suffix is None else f"_current.{suffix}.json"
-    return (storage.folder(asset) / name).exists()
+    return os.path.exists(f"{storage.folder(asset)}/{name}")

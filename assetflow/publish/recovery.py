@@ -9,7 +9,10 @@ from datetime import datetime
 from assetflow.keys import VersionId
 from assetflow.publish.folders import Storage
 from assetflow.publish.liveness import is_gone
-from assetflow.store.records import StageIntent, StoreReader, StoreWriter
+from assetflow.store.interface import StoreReader, StoreWriter
+from assetflow.store.records import (
+    StageIntent,
+)
 
 
 @dataclass(frozen=True, slots=True)

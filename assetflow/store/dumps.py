@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from assetflow.store.interface import TableName
 from assetflow.store.lineage import ALL_LINEAGE
-from assetflow.store.records import TableName
 
 DUMPS: dict[TableName, tuple[tuple[str, ...], str]] = {
     "assets": (("asset", "uid"), "SELECT key, uid FROM assets ORDER BY key"),

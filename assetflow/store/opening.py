@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
+from assetflow.store.interface import Store
 from assetflow.store.reader import SqliteReader
-from assetflow.store.records import Store
 from assetflow.store.sqlite import begin, connect, database_path, translated
 from assetflow.store.writer import SqliteWriter
 

@@ -19,6 +19,7 @@ from assetflow.store import dumps, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.encoding import from_json, from_micros, to_json
+from assetflow.store.interface import TableName
 from assetflow.store.records import (
     AssetHead,
     CheckRecord,
@@ -33,7 +34,6 @@ from assetflow.store.records import (
     RunStatus,
     StageIntent,
     StepRecord,
-    TableName,
     VersionRecord,
 )
 from assetflow.store.sqlite import connect, translated

@@ -13,13 +13,13 @@ from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreEr
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.state import AssetState, CodeRecord, Codes, State
+from assetflow.store.interface import Store
 from assetflow.store.records import (
     CodeSource,
     EventRecord,
     Group,
     ObservationRecord,
     StageIntent,
-    Store,
 )
 from tests.contract.store_records import CODE, NEWER_CODE, NOON, Filler, data, octets
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.store.interface import Store
 from assetflow.store.records import (
     CheckRecord,
     DerivationKind,
@@ -20,7 +21,6 @@ from assetflow.store.records import (
     Publication,
     RunRecord,
     StepRecord,
-    Store,
     Ticket,
     VersionRecord,
     Withdrawal,

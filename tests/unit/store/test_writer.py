@@ -16,7 +16,12 @@ from assetflow.errors import PublishConflict, StoreDamaged, StoreError, StoreLoc
 from assetflow.keys import VersionId
 from assetflow.store import opening, writer
 from assetflow.store.opening import open_store
-from assetflow.store.records import Group, Publication, Store, Ticket
+from assetflow.store.interface import Store
+from assetflow.store.records import (
+    Group,
+    Publication,
+    Ticket,
+)
 from tests.contract.store_records import Filler
 
 

@@ -1,18 +1,12 @@
-"""The door through which every storage format comes: the IO manager protocol and what its methods are given.
-
-A plug-in needs this module, :mod:`assetflow.keys` and :mod:`assetflow.errors`, and nothing else of assetflow.
-"""
+"""Tables of pandas, Arrow and DuckDB: as Arrow and back, without importing a library that is not there yet."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, cast
 
-from assetflow.errors import DataMissing, InputError, OutputError
-from assetflow.keys import AssetKey, DataHash, VersionId, format_address
+from assetflow.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,149 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as arrow_dataset
 
-INLINE_LIMIT = 16_384
-"""Bytes of JSON up to which a plain value lives in the version record itself."""
-
 NATIVE = b"assetflow.native"
 """Key in the metadata of an Arrow schema: ``pandas`` or ``arrow``, the library that the table came from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where the files of one version lie: a folder of its own, relative to the storage root, ``/``-separated."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One file of a version: absolute path, size in bytes, and ``blake3:`` with the hex digest of its content."""
-
-    path: Path
-    size: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagedOutput:
-    """What :meth:`IOManager.stage` made.
-
-    ``files`` are paths relative to the version's folder; none when ``inline`` holds the value as JSON. ``storage``
-    names format and options, so that a change of format is a new version even where the data is equal. ``data_hash``
-    is needed only for values that assetflow cannot hash itself (it hashes tables and JSON); None means the digest over
-    the files.
-    """
-
-    storage: str
-    files: tuple[str, ...] = ()
-    inline: str | None = None
-    row_count: int | None = None
-    data_hash: DataHash | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OutputContext:
-    """For staging: which asset partition, as which version.
-
-    ``folder()`` creates this version's own, empty folder on its first call and returns it; what is written there is
-    made durable by assetflow after ``stage`` returns.
-    """
-
-    asset: AssetKey
-    partition: str | None
-    version: VersionId
-    folder: Callable[[], Path]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPartition:
-    """One published version to load: its files, or its value as JSON in ``inline``."""
-
-    asset: AssetKey
-    partition: str | None
-    version: VersionId
-    files: tuple[StoredFile, ...] = ()
-    inline: str | None = None
-    row_count: int | None = None
-
-    def file(self) -> StoredFile:
-        """The only file of a version that has one. Raises DataMissing when the record lists none."""
-        if len(self.files) != 1:
-            place = format_address(self.asset, self.partition)
-            raise DataMissing(
-                f"{place}: version {self.version} records {len(self.files)} files instead of one",
-                hint=f"rebuild it: assetflow materialize --select {self.asset} --force",
-            )
-        return self.files[0]
-
-
-@dataclass(frozen=True, slots=True)
-class InputContext:
-    """For loading: the resolved partitions, all stored by this manager, none of them empty, at least one.
-
-    ``columns`` asks for those columns only; a manager may return more.
-    """
-
-    partitions: tuple[StoredPartition, ...]
-    columns: tuple[str, ...] | None = None
-
-
-@runtime_checkable
-class IOManager(Protocol):
-    """How values of some types are stored and loaded.
-
-    ``types`` are the Python types that ``stage`` accepts and ``load`` can return; a manager whose types include
-    ``pyarrow.Table`` is given tables as such. ``versioned``: every stage is kept apart. ``external``: the target lies
-    outside assetflow's files. ``cross_process``: another process can load. A manager whose stages all have one
-    ``storage`` may name it in an attribute of that name: a table or plain value that equals the current version is then
-    not staged at all.
-    """
-
-    name: str
-    versioned: bool
-    external: bool
-    cross_process: bool
-
-    @property
-    def types(self) -> tuple[type, ...]:
-        """The Python types that ``stage`` accepts and ``load`` can return."""
-        ...
-
-    def stage(self, context: OutputContext, value: object) -> StagedOutput:
-        """Write ``value`` to the version's own new place; touch nothing that is published."""
-        ...
-
-    def load(self, context: InputContext, expected_type: type) -> object:
-        """All resolved partitions at once, concatenated in order, as ``expected_type`` (``object``: as stored).
-
-        Raises DataMissing and DataUnreadable.
-        """
-        ...
-
-
-@runtime_checkable
-class DiscardingIOManager(IOManager, Protocol):
-    """A manager that holds something besides files for a staged version."""
-
-    def discard(self, context: OutputContext, staged: StagedOutput) -> None:
-        """Forget a staged version that will not be published."""
-        ...
-
-
-@runtime_checkable
-class ScanningIOManager(IOManager, Protocol):
-    """A manager whose versions read as tables."""
-
-    def scan(self, context: InputContext) -> object:
-        """A ``pyarrow.dataset.Dataset`` over the resolved partitions, opened lazily."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class TableSchema:
-    """A canonical column list: names, Arrow types as text and nullability; equal schemas compare equal."""
-
-    columns: tuple[tuple[str, str, bool], ...] = field(default_factory=tuple)
 
 
 def table_types() -> tuple[type, ...]:
@@ -355,49 +208,3 @@ def _pandas_frame() -> type:
     import pandas as pd
 
     return pd.DataFrame
-
-
-_JSON_DEPTH = 100
-
-
-def json_problem(value: object) -> str | None:
-    """What keeps ``value`` from coming back from JSON exactly as it is, or None.
-
-    >>> json_problem({"a": [1, 2.5, None, "x"]})
-    >>> json_problem({"a": [(1, 2)]})
-    "['a'][0] is a tuple"
-    """
-    return _json_problem(value, "", 0)
-
-
-def _json_problem(value: object, path: str, depth: int) -> str | None:
-    # Exact types: a subclass (an enum, a numpy float, an OrderedDict) would come back as the plain type.
-    kind = type(value)
-    if kind is bool or kind is float or value is None:
-        return None
-    if kind is int:
-        # Python refuses to read integers of more than 4,300 digits.
-        return f"{path or 'it'} is too long an integer" if abs(cast("int", value)) >> 14_000 else None
-    if kind is str:
-        try:
-            cast("str", value).encode()
-        except UnicodeEncodeError:
-            return f"{path or 'it'} is a text with half a surrogate pair"
-        return None
-    if depth == _JSON_DEPTH:
-        return f"{path[:40]}... is nested more than {_JSON_DEPTH} levels deep"
-    if kind is list:
-        inside = (_json_problem(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(cast("list[object]", value)))
-        return next((problem for problem in inside if problem), None)
-    if kind is dict:
-        entries = cast("dict[object, object]", value)
-        for key, item in entries.items():
-            if type(key) is not str:
-                return f"{path or 'it'} has the key {key!r}, a {type(key).__name__}"
-            problem = _json_problem(key, f"the key {key!r} of {path or 'it'}", depth) or _json_problem(
-                item, f"{path}[{key!r}]", depth + 1
-            )
-            if problem:
-                return problem
-        return None
-    return f"{path or 'it'} is a {kind.__name__}"

@@ -1,0 +1,254 @@
+"""The store's two sides, the same for every database: what writes, and what asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.store.records import (
+    AssetHead,
+    CheckRecord,
+    CodeSource,
+    DerivationRecord,
+    EventRecord,
+    EventRow,
+    FailureRecord,
+    Group,
+    InputRecord,
+    LineageRow,
+    ObservationRecord,
+    Pointers,
+    RunRecord,
+    RunStatus,
+    StageIntent,
+    StepRecord,
+    Ticket,
+    VersionRecord,
+)
+
+if TYPE_CHECKING:
+    from assetflow.partitions.dictionary import KeyDictionary
+    from assetflow.planner.state import Codes, State
+
+TableName = Literal[
+    "assets", "pointers", "versions", "derivations", "lineage", "checks", "runs", "steps", "events", "schemas"
+]
+
+
+class StoreWriter(Protocol):
+    """Everything that changes the store; nothing blocks but what says so."""
+
+    def open_environment(self, name: str) -> int:
+        """The environment's id (waits); created on first use. Ids start at 1; 0 holds the observations."""
+        ...
+
+    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+        """The uids of assets (waits), given out on first use."""
+        ...
+
+    def intern_keys(self, keys: list[str]) -> dict[str, int]:
+        """The ordinals of static partition keys (waits), given out on first use."""
+        ...
+
+    def reserve_versions(self, count: int) -> range:
+        """Version ids that nobody else will use (waits)."""
+        ...
+
+    def save_code(self, sources: list[CodeSource]) -> Ticket:
+        """Remember code versions; known ones are left alone."""
+        ...
+
+    def publish(self, group: Group) -> Ticket:
+        """Enqueue one atomic publication."""
+        ...
+
+    def fail(self, failure: FailureRecord) -> Ticket:
+        """Remember a failed try, with its quarantined candidate."""
+        ...
+
+    def record_checks(self, checks: list[CheckRecord]) -> Ticket:
+        """Remember check results on versions that the store has."""
+        ...
+
+    def record_observations(self, observations: list[ObservationRecord]) -> Ticket:
+        """Remember when sources were asked; what they answered is published in environment 0."""
+        ...
+
+    def announce(self, intents: list[StageIntent]) -> Ticket:
+        """Record stage intents; wait for the ticket before the first byte is written."""
+        ...
+
+    def settle(self, versions: list[VersionId]) -> Ticket:
+        """Forget stage intents whose files are gone."""
+        ...
+
+    def start_run(self, run: RunRecord) -> Ticket:
+        """Record a run that begins."""
+        ...
+
+    def finish_run(self, run: RunRecord) -> Ticket:
+        """Record how a run ended."""
+        ...
+
+    def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> Ticket:
+        """Append step records and events."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything enqueued so far is durable. Raises StoreError."""
+        ...
+
+
+class StoreReader(Protocol):
+    """Everything that asks the store; sees committed data only. Each call sees one moment. Raises StoreError."""
+
+    def generation(self) -> int:
+        """The last commit's number; 0 before the first."""
+        ...
+
+    def read_state(
+        self,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+    ) -> State:
+        """What the planner needs of these assets; those among ``sources`` are given by their last observations.
+
+        Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
+        candidate derivations are those under any present code version; check results those of current, retained and
+        candidate versions.
+        """
+        ...
+
+    def environments(self) -> dict[str, int]:
+        """Environment ids by name."""
+        ...
+
+    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+        """The uids of those assets that have one (None: of all)."""
+        ...
+
+    def keys(self) -> KeyDictionary:
+        """The store-wide dictionary of static partition keys."""
+        ...
+
+    def pointers(self, environment: int, uid: int) -> Pointers:
+        """Where an asset's partitions point now."""
+        ...
+
+    def pointers_as_of(self, environment: int, uid: int, generation: int) -> Pointers:
+        """Where they pointed when ``generation`` was the last commit."""
+        ...
+
+    def history(self, environment: int, uid: int, *, first: int | None = None, last: int | None = None) -> Pointers:
+        """Every move of an asset's pointers, by ordinal and then generation; version 0 is a withdrawal.
+
+        ``first`` and ``last`` bound the ordinals, both included.
+        """
+        ...
+
+    def version(self, version: VersionId) -> VersionRecord:
+        """One version. Raises UnknownVersion."""
+        ...
+
+    def versions(self, versions: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
+        """Those of the versions that the store has."""
+        ...
+
+    def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
+        """The versions of an asset, or of one partition, newest first."""
+        ...
+
+    def derivations(self, derivations: Collection[int]) -> dict[int, DerivationRecord]:
+        """Those of the derivations that the store has."""
+        ...
+
+    def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
+        """What a derivation read, by parameter."""
+        ...
+
+    def lineage_of(self, versions: Collection[VersionId], *, environment: int | None = None) -> list[LineageRow]:
+        """What the versions were made from: one row for each range of upstream partitions.
+
+        The derivation that counts is the newest of kind ``computed``, ``unchanged`` or ``reused`` in ``environment``;
+        where there is none, and for environment None, the one that the version was first made by.
+        """
+        ...
+
+    def readers_of(self, upstream_uid: int, *, environment: int | None = None) -> list[LineageRow]:
+        """The rows of :meth:`lineage_of`, of all versions, that read the asset."""
+        ...
+
+    def check_results(self, versions: Collection[VersionId]) -> list[CheckRecord]:
+        """Check results on the versions, by version, name and time."""
+        ...
+
+    def head(self, environment: int, uid: int) -> AssetHead | None:
+        """The last publication of an asset."""
+        ...
+
+    def heads(self, environment: int) -> dict[int, AssetHead]:
+        """The last publication of every asset of an environment, by uid."""
+        ...
+
+    def last_schema(self, environment: int, uid: int) -> bytes | None:
+        """The Arrow schema (IPC form) of the last table published of an asset."""
+        ...
+
+    def last_observations(self) -> dict[int, ObservationRecord]:
+        """When each source was last asked, by uid."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        ...
+
+    def runs(self, *, status: RunStatus | None = None, limit: int | None = None) -> list[RunRecord]:
+        """Runs, the newest first."""
+        ...
+
+    def steps(self, run_id: str) -> list[StepRecord]:
+        """How the asset partitions of a run fared, in the order in which they ended."""
+        ...
+
+    def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
+        """Events after ``seq``, in the order of commits."""
+        ...
+
+    def intents(self) -> list[StageIntent]:
+        """Every stage that was announced and not settled."""
+        ...
+
+    def code(self, version: CodeVersion) -> CodeSource | None:
+        """A code version with its components and their sources."""
+        ...
+
+    def table(self, name: TableName, *, environment: int | None = None) -> dict[str, list[object]]:
+        """A whole table as columns, joined with asset keys, for the catalog.
+
+        Times are microseconds since 1970 UTC, hashes text, mappings JSON text. ``environment`` restricts ``pointers``
+        and ``schemas``, and chooses the derivations of ``lineage`` as in :meth:`lineage_of`.
+        """
+        ...
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the store, a sentence each; reads all of it."""
+        ...
+
+    def advice(self) -> list[str]:
+        """What is worth knowing about the database itself, a sentence each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One metadata store: reading and writing apart."""
+
+    reader: StoreReader
+    writer: StoreWriter
+    close: Callable[[], None]
+    """Makes everything enqueued durable and closes the connections."""
