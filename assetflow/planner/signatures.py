@@ -66,11 +66,15 @@ def mix_all(
 
 
 def _mixed(seeds: Lanes, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:
-    with np.errstate(over="ignore"):
-        start = ordinals.astype(np.uint64) * _GOLDEN
-        first = _final(_final((start + seeds[..., 0]) ^ hashes[:, 0]) + hashes[:, 1])
-        second = _final(_final((start ^ seeds[..., 1]) + hashes[:, 1]) ^ hashes[:, 0])
-    return np.stack((first, second), axis=1)
+    start = ordinals.astype(np.uint64) * _GOLDEN
+    lanes = np.empty((2, len(ordinals)), np.uint64)
+    high, low = hashes[:, 0], hashes[:, 1]
+    lanes[0] = (start + seeds[..., 0]) ^ high
+    lanes[1] = (start ^ seeds[..., 1]) + low
+    lanes = _final(lanes)
+    lanes[0] += low
+    lanes[1] ^= high
+    return np.ascontiguousarray(_final(lanes).T)
 
 
 def prefix_sums(summands: Lanes) -> Lanes:
@@ -83,27 +87,33 @@ def prefix_sums(summands: Lanes) -> Lanes:
 def derivation_keys(code: CodeVersion, count: int, inputs: Mapping[str, Lanes]) -> Lanes:
     """Keys of what a version is made from, shape ``(count, 2)``: the code version and each edge's signature."""
     keys = np.tile(text_lanes(code), (count, 1))
-    with np.errstate(over="ignore"):
-        for parameter in sorted(inputs):
-            keys = _absorb(keys, inputs[parameter], text_lanes(parameter))
+    for parameter in sorted(inputs):
+        keys = _absorb(keys, inputs[parameter], text_lanes(parameter))
     return keys
 
 
 def try_keys(derivations: Lanes, check_versions: Iterable[CodeVersion]) -> Lanes:
     """Keys of a try: what it is made from and the versions of the checks that it must pass."""
     seed = text_lanes("\n".join(sorted(check_versions)))
-    with np.errstate(over="ignore"):
-        return _absorb(derivations, np.zeros_like(derivations), seed)
+    return _absorb(derivations, np.zeros_like(derivations), seed)
 
 
 def _absorb(keys: Lanes, values: Lanes, seed: Lanes) -> Lanes:
-    first = _final(_final(keys[:, 0] ^ seed[0]) + values[:, 0])
-    second = _final(_final(keys[:, 1] + seed[1]) ^ values[:, 1])
+    lanes = np.empty((2, len(keys)), np.uint64)
+    lanes[0] = keys[:, 0] ^ seed[0]
+    lanes[1] = keys[:, 1] + seed[1]
+    lanes = _final(lanes)
+    lanes[0] += values[:, 0]
+    lanes[1] ^= values[:, 1]
+    first, second = _final(lanes)
     return np.stack((first + second * _GOLDEN, second ^ _final(first)), axis=1)
 
 
 def _final(value: Lanes) -> Lanes:
     value = value + _GOLDEN
-    value = (value ^ (value >> _S30)) * _FIRST
-    value = (value ^ (value >> _S27)) * _SECOND
-    return value ^ (value >> _S31)
+    value ^= value >> _S30
+    value *= _FIRST
+    value ^= value >> _S27
+    value *= _SECOND
+    value ^= value >> _S31
+    return value

@@ -60,9 +60,10 @@ class JsonIOManager:
 def _read(partition: StoredPartition) -> object:
     place = format_address(partition.asset, partition.partition)
     rebuild = f"rebuild it: assetflow materialize --select {partition.asset} --force"
+    data: str | bytes
     if partition.inline is not None:
         source = "its record"
-        data = partition.inline.encode()
+        data = partition.inline
     else:
         path = partition.file().path
         source = str(path)
