@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.errors import (
@@ -20,6 +21,10 @@ from assetflow.errors import (
     UserCodeError,
 )
 from assetflow.execution.tracebacks import user_error
+from assetflow.fingerprint.sources import project_predicate
+
+if TYPE_CHECKING:
+    from assetflow.config import ProjectConfig
 
 
 @contextmanager
@@ -33,6 +38,18 @@ def working_in(root: Path) -> Generator[None]:
     finally:
         os.chdir(before)
         sys.path[:] = [entry for entry in sys.path if entry in path or entry not in (str(root), str(root / "src"))]
+
+
+def load_project(path: str | Path | None) -> tuple[Path, ProjectConfig, Definitions]:
+    """The folder, settings and definitions of the project at ``path``, or at or above the working directory.
+
+    Raises ProjectError and DefinitionErrors.
+    """
+    from assetflow.config import find_root, read_config
+
+    root = find_root(Path.cwd()) if path is None else Path(path).absolute()
+    config = read_config(root)
+    return root, config, load_definitions(config.definitions, root, project_predicate(root, [root / ".assetflow"]))
 
 
 def load_definitions(target: str, root: Path, inside: Callable[[str], bool]) -> Definitions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import VersionId
-from assetflow.loading import load_definitions, working_in
+from assetflow.loading import working_in
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.planning import plan_from
 from assetflow.planner.selection import parse_selection
@@ -84,12 +83,9 @@ class Project:
 
         Raises ProjectError for its configuration and DefinitionErrors for its definitions.
         """
-        from assetflow.config import find_root, read_config
+        from assetflow.loading import load_project
 
-        root = find_root(Path.cwd()) if path is None else Path(path).absolute()
-        config = read_config(root)
-        inside = project_predicate(root, [root / ".assetflow"])
-        definitions = load_definitions(config.definitions, root, inside)
+        root, config, definitions = load_project(path)
         with working_in(root):
             return cls(
                 definitions, store=config.store, storage=config.storage, environment=config.environment, root=root
@@ -123,7 +119,14 @@ class Project:
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
         notes = self._observed(select, observe=observe, strict=strict_observe)
-        return self._planned(self._assessed(select, now), select, partitions, force, retry_failed, notes)
+        return plan_from(
+            self._assessed(select, now),
+            selection=select,
+            partitions=partitions or (),
+            force=force,
+            retry_failed=retry_failed,
+            notes=notes,
+        )
 
     def materialize(
         self,
@@ -153,7 +156,14 @@ class Project:
             raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
         notes = self._observed(select, observe=observe, strict=strict_observe)
         assessment = self._assessed(select, now)
-        plan = self._planned(assessment, select, partitions, force, retry_failed, notes)
+        plan = plan_from(
+            assessment,
+            selection=select,
+            partitions=partitions or (),
+            force=force,
+            retry_failed=retry_failed,
+            notes=notes,
+        )
         with working_in(self.root):
             run = run_plan(plan, assessment.world.state, self.setting, trigger=trigger, listener=on_event)
         return Result(run, self)
@@ -251,19 +261,9 @@ class Project:
     @cached_property
     def catalog(self) -> Catalog:
         """The read side: ``query`` for SQL, ``lineage``."""
-        from assetflow.catalog import Catalog
+        from assetflow.wiring import catalog_of
 
-        setting = self.setting
-        return Catalog(
-            graph=self.graph,
-            spaces=setting.spaces,
-            reader=setting.reader,
-            storage=setting.storage,
-            managers=self.managers,
-            environment=setting.environment,
-            codes=setting.codes,
-            clock=self.clock,
-        )
+        return catalog_of(self)
 
     @cached_property
     def code(self) -> ProjectCode:
@@ -271,16 +271,14 @@ class Project:
         from assetflow.fingerprinting import project_code
 
         with working_in(self.root):
-            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow"]))
+            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
 
     @cached_property
     def store(self) -> Store:
         """The metadata store, created on first use. Raises StoreError."""
-        from assetflow.store.opening import open_store
-        from assetflow.wiring import absolute_url
+        from assetflow.wiring import store_of
 
-        url = self._store_url or f"sqlite:///{self._temporary / 'store.db'}"
-        store = open_store(absolute_url(url, self.root))
+        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
         self._closing.callback(store.close)
         return store
 
@@ -306,21 +304,10 @@ class Project:
         """Ask the sources upstream of a selection; gives sentences for people. Raises in the strict case."""
         if not observe:
             return ()
-        from assetflow.execution.observe import observe as ask
+        from assetflow.execution.observe import observe_upstream
 
-        selection = parse_selection(select)
-        names = set(self.graph.nodes)
-        if not selection.needs_states:
-            chosen = choose(selection, self.graph, {}).every
-            names = {*chosen, *self.graph.ancestors(chosen)}
-        sources = [node for node in self.graph.nodes.values() if node.kind == "source" and node.name in names]
-        if not sources:
-            return ()
         with working_in(self.root):
-            observed = ask(sources, self.setting)
-        if strict and observed.unobserved:
-            raise observed.unobserved[0].error
-        return (*(each.sentence(self.clock()) for each in observed.unobserved), *observed.warnings)
+            return observe_upstream(self.setting, parse_selection(select), strict=strict)
 
     def _assessed(self, select: str, now: datetime | None) -> Assessment:
         setting = self.setting
@@ -334,17 +321,3 @@ class Project:
         nodes = self.graph.nodes.values()
         sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
         return setting.reader.read_state(setting.environment, list(self.graph.owner), setting.codes, sources=sources)
-
-    def _planned(
-        self,
-        assessment: Assessment,
-        select: str,
-        partitions: Partitions,
-        force: bool,
-        retry_failed: bool,
-        notes: tuple[str, ...],
-    ) -> Plan:
-        plan = plan_from(
-            assessment, selection=select, partitions=partitions or (), force=force, retry_failed=retry_failed
-        )
-        return replace(plan, notes=(*plan.notes, *notes)) if notes else plan

@@ -17,9 +17,34 @@ from assetflow.publish.recovery import clear, find_leftovers
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
+    from assetflow.catalog import Catalog
     from assetflow.project import Project
 
 DEFAULT_ENVIRONMENT = "prod"
+
+
+def store_of(url: str, root: Path) -> Store:
+    """Open the store at a URL whose path is relative to the project's folder. Raises StoreError."""
+    from assetflow.store.opening import open_store
+
+    return open_store(absolute_url(url, root))
+
+
+def catalog_of(project: Project) -> Catalog:
+    """The read side of an opened project."""
+    from assetflow.catalog import Catalog
+
+    setting = project.setting
+    return Catalog(
+        graph=project.graph,
+        spaces=setting.spaces,
+        reader=setting.reader,
+        storage=setting.storage,
+        managers=setting.managers,
+        environment=setting.environment,
+        codes=setting.codes,
+        clock=setting.clock,
+    )
 
 
 def absolute_url(url: str, root: Path) -> str:

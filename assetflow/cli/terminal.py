@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from assetflow.cli.words import visible
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _UNLIMITED = 10_000
 """Columns of a pipe: a line or a table that no terminal bounds is not cut."""
+
+_LEAST_WIDTH = 16
+"""A column of longer texts is folded at no less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,6 @@ class Page:
             )
         return self._console
 
-    @property
-    def width(self) -> int:
-        """How many columns a line has."""
-        return self.console.width
-
     def line(self, text: str = "", *, style: str | None = None, lead: str | None = None) -> None:
         """Print a text as it is, without wrapping; ``lead`` is the part at its beginning that ``style`` applies to."""
         text = visible(text, lines=True)
@@ -69,40 +67,44 @@ class Page:
         self.console.print(styled, soft_wrap=True)
 
     def table(self, columns: Sequence[Column | str], rows: Sequence[Sequence[object]]) -> None:
-        """Print rows under their headings; None is an empty cell."""
+        """Print rows under their headings; None is an empty cell.
+
+        Where a terminal is too narrow even with folded cells, it wraps the lines: no column is ever left out.
+        """
         from rich import box
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
         chosen = [column if isinstance(column, Column) else Column(column) for column in columns]
+        cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        for column in chosen:
-            table.add_column(
-                Text(visible(column.name)),
-                justify="right" if column.right else "left",
-                no_wrap=column.whole,
-                overflow="fold",
-            )
-        for row in rows:
-            table.add_row(
-                *(
-                    Text("" if cell is None else visible(str(cell)), style=column.styles.get(str(cell), ""))
-                    for column, cell in zip(chosen, row, strict=True)
-                )
-            )
-        with self.console.capture() as capture:
-            self.console.print(table)
+        least = 0
+        for place, column in enumerate(chosen):
+            heading = visible(column.name)
+            longest = max(cell_len(text) for text in (heading, *(row[place] for row in cells)))
+            narrowest = longest if column.whole or column.right else min(longest, _LEAST_WIDTH)
+            least += narrowest + 2
+            justify = "right" if column.right else "left"
+            table.add_column(Text(heading), justify=justify, min_width=narrowest, overflow="fold")
+        for row in cells:
+            table.add_row(*map(Text, row))
+        console = self.console
+        width = console.width
+        console.width = max(width, least)
+        with console.capture() as capture:
+            console.print(table)
+        console.width = width
         self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: ``right`` aligns numbers, ``whole`` never breaks a cell, ``styles`` colours known words."""
+    """A column of a table: ``right`` aligns numbers, ``whole`` never folds a cell."""
 
     name: str
     right: bool = False
     whole: bool = False
-    styles: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @contextmanager

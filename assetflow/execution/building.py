@@ -173,7 +173,7 @@ def _fail(
                 setting.environment,
                 uid,
                 ordinal,
-                made.try_key,
+                ledger.try_key(row),
                 ledger.parts.run_id,
                 error.message,
                 candidate=candidate,

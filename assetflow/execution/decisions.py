@@ -11,7 +11,7 @@ from assetflow.execution.live import LiveAsset
 from assetflow.execution.parts import RunParts
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey, CodeVersion
-from assetflow.planner.decide import EdgeSignature, derivations_of, edge_signatures, inputs_differ, tries_of, view_of
+from assetflow.planner.decide import EdgeSignature, UpstreamView, derivations_of, edge_signatures, inputs_differ
 from assetflow.planner.spans import Flags, Integers, Lanes, members
 from assetflow.planner.state import AssetState, InputColumn, State, empty_asset_state
 
@@ -40,7 +40,6 @@ class Decision:
     ordinals: Integers
     readings: tuple[Reading, ...]
     keys: Lanes
-    tries: Lanes
     blocked: Flags
     waiting: Flags
     same: Flags
@@ -57,7 +56,7 @@ def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
     for edge in node.edges:
         upstream = live.asset(edge.upstream)
         owner = graph.owner[edge.upstream]
-        view = view_of(upstream, parts.existing(owner), upstream.unavailable)
+        view = UpstreamView(parts.existing(owner), upstream.ordinals, upstream.hashes, upstream.unavailable)
         signature = edge_signatures(edge, setting.uids[edge.upstream], space, ordinals, spaces[owner], view)
         readings.append(Reading(edge, upstream, signature))
         if signature.unavailable is not None:
@@ -70,8 +69,7 @@ def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
     same = np.ones(len(ordinals), np.bool_)
     for key in node.outputs:
         same &= _same(state.assets.get(key) or empty_asset_state(), ordinals, code, sums, state)
-    tries = tries_of(keys, graph, node, setting.codes.checks)
-    return Decision(node, ordinals, tuple(readings), keys, tries, blocked, waiting & ~blocked, same)
+    return Decision(node, ordinals, tuple(readings), keys, blocked, waiting & ~blocked, same)
 
 
 def _same(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,7 @@ class Journal:
         self._writer = writer
         self._run_id = run_id
         self._attempt = attempt
-        self._promised: list[tuple[Ticket, tuple[Entry, ...]]] = []
+        self._promised: deque[tuple[Ticket, tuple[Entry, ...]]] = deque()
         self._steps: list[StepRecord] = []
         self._events: list[EventRecord] = []
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
@@ -115,11 +116,9 @@ class Journal:
         self._writer.flush()
 
     def _collect(self, *, wait: bool) -> None:
-        remaining: list[tuple[Ticket, tuple[Entry, ...]]] = []
-        for ticket, entries in self._promised:
-            if not wait and not ticket.done():
-                remaining.append((ticket, entries))
-                continue
+        # Commits are answered in the order in which they were enqueued.
+        while self._promised and (wait or self._promised[0][0].done()):
+            ticket, entries = self._promised.popleft()
             try:
                 ticket.result()
             except (PublishConflict, StorageError) as refusal:
@@ -129,7 +128,6 @@ class Journal:
             else:
                 for entry in entries:
                     self.note(entry)
-        self._promised = remaining
 
     def _hand_over(self) -> None:
         if self._steps or self._events:

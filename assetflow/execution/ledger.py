@@ -13,6 +13,7 @@ from assetflow.execution.parts import RunParts
 from assetflow.execution.records import Derived, derived, lane_bytes
 from assetflow.execution.result import Outcome
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
 from assetflow.store.records import Group, Publication, VersionRecord
 
@@ -55,7 +56,9 @@ class Ledger:
 
     def try_key(self, row: int) -> bytes:
         """The key under which a failure of the row is remembered."""
-        return lane_bytes(self.decision.tries, row)
+        setting = self.parts.setting
+        keys = self.decision.keys[row : row + 1]
+        return lane_bytes(tries_of(keys, setting.graph, self.node, setting.codes.checks), 0)
 
     def entry(
         self,

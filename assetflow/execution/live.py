@@ -106,8 +106,8 @@ class LiveState:
 
     def awaited(self, live: LiveAsset, positions: slice) -> tuple[Ticket, ...]:
         """The commits of this run that wrote the pointers at ``positions``."""
-        places = set(live.sequence[positions].tolist())
-        return tuple(self.tickets[place - 1] for place in sorted(places) if place)
+        sequence: list[int] = live.sequence[positions].tolist()
+        return tuple(self.tickets[place - 1] for place in sorted(set(sequence)) if place)
 
     def as_of(self, live: LiveAsset, positions: slice) -> int | Ticket:
         """The commit as of which pointers were read: the last ticket of this run, else the greatest generation."""

@@ -16,9 +16,11 @@ from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.data import hash_text
 from assetflow.graph import Node
 from assetflow.keys import EMPTY_HASH, AssetKey, DataHash, VersionId
+from assetflow.planner.selection import Selection
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.spans import members
 from assetflow.planner.state import AssetState, empty_asset_state
+from assetflow.planner.targets import choose
 from assetflow.store.records import EventRecord, Group, ObservationRecord, Publication, VersionRecord, Withdrawal
 
 OBSERVATIONS = 0
@@ -47,6 +49,23 @@ class Observed:
 
     unobserved: tuple[Unobserved, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def observe_upstream(setting: Setting, selection: Selection, *, strict: bool) -> tuple[str, ...]:
+    """Observe the sources upstream of a selection; gives what to tell people, a sentence each.
+
+    With ``strict``, raises what the first source that could not be observed raised. Raises as :func:`observe`, and
+    UnknownAsset and InvalidSelection.
+    """
+    graph = setting.graph
+    names = set(graph.nodes)
+    if not selection.needs_states:
+        chosen = choose(selection, graph, {}).every
+        names = {*chosen, *graph.ancestors(chosen)}
+    observed = observe([node for node in graph.nodes.values() if node.kind == "source" and node.name in names], setting)
+    if strict and observed.unobserved:
+        raise observed.unobserved[0].error
+    return (*(each.sentence(setting.clock()) for each in observed.unobserved), *observed.warnings)
 
 
 def observe(sources: Sequence[Node], setting: Setting) -> Observed:

@@ -21,13 +21,19 @@ class CurrentFiles:
         self._known = known
         self._lagging: set[AssetKey] = set()
         self._settled: set[AssetKey] = set()
+        self._folders = setting.storage.folders()
         self._written = time.monotonic()
 
     def moved(self, asset: AssetKey, *, with_files: bool) -> None:
         """A pointer of the asset has moved; values without files need a projection only where there is one."""
         if asset in self._lagging or (not with_files and asset in self._settled):
             return
-        if with_files or has_projection(self._setting.storage, asset, self._setting.suffix):
+        if with_files:
+            self._lagging.add(asset)
+            self._folders.add(asset.partition("/")[0])
+        elif asset.partition("/")[0] in self._folders and has_projection(
+            self._setting.storage, asset, self._setting.suffix
+        ):
             self._lagging.add(asset)
         else:
             self._settled.add(asset)

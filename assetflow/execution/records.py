@@ -35,7 +35,6 @@ class Derived:
 
     code: CodeVersion
     key: bytes
-    try_key: bytes
     inputs: tuple[InputRecord, ...]
     after: tuple[Ticket, ...]
 
@@ -47,7 +46,7 @@ def derived(decision: Decision, row: int, code: CodeVersion, live: LiveState, ui
     """The derivation of one row, from what its edges read at this moment."""
     inputs = tuple(_input(reading, row, live, uids) for reading in decision.readings)
     after = [ticket for reading in decision.readings for ticket in live.awaited(reading.live, reading.positions(row))]
-    return Derived(code, lane_bytes(decision.keys, row), lane_bytes(decision.tries, row), inputs, tuple(after))
+    return Derived(code, lane_bytes(decision.keys, row), inputs, tuple(after))
 
 
 def lane_bytes(lanes: Lanes, row: int) -> bytes:

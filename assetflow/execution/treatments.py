@@ -75,7 +75,7 @@ def check_candidates(
                         ledger.parts.setting.environment,
                         uid,
                         ledger.ordinal(row),
-                        made.try_key,
+                        ledger.try_key(row),
                         ledger.parts.run_id,
                         message.message,
                         checks=results,

@@ -98,6 +98,8 @@ def edge_signatures(
 
     if summands is not None:
         sums = summands if read.straight else window_sums(prefix_sums(summands), read)
+    elif read.straight:
+        sums = mix(uid, edge.parameter, upstream.ordinals, upstream.hashes)
     elif len(read.lo) == 0:
         sums = np.empty((0, 2), np.uint64)
     else:

@@ -55,8 +55,9 @@ def plan_from(
     partitions: str | Sequence[str | Range] = (),
     force: bool = False,
     retry_failed: bool = True,
+    notes: Sequence[str] = (),
 ) -> Plan:
-    """The plan that :func:`plan` makes, from an assessment of everything selected."""
+    """The plan that :func:`plan` makes, from an assessment of everything selected; ``notes`` are added to its own."""
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
     world, facts = assessment.world, assessment.facts
     chosen = choose(parsed, world.graph, assessment.states_of)
@@ -68,11 +69,11 @@ def plan_from(
 
     steps: list[Step] = []
     waiting: list[Waiting] = []
-    notes: list[str] = []
+    own_notes: list[str] = []
     for name, asked in rows.items():
         steps += _steps(scene, name)
         waiting += _waiting(assessment, scene, name, asked)
-        notes += _notes(scene, name)
+        own_notes += _notes(scene, name)
     moves = {name: flow.moves for name, flow in assessment.flows.items()}
     outside = stale_outside(world.graph, facts, rows, moves)
     return Plan(
@@ -83,7 +84,7 @@ def plan_from(
         waiting=tuple(waiting),
         outside=outside,
         forced=force,
-        notes=tuple(notes),
+        notes=(*own_notes, *notes),
         totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
     )
 

@@ -80,6 +80,14 @@ class Storage:
             raise StorageError(f"{location!r} is no place inside {self.root}")
         return self.root / location
 
+    def folders(self) -> set[str]:
+        """The names of the folders and files right under the root."""
+        with storage_errors(str(self.root)):
+            try:
+                return set(os.listdir(self.root))
+            except FileNotFoundError:
+                return set()
+
     def create(self, location: str) -> Path:
         """Make a version's own new folder. Raises StorageError, also if it exists."""
         folder = self.folder(location)
