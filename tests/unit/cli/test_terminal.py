@@ -73,6 +73,20 @@ def test_a_table_aligns_and_ends_its_lines_without_spaces(monkeypatch: pytest.Mo
     ]
 
 
+def test_a_narrow_terminal_folds_texts_and_loses_no_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = io.StringIO()
+    columns = [Column("asset", whole=True), Column("partitions", right=True), "description"]
+    Page(stream).table(columns, [["weather_daily", 1234, "the highest temperature of a day"]])
+    assert stream.getvalue().splitlines() == [
+        "asset          partitions  description",
+        "─────────────────────────────────────────────",
+        "weather_daily        1234  the highest",
+        "                           temperature of a",
+        "                           day",
+    ]
+
+
 def test_markup_and_emoji_codes_in_data_stay_as_they_are() -> None:
     stream = io.StringIO()
     Page(stream).table(["[bold]"], [["[red]:smile:[/red]"]])
