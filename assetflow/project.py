@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -75,7 +76,7 @@ class Project:
         definitions = collect(defs)
         self.graph: AssetGraph = build_graph(definitions)
         self.managers = Managers(definitions.io_managers)
-        check_managers(self.graph, self.managers)
+        check_managers(self.graph, self.managers, temporary=store is None)
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Self:
@@ -102,6 +103,10 @@ class Project:
     def close(self) -> None:
         """Let go of the store; a temporary project is deleted."""
         self._closing.close()
+
+    def close_when_dropped(self) -> None:
+        """Close once nothing refers to the project any more, at the latest when the process ends."""
+        weakref.finalize(self, self._closing.close)
 
     def plan(
         self,

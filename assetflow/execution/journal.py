@@ -50,9 +50,12 @@ class Entry:
 
 
 class Journal:
-    """Enqueues what a run has to say and tallies it; an outcome counts once its commit is acknowledged."""
+    """Enqueues what a run has to say and tallies it; an outcome counts once its commit is acknowledged.
 
-    def __init__(self, writer: StoreWriter, run_id: str, attempt: int = 1) -> None:
+    ``lost`` is told of each entry whose commit was refused.
+    """
+
+    def __init__(self, writer: StoreWriter, run_id: str, lost: Callable[[Entry], None], attempt: int = 1) -> None:
         self._writer = writer
         self._run_id = run_id
         self._attempt = attempt
@@ -61,7 +64,7 @@ class Journal:
         self._events: list[EventRecord] = []
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
         self.failures: list[Failure] = []
-        self.lost: Callable[[Entry], None] = _ignore
+        self._lost = lost
 
     def publish(self, group: Group, entries: Sequence[Entry]) -> Ticket:
         """Enqueue a publication; its entries count when it is committed."""
@@ -124,7 +127,7 @@ class Journal:
             except (PublishConflict, StorageError) as refusal:
                 for entry in entries:
                     self.note(_failed(entry, refusal))
-                    self.lost(entry)
+                    self._lost(entry)
             else:
                 for entry in entries:
                     self.note(entry)
@@ -148,7 +151,3 @@ def _failed(entry: Entry, error: AssetflowError) -> Entry:
         None,
         error,
     )
-
-
-def _ignore(entry: Entry) -> None:
-    return None

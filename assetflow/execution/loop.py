@@ -54,13 +54,14 @@ class _Run:
         self._current = CurrentFiles(setting, versions)
         self._existing: dict[str, Integers] = {}
         run_id = setting.run_ids()
+        live = LiveState(state, lambda key: self._exists(setting.graph.owner[key]))
         to_build = sum(step.asset_partitions for step in plan.steps if step.certainty in ("will", "may"))
         self._parts = RunParts(
             run_id,
             setting,
             state,
-            LiveState(state, lambda key: self._exists(setting.graph.owner[key])),
-            Journal(setting.writer, run_id),
+            live,
+            Journal(setting.writer, run_id, lambda entry: live.lose(entry.asset, [entry.ordinal])),
             VersionIds(setting, to_build),
             self._exists,
             self._current,

@@ -116,7 +116,7 @@ class _Moves:
             setting,
             state,
             LiveState(state, lambda key: self._existing(setting.graph.owner[key])),
-            Journal(setting.writer, ""),
+            Journal(setting.writer, "", lambda entry: None),
             VersionIds(setting, 0),
             self._existing,
             self._projection,

@@ -63,8 +63,11 @@ def _proper(name: str, manager: object) -> IOManager:
     return manager
 
 
-def check_managers(graph: AssetGraph, managers: Managers) -> None:
-    """Refuse names that no manager has. Raises DefinitionErrors, one for each asset."""
+def check_managers(graph: AssetGraph, managers: Managers, *, temporary: bool) -> None:
+    """Refuse names that no manager has, and managers that keep values in this process, where those must outlive it.
+
+    Raises DefinitionErrors, one for each asset.
+    """
     errors = [
         DefinitionError(
             f"{spec.key}: there is no IO manager {spec.io_manager!r}",
@@ -74,6 +77,16 @@ def check_managers(graph: AssetGraph, managers: Managers) -> None:
         for node in graph.nodes.values()
         for spec in node.specs
         if spec.io_manager is not None and spec.io_manager not in managers
+    ]
+    known = [(node, spec) for node in graph.nodes.values() for spec in node.specs if spec.io_manager in managers]
+    errors += [
+        DefinitionError(
+            f"{spec.key}: IO manager {spec.io_manager!r} keeps values in this process only",
+            hint="use it with materialize() or in a project without store and storage; leave it out here",
+            location=node.computation.location,
+        )
+        for node, spec in known
+        if not temporary and spec.io_manager and not managers[spec.io_manager].cross_process
     ]
     if errors:
         raise DefinitionErrors(errors)

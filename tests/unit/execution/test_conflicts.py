@@ -1,0 +1,55 @@
+"""Publishing against pointers that moved since the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from assetflow import Project, asset
+from assetflow.errors import DefinitionErrors
+from assetflow.execution.loop import run_plan
+from assetflow.planner.planning import plan_from
+from assetflow.planner.staleness import assess
+
+SOURCE = {"value": 1}
+
+
+@asset
+def number() -> int:
+    return SOURCE["value"]
+
+
+@asset
+def double(number: int) -> int:
+    return 2 * number
+
+
+def opened(tmp_path: Path) -> Project:
+    return Project([number, double], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
+
+
+def test_a_run_on_an_outdated_plan_publishes_nothing_over_what_another_published(tmp_path: Path) -> None:
+    with opened(tmp_path) as slow, opened(tmp_path) as fast:
+        assessment = assess(slow.graph, slow.state(), slow.setting.codes, slow.clock())
+        plan = plan_from(assessment)
+        SOURCE["value"] = 1
+        fast.materialize()
+        SOURCE["value"] = 5
+        run = run_plan(plan, assessment.world.state, slow.setting, trigger="test")
+
+        assert run.status == "failed"
+        assert (run.counts["failed"], run.counts["materialized"]) == (2, 0)
+        assert {failure.error["type"] for failure in run.failures} == {"PublishConflict"}
+        assert (slow.load("number"), slow.load("double")) == (1, 2)
+        assert fast.plan().steps == ()
+
+
+def test_a_manager_that_forgets_is_refused_in_a_lasting_project(tmp_path: Path) -> None:
+    @asset(io_manager="memory")
+    def kept() -> int:
+        return 1
+
+    with pytest.raises(DefinitionErrors, match="keeps values in this process only"):
+        Project([kept], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
+    with Project([kept]) as project:
+        assert project.materialize().value("kept") == 1
