@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from assetflow.project import Project
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """``status`` is ``success``, ``failed`` (some partition failed, was refused by a check or blocked) or ``canceled``.
 
@@ -85,6 +84,7 @@ def materialize(
     from assetflow.project import Project
 
     project = Project(list(assets))
-    result = project.materialize(partitions=partitions, now=now, force=force)
-    weakref.finalize(result, project.close)
-    return result
+    try:
+        return project.materialize(partitions=partitions, now=now, force=force)
+    finally:
+        project.close_when_dropped()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -35,6 +36,11 @@ def catalog_of(project: Project) -> Catalog:
     from assetflow.catalog import Catalog
 
     setting = project.setting
+
+    def clock() -> datetime:
+        # Asking the project keeps it open, even a temporary one, while its catalog is in use.
+        return project.clock()
+
     return Catalog(
         graph=project.graph,
         spaces=setting.spaces,
@@ -43,7 +49,7 @@ def catalog_of(project: Project) -> Catalog:
         managers=setting.managers,
         environment=setting.environment,
         codes=setting.codes,
-        clock=setting.clock,
+        clock=clock,
     )
 
 

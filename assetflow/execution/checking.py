@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
 
 from assetflow.definitions.annotations import ANY
 from assetflow.definitions.checks import CheckResult, CheckSpec
@@ -56,16 +60,25 @@ def _call(check: CheckSpec, subject: StoredInput, workshop: Workshop) -> CheckRe
         arguments["context"] = AssetContext(check.asset, partition_keys=keys)
     if check.parameter is not None:
         arguments[check.parameter] = load_input(check.arrival or ANY, (subject,), workshop.managers)
-    result: object = check.function(**arguments)
-    if isinstance(result, CheckResult):
-        return result
-    if isinstance(result, bool):
-        return CheckResult(passed=result)
-    raise OutputError(
-        f"check {check.name} of {format_address(check.asset, subject.key)} returned {type(result).__name__}",
-        hint="a check returns True or False, or a CheckResult",
-        location=check.location,
-    )
+    return _result(check.function(**arguments), check, format_address(check.asset, subject.key))
+
+
+def _result(returned: object, check: CheckSpec, place: str) -> CheckResult:
+    found: Any = returned if isinstance(returned, CheckResult) else CheckResult(passed=cast("bool", returned))
+    given: object = found.passed
+    # A comparison of values in an array or a table gives numpy's own kind of truth.
+    passed = True if given is np.True_ else False if given is np.False_ else given
+    problem, hint = None, "a check returns True or False, or a CheckResult"
+    if not isinstance(passed, bool):
+        problem = f"passed={passed!r}" if found is returned else type(returned).__name__
+    elif found.severity not in (None, "error", "warn"):
+        problem, hint = f"severity={found.severity!r}", 'write severity="error" or severity="warn"'
+    elif not isinstance(found.metadata, Mapping):
+        problem, hint = f"metadata={found.metadata!r}", 'write metadata={"name": value}'
+    if problem is None:
+        return replace(found, passed=passed)
+    message = f"check {check.name} of {place} returned {problem}"
+    raise OutputError(message, hint=hint, location=check.location)
 
 
 def refused(outcomes: Sequence[CheckOutcome]) -> tuple[CheckOutcome, ...]:

@@ -89,7 +89,7 @@ class CheckOutcome:
     @property
     def refuses(self) -> bool:
         """Whether the version must not be published."""
-        return self.blocking and not self.passed
+        return self.blocking and not self.passed and self.severity == "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class Retained:
 class CheckResults:
     """Which versions the present version of one check passed and failed on, ascending version ids.
 
-    ``earlier`` holds versions that only an earlier form of the check has seen.
+    A result that only warns counts as passed. ``earlier`` holds versions that only an earlier form of the check has
+    seen.
     """
 
     passed: Integers
