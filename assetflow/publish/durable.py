@@ -20,12 +20,17 @@ _THREADS = 8
 def sync_all(paths: Sequence[str]) -> None:
     """Make all these files or folders durable, in no particular order. Raises the first OSError."""
     if len(paths) <= 2:
-        for path in paths:
-            sync(path)
+        _sync_in_turn(paths)
         return
-    with ThreadPoolExecutor(min(_THREADS, len(paths)), "assetflow-sync") as pool:
-        for _ in pool.map(sync, paths):
+    threads = min(_THREADS, len(paths))
+    with ThreadPoolExecutor(threads, "assetflow-sync") as pool:
+        for _ in pool.map(_sync_in_turn, [paths[first::threads] for first in range(threads)]):
             pass
+
+
+def _sync_in_turn(paths: Sequence[str]) -> None:
+    for path in paths:
+        sync(path)
 
 
 def sync(path: str | Path) -> None:

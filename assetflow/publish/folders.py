@@ -93,15 +93,15 @@ class Storage:
         folder = self.folder(location)
         with storage_errors(str(folder)):
             try:
-                folder.mkdir()
+                os.mkdir(folder)
             except FileNotFoundError:
                 self._create_above(folder.parent)
-                folder.mkdir()
+                os.mkdir(folder)
         return folder
 
     def _create_above(self, parent: Path) -> None:
         try:
-            parent.mkdir()
+            os.mkdir(parent)
         except FileExistsError:
             return
         except FileNotFoundError:
@@ -128,9 +128,10 @@ class Storage:
                 "version": version,
                 "files": [{"name": file.name, "size": file.size, "digest": file.digest} for file in files],
             }
-            draft = folder / f"{MANIFEST}.tmp"
-            draft.write_text(json.dumps(manifest))
-            draft.rename(folder / MANIFEST)
+            path = f"{folder}/{MANIFEST}"
+            with open(f"{path}.tmp", "wb") as file:
+                file.write(json.dumps(manifest).encode())
+            os.rename(f"{path}.tmp", path)
         return files
 
     def sync(self, *locations: str) -> None:

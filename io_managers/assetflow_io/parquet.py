@@ -66,7 +66,8 @@ class ParquetIOManager:
             else:
                 table = arrow_table(value, place)
                 rows = table.num_rows
-                pq.write_table(table, str(path), compression=_COMPRESSION)
+                with pa.OSFile(str(path), "wb") as file:
+                    pq.write_table(table, file, compression=_COMPRESSION)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise OutputError(
                 f"{place}: the table cannot be written as parquet: {error}",

@@ -236,8 +236,8 @@ def test_every_step_reports_its_failures(storage: Storage, act: str, monkeypatch
         "seal": lambda: storage.seal(location, asset=ORDERS, partition=None, version=VersionId(17)),
         "sync": lambda: storage.sync(location),
     }
-    monkeypatch.setattr(Path, "mkdir", full)
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "mkdir", full)
+    monkeypatch.setattr(os, "rename", full)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFull):
         steps[act]()
