@@ -110,7 +110,6 @@ class Offer:
     derivation: int
     code: CodeVersion
     data: Pair
-    inputs: Mapping[str, Pair]
 
 
 @dataclass
@@ -326,7 +325,7 @@ class World:
         pointer = Pointer(version, derivation, self.generation, content, self._code_id(node.name), empty, held, inputs)
         self.pointers[output][ordinal] = pointer
         self.failures.get(output, {}).pop(ordinal, None)
-        offer = Offer(ordinal, key, version, derivation, self.code(node.name), content, inputs)
+        offer = Offer(ordinal, key, version, derivation, self.code(node.name), content)
         self.derived.setdefault(output, []).append(offer)
         if not empty:
             self.passed(output, version)
@@ -352,14 +351,11 @@ class World:
             sums = self.inputs(name, [ordinal])
             derivation = derivations_of(self.code(name), 1, sums)
             attempt = _pair(tries_of(derivation, self.graph, node, self.codes().checks)[0])
-            inputs = {parameter: _pair(lanes[0]) for parameter, lanes in sums.items()}
             for output in node.outputs:
                 self.failures.setdefault(output, {})[ordinal] = (attempt, "r1", error)
                 if candidate:
                     version = self.number()
-                    offer = Offer(
-                        ordinal, _pair(derivation[0]), version, 0, self.code(name), pair(str(version)), inputs
-                    )
+                    offer = Offer(ordinal, _pair(derivation[0]), version, 0, self.code(name), pair(str(version)))
                     self.quarantined.setdefault(output, []).append(offer)
                     self.passed(output, version, failed=[each.name for each in self.graph.checks.get(output, ())])
 
@@ -389,16 +385,9 @@ class World:
         version = int(again.version[np.flatnonzero(again.ordinals == ordinal)[0]])
         known = [*self.derived.get(output, []), *self.quarantined.get(output, [])]
         offer = next(each for each in known if each.version == version and each.ordinal == ordinal)
-        pointer = Pointer(
-            version,
-            self.number(),
-            self.generation,
-            offer.data,
-            self._code_id(node.name),
-            offer.data == EMPTY,
-            False,
-            offer.inputs,
-        )
+        inputs = {parameter: _pair(sums[0]) for parameter, sums in self.inputs(node.name, [ordinal]).items()}
+        code, empty = self._code_id(node.name), offer.data == EMPTY
+        pointer = Pointer(version, self.number(), self.generation, offer.data, code, empty, False, inputs)
         self.pointers.setdefault(output, {})[ordinal] = pointer
         self.failures.get(output, {}).pop(ordinal, None)
         self.passed(output, version)

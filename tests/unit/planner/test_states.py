@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from assetflow.definitions.decorators import asset
 from assetflow.definitions.inputs import Input
 from assetflow.errors import InvalidPartition, UnknownAsset
 from assetflow.keys import AssetKey
@@ -128,6 +129,32 @@ def test_a_withdrawn_partition_changes_what_allows_it() -> None:
     world.build("a")
     world.withdraw("raw", "2024-01-02")
     assert causes(world, "a") == [("input_changed", "raw changed")]
+
+
+def test_a_cause_of_its_own_hides_those_further_up_from_what_comes_below() -> None:
+    world = World(
+        [source("raw"), source("other"), computed("a", "raw"), computed("b", "a", "other"), computed("c", "b")]
+    )
+    world.observe("raw", {None: "1"})
+    world.observe("other", {None: "1"})
+    world.run(world.plan())
+    world.observe("raw", {None: "2"})
+    assert world.why("c").causes[0].root == ("raw",)
+    world.observe("other", {None: "2"})
+    assert [cause.root for cause in world.why("b").causes] == [("other",), ("raw",)]
+    assert world.why("c").causes[0].root == ("other",)
+
+
+def test_one_upstream_read_twice_is_one_cause() -> None:
+    def build(now: int, before: int) -> int:
+        return now + before
+
+    inputs = {"now": Input("a", TimeWindow()), "before": Input("a", TimeWindow(-1, -1), missing="allow")}
+    world = World([computed("a", partitions=DAYS), asset(name="b", inputs=inputs, partitions=DAYS)(build)])
+    world.run(world.plan())
+    world.edit("a", "h", "2")
+    (cause,) = world.why("b", "2024-01-03").causes
+    assert (cause.count, cause.partitions) == (1, ("2024-01-02...2024-01-03",))
 
 
 def test_code_and_input_are_both_reported() -> None:
