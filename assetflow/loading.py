@@ -22,6 +22,7 @@ from assetflow.errors import (
 )
 from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.sources import project_predicate
+from assetflow.keys import nearest_names
 
 if TYPE_CHECKING:
     from assetflow.config import ProjectConfig
@@ -79,8 +80,10 @@ def load_definitions(target: str, root: Path, inside: Callable[[str], bool]) -> 
                     f"definitions = {target!r}: there is no module {error.name} in {root}",
                     hint="name a module or package that lies in the project folder or its src/",
                 ) from None
-            raise _broken(error, module_name) from None
-        except Exception as error:
+            raise _broken(error, module_name, hint=_missing_module(error, root)) from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit, and what some test and Rust libraries raise, too
             raise _broken(error, module_name) from None
         finally:
             sys.dont_write_bytecode = writes_bytecode
@@ -99,21 +102,33 @@ def _definition_errors(error: AssetflowError) -> AssetflowError:
 
 
 def _no_attribute(target: str, module: ModuleType, attribute: str) -> AssetflowError:
+    near = nearest_names(attribute, [name for name in vars(module) if not name.startswith("_")])
     return ProjectError(
         f"definitions = {target!r}: {module.__name__} has no {attribute}",
-        hint=f"define {attribute} = Definitions(...) there, or name the module alone for all assets in it",
+        hint=near or f"define {attribute} = Definitions(...) there, or name the module alone for all assets in it",
         location=SourceLocation(module.__file__, 1) if module.__file__ else None,
     )
 
 
-def _broken(error: Exception, module_name: str) -> DefinitionErrors:
+def _missing_module(error: ModuleNotFoundError, root: Path) -> str | None:
+    if error.name is None:
+        return None
+    top = error.name.partition(".")[0]
+    folders = [folder for folder in (root, root / "src") if folder.is_dir()]
+    own = {path.stem for folder in folders for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    return nearest_names(top, own - {top}) or f"install the package that provides {top}, or mend the import"
+
+
+def _broken(error: BaseException, module_name: str, *, hint: str | None = None) -> DefinitionErrors:
     if isinstance(error, SyntaxError) and error.filename:
         place = SourceLocation(_shown(error.filename), error.lineno or 1)
         text = (error.text or "").strip()
         return DefinitionErrors([DefinitionError(f"{error.msg}: {text}" if text else error.msg, location=place)])
     problem = user_error(error, f"importing {module_name}")
     trace = problem.traceback if isinstance(problem, UserCodeError) else ""
-    return DefinitionErrors([DefinitionError(problem.message, traceback=trace, location=problem.location)])
+    return DefinitionErrors(
+        [DefinitionError(problem.message, traceback=trace, hint=hint or problem.hint, location=problem.location)]
+    )
 
 
 def _shown(filename: str) -> str:

@@ -11,7 +11,7 @@ from assetflow.definitions.annotations import ANY, Arrival
 from assetflow.definitions.computations import AssetSpec
 from assetflow.definitions.context import AssetContext
 from assetflow.definitions.values import NO_DATA
-from assetflow.errors import AssetflowError, OutputError
+from assetflow.errors import AssetflowError, OutputError, StepError
 from assetflow.execution.checking import run_checks
 from assetflow.execution.task import (
     CheckOutcome,
@@ -30,6 +30,7 @@ from assetflow.io import OutputContext, StoredFile, StoredPartition
 from assetflow.keys import AssetKey, DataHash, format_address
 from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
+from assetflow.publish.folders import storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
 from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
 
@@ -48,9 +49,11 @@ def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
         try:
             returned, metadata = _call(node, task, busy, workshop)
             values.update(returned)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit, and what some test and Rust libraries raise, too
             ended = workshop.clock()
-            problem = user_error(error, _place(node, busy))
+            problem = _problem(error, node, _place(node, busy))
             failed = {each.ordinal: PartitionOutcome(each.ordinal, started, ended, error=problem) for each in busy}
             return tuple(
                 failed.get(each.ordinal) or _built(node, each, None, {}, started, workshop) for each in task.partitions
@@ -176,10 +179,10 @@ def _built(
             if isinstance(value, OutputError):
                 raise value
             outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop))
-    except (Exception, SystemExit) as error:
-        problem = (
-            error if isinstance(error, AssetflowError) else user_error(error, format_address(node.name, partition.key))
-        )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        problem = _problem(error, node, format_address(node.name, partition.key))
         return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs), problem)
     return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
 
@@ -254,7 +257,9 @@ def _stored(
         assert workshop.open_folder is not None
         return workshop.open_folder(version)
 
-    made = manager.stage(OutputContext(asset, partition.key, version, folder), staged_value(prepared, manager, address))
+    given = staged_value(prepared, manager, address)
+    with storage_errors(address):
+        made = manager.stage(OutputContext(asset, partition.key, version, folder), given)
     files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
     data_hash = prepared.data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)
     size = sum(file.size for file in files) if opened else len((made.inline or "").encode())
@@ -325,6 +330,13 @@ def _checked(node: Node, partition: PartitionTask, workshop: Workshop) -> Partit
             )
         )
     return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
+
+
+def _problem(error: BaseException, node: Node, place: str) -> AssetflowError:
+    problem = user_error(error, place)
+    if isinstance(problem, StepError) and problem.location is None:
+        problem.location = node.computation.location
+    return problem
 
 
 def _place(node: Node, partitions: Sequence[PartitionTask], asset: AssetKey | None = None) -> str:

@@ -44,7 +44,9 @@ def _run(check: CheckSpec, version: CodeVersion, subject: StoredInput, workshop:
     passed, severity, metadata, problem = False, check.severity, dict[str, object](), None
     try:
         result = _call(check, subject, workshop)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         place = format_address(check.asset, subject.key)
         problem = str(user_error(error, f"check {check.name} of {place}"))
     else:

@@ -94,6 +94,9 @@ class _Run:
         except AssetflowError as error:
             self._end(record, "failed", {}, error)
             raise
+        except Exception as error:
+            self._end(record, "failed", {}, AssetflowError(f"{type(error).__name__}: {error}"))
+            raise
         by_asset = self._by_asset(interrupted=interrupted)
         counts = no_counts()
         for each in by_asset.values():

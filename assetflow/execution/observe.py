@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from assetflow.definitions.context import AssetContext
-from assetflow.errors import AssetflowError, OutputError
+from assetflow.errors import AssetflowError, OutputError, StoreError
 from assetflow.execution.setting import Setting
 from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.data import hash_text
@@ -91,7 +91,9 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
         try:
             answer = _ask(node)
             warnings += _publish(node, answer, state.assets.get(asset) or empty_asset_state(), setting, now)
-        except Exception as error:
+        except (KeyboardInterrupt, StoreError):
+            raise
+        except BaseException as error:
             problem = user_error(error, f"source {asset}")
             unobserved.append(Unobserved(asset, problem, observed_at))
             setting.writer.record_observations([ObservationRecord(asset, uid, now, problem.message)])

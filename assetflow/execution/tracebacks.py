@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import traceback
 from pathlib import Path
 
 from assetflow.errors import AssetflowError, SourceLocation, UserCodeError
 
-_NOT_THE_USERS = (str(Path(__file__).resolve().parent.parent), str(Path(importlib.__file__).parent))
+_OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+_LONGEST_TEXT = 4_000
+"""Characters of an exception's own text that are kept: some libraries put a whole table into it."""
+
+_LONGEST_LINE = 400
 
 
 def user_error(error: BaseException, what: str) -> AssetflowError:
@@ -22,23 +29,50 @@ def user_error(error: BaseException, what: str) -> AssetflowError:
     if isinstance(error, AssetflowError):
         return error
     frames = user_frames(error)
-    trimmed = traceback.TracebackException.from_exception(error)
-    trimmed.stack = traceback.StackSummary.from_list(frames)
-    text = str(error)
-    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = next((frame for frame in reversed(frames) if not frame.filename.startswith("<")), None)
     return UserCodeError(
-        f"{what} raised {reason}",
-        traceback="".join(trimmed.format()).rstrip(),
-        location=SourceLocation(_shown(frames[-1].filename), frames[-1].lineno or 0) if frames else None,
+        f"{what} {_verb(error)}",
+        traceback=_traceback(error, frames),
+        hint="raise an exception, or return, instead of ending the process" if isinstance(error, SystemExit) else None,
+        location=SourceLocation(_shown(place.filename), place.lineno or 0) if place else None,
     )
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames from the user's function on: those at the top that are ours, or the import's, are dropped."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen ")]
-    while frames and frames[0].filename.startswith(_NOT_THE_USERS):
-        frames.pop(0)
-    return frames
+    """The frames in the user's files; where there is none, those of the libraries that were called."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(("<frozen ", _OURS))]
+    return [frame for frame in frames if not _of_library(frame.filename)] or frames
+
+
+def _of_library(filename: str) -> bool:
+    return filename.startswith(_LIBRARY) or any(folder in filename for folder in _INSTALLED)
+
+
+def _verb(error: BaseException) -> str:
+    name, text = type(error).__name__, _text(error)
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({text})"
+    return f"raised {name}: {text}" if text else f"raised {name}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = repr(error.code) if isinstance(error, SystemExit) else str(error)
+    except Exception as problem:
+        return f"(its text cannot be had: str() raised {type(problem).__name__})"
+    # Lone surrogates can be neither stored nor printed.
+    return _shortened(text.encode("utf-8", "backslashreplace").decode(), _LONGEST_TEXT)
+
+
+def _traceback(error: BaseException, frames: list[traceback.FrameSummary]) -> str:
+    trimmed = traceback.TracebackException.from_exception(error)
+    trimmed.stack = traceback.StackSummary.from_list(frames)
+    text = "".join(trimmed.format()).rstrip().encode("utf-8", "backslashreplace").decode()
+    return "\n".join(_shortened(line, _LONGEST_LINE) for line in text.splitlines())
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
 
 
 def _shown(filename: str) -> str:
