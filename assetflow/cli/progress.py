@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,10 +11,9 @@ from assetflow.cli.terminal import Page
 from assetflow.cli.words import visible
 
 if TYPE_CHECKING:
-    from assetflow.execution.result import Listener, RunEvent
+    from rich.console import RenderableType
 
-_PAUSE = 0.1
-"""Seconds between two refreshes: a run of many tiny partitions must not wait for its display."""
+    from assetflow.execution.result import Listener, RunEvent
 
 
 @contextmanager
@@ -24,9 +22,10 @@ def following(stream: TextIO) -> Generator[Listener]:
     if not stream.isatty():
         yield StepLines(stream)
         return
+    from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    display = Progress(
+    bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.fields[what]}", markup=False),
         BarColumn(bar_width=24),
@@ -34,25 +33,24 @@ def following(stream: TextIO) -> Generator[Listener]:
         TextColumn("{task.fields[rate]}"),
         TextColumn("ETA", style="dim"),
         TimeRemainingColumn(compact=True),
-        console=Page(stream).console,
-        transient=True,
     )
-    with display:
-        task = display.add_task("", total=None, what="starting", rate="")
-        shown = 0.0
+    task = bars.add_task("", total=None, what="starting", rate="")
+    latest: RunEvent | None = None
 
-        def live(event: RunEvent) -> None:
-            nonlocal shown
-            now = time.monotonic()
-            if now - shown < _PAUSE and event.kind == "partition":
-                return
-            shown = now
-            rate = f"{event.done / event.seconds:,.0f}/s" if event.seconds > 0 and event.done else ""
-            display.update(
-                task, total=event.total, completed=event.done, what=visible(event.computation or "run"), rate=rate
-            )
+    def listen(event: RunEvent) -> None:
+        # Only kept here, and drawn some times a second: a run of many tiny partitions does not wait for its display.
+        nonlocal latest
+        latest = event
 
-        yield live
+    def draw() -> RenderableType:
+        if latest is not None:
+            rate = f"{latest.done / latest.seconds:,.0f}/s" if latest.seconds > 0 and latest.done else ""
+            what = visible(latest.computation or "run")
+            bars.update(task, total=latest.total, completed=latest.done, what=what, rate=rate)
+        return bars.get_renderable()
+
+    with Live(get_renderable=draw, console=Page(stream).console, transient=True, refresh_per_second=10):
+        yield listen
 
 
 class StepLines:

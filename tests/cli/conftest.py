@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<time>"),
     (re.compile(r"\b\d+\.\d+ s\b"), "<duration>"),
+    (re.compile(r"\b\d+ seconds? ago\b"), "<duration> ago"),
     (re.compile(r'("seconds": )\d+(\.\d+)?'), r"\1<seconds>"),
     (re.compile(r"\b([ac]1:)[0-9a-f]{32}\b"), r"\1<hash>"),
     (re.compile(r"\bp-[0-9a-f]{16}\b"), "<plan>"),
@@ -96,16 +97,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def session(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Session]:
-    """A session whose transcript is compared, at its end, with the golden file named after the test."""
+def till(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session in a fresh copy of the project."""
     folder = tmp_path / "till"
     shutil.copytree(HERE / "till", folder, ignore=shutil.ignore_patterns("__pycache__", ".assetflow"))
     monkeypatch.chdir(folder)
     monkeypatch.delenv("COLUMNS", raising=False)
-    session = Session(folder, capfd)
-    yield session
+    return Session(folder, capfd)
+
+
+@pytest.fixture
+def session(till: Session, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session whose transcript is compared, at its end, with the golden file named after the test."""
+    yield till
+    session = till
     golden = HERE / "golden" / f"{request.node.name.removeprefix('test_')}.txt"
     if request.config.getoption("--update-golden", default=False):
         golden.write_text(session.text(), encoding="utf-8")

@@ -103,6 +103,16 @@ def test_going_back(session: Session) -> None:
     session.run("plan --select sales")
 
 
+def test_an_unobserved_source(session: Session) -> None:
+    session.run("materialize")
+    session.edit("till/assets.py", "return {path.stem", "raise OSError('no answer')\n    return {path.stem")
+    session.run("plan")
+    session.run("status --select takings")
+    session.run("plan --strict-observe")
+    session.run("why takings --strict-observe --json")
+    session.run("plan --no-observe")
+
+
 def test_mistakes(session: Session) -> None:
     session.run("why takins")
     session.run("why takings@2024-03-01")
