@@ -116,11 +116,16 @@ class _Run:
         parts = self._parts
         decision = decide(node, _ordinals(steps), parts)
         ledger = Ledger(parts, decision)
-        self._treat(ledger, decision, _ordinals([step for step in steps if step.certainty == "check"]))
+        checks = [step for step in steps if step.certainty == "check"]
+        self._treat(ledger, decision, _ordinals(checks), _candidates(checks))
         self._tell("step_finished", node)
 
-    def _treat(self, ledger: Ledger, decision: Decision, check_only: Integers) -> None:
-        """Give each row the cheapest treatment that is right for it."""
+    def _treat(self, ledger: Ledger, decision: Decision, check_only: Integers, candidates: Integers) -> None:
+        """Give each row the cheapest treatment that is right for it.
+
+        Of the ordinals ``check_only``, the ``candidates`` are to be published if the checks pass now; of the others,
+        what is published is checked.
+        """
         ledger.close(_rows(decision.blocked), "blocked")
         ledger.lose(_rows(decision.blocked))
         ledger.close(_rows(decision.waiting), "waiting")
@@ -128,11 +133,14 @@ class _Run:
         offers = self._offers(decision)
         checker = InlineExecutor(self._workshop(None))
         if not self._plan.forced:
-            recheck = todo & ~decision.same & members(decision.ordinals, check_only)
-            if offers is not None and (candidates := recheck & offers.checkable).any():
-                found = _offered(offers.candidates, self._parts.state.candidates, candidates)
-                check_candidates(ledger, _rows(candidates), found, checker)
-                todo &= ~candidates
+            mended = members(decision.ordinals, candidates)
+            if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
+                found = _offered(offers.candidates, self._parts.state.candidates, recheck)
+                check_candidates(ledger, _rows(recheck), found, checker)
+                todo &= ~recheck
+            published = todo & members(decision.ordinals, check_only) & ~mended
+            check_current(ledger, _rows(published), checker)
+            todo &= ~published
             lacking = todo & decision.same & self._unchecked(ledger, decision)
             check_current(ledger, _rows(lacking), checker)
             ledger.close(_rows(todo & decision.same & ~lacking), "unchanged")
@@ -229,6 +237,12 @@ def _ordinals(steps: Sequence[Step]) -> Integers:
     if len(steps) == 1:
         return steps[0].partitions.ordinals.array()
     arrays = [step.partitions.ordinals.array() for step in steps]
+    return np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
+
+
+def _candidates(checks: Sequence[Step]) -> Integers:
+    """The partitions of check steps whose quarantined candidates are to be published."""
+    arrays = [reuse.ordinals for step in checks for reuse in step.reuse.values()]
     return np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
 
 

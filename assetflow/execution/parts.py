@@ -67,7 +67,9 @@ class RunParts:
         for check in self.setting.graph.checks.get(record.asset, ()):
             results = self.state.checks.get((record.asset, check.name))
             one = np.array([version], np.int64)
-            if results is not None and bool((members(one, results.passed) | members(one, results.failed))[0]):
+            if results is None:
+                continue
+            if members(one, results.passed)[0] or (not check.blocking and members(one, results.failed)[0]):
                 checked.add(self.setting.codes.checks[record.asset, check.name])
         return CurrentVersion(
             version,

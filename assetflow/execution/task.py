@@ -39,7 +39,7 @@ class CurrentVersion:
     io_manager: str | None
     stored: StoredPartition
     checked: frozenset[CodeVersion]
-    """Check versions that this version has results for."""
+    """Check versions that need not run on it again: they passed, or failed without blocking."""
 
 
 @dataclass(frozen=True, slots=True)
