@@ -9,6 +9,7 @@ from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.execution.task import StoredInput
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
 from assetflow.publish.publication import stored_partition
 from assetflow.store.records import RunRecord, VersionRecord
@@ -48,6 +49,7 @@ def load_value(
         records = [found[VersionId(versions[ordinal])] for ordinal in wanted]
     inputs = [_input(project, record, space) for record in records]
     schema = setting.reader.last_schema(setting.environment, setting.uids[asset])
+    schema = schema or declared_schema(project.graph.specs[asset].schema)
     many = partition is None and version is None and space.grain != "none"
     return load_input(arrival, inputs, project.managers, known_schema=schema, many=many)
 

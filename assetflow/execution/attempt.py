@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assetflow.definitions.annotations import ANY, Arrival
 from assetflow.definitions.computations import AssetSpec
@@ -26,13 +27,16 @@ from assetflow.execution.tracebacks import user_error
 from assetflow.execution.workshop import Workshop
 from assetflow.fingerprint.data import hash_files
 from assetflow.graph import Edge, Node
-from assetflow.io import OutputContext, StoredFile, StoredPartition
+from assetflow.io import OutputContext, StoredFile, StoredPartition, duckdb_connection
 from assetflow.keys import AssetKey, DataHash, format_address
 from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
 from assetflow.publish.folders import storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
 from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
@@ -72,8 +76,12 @@ def _call(
     node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop
 ) -> tuple[dict[int, Mapping[AssetKey, object]], Mapping[str, object]]:
     """What the user's function returned, by ordinal; for several outputs, dicts by asset."""
+    loaded = [edge for edge in node.edges if edge.loaded]
+    # Relations join only those of their own connection.
+    relations = any(edge.arrival is not None and edge.arrival.type == "duckdb" for edge in loaded)
+    connection = duckdb_connection() if relations else None
     arguments: dict[str, object] = {
-        edge.parameter: _argument(node, edge, task, partitions, workshop) for edge in node.edges if edge.loaded
+        edge.parameter: _argument(node, edge, task, partitions, workshop, connection) for edge in loaded
     }
     context = _context(node, task, partitions)
     if node.takes_context:
@@ -97,7 +105,14 @@ def _call(
     }, metadata
 
 
-def _argument(node: Node, edge: Edge, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop) -> object:
+def _argument(
+    node: Node,
+    edge: Edge,
+    task: Task,
+    partitions: Sequence[PartitionTask],
+    workshop: Workshop,
+    connection: duckdb.DuckDBPyConnection | None,
+) -> object:
     arrival = edge.arrival or ANY
     schema = task.known_schemas.get(edge.parameter)
     if node.batch is None:
@@ -108,11 +123,14 @@ def _argument(node: Node, edge: Edge, task: Task, partitions: Sequence[Partition
             known_schema=schema,
             columns=edge.columns,
             many=not isinstance(edge.mapping, Identity | WholeUpstream),
+            connection=connection,
         )
     by_key: dict[str, Sequence[StoredInput]] = {
         partition.key: partition.inputs[edge.parameter] for partition in partitions if partition.key is not None
     }
-    return load_batch_input(arrival, by_key, workshop.managers, known_schema=schema, columns=edge.columns)
+    return load_batch_input(
+        arrival, by_key, workshop.managers, known_schema=schema, columns=edge.columns, connection=connection
+    )
 
 
 def _context(node: Node, task: Task, partitions: Sequence[PartitionTask]) -> AssetContext:
@@ -198,6 +216,7 @@ def _staged(
 ) -> StagedVersion:
     address = format_address(asset, partition.key)
     version = partition.versions[asset]
+    current = partition.current.get(asset)
     prepared = prepare(
         value,
         address=address,
@@ -205,8 +224,8 @@ def _staged(
         nonce=str(version).encode(),
         schema=spec.schema,
         hashing=spec.hashing,
+        overlap=current is None,
     )
-    current = partition.current.get(asset)
     if prepared.kind == "none":
         staged = StagedVersion(
             asset, version, prepared.data_hash or DataHash(""), empty=prepared.empty, metadata=metadata
@@ -261,7 +280,8 @@ def _stored(
     with storage_errors(address):
         made = manager.stage(OutputContext(asset, partition.key, version, folder), given)
     files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
-    data_hash = prepared.data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)
+    data_hash = prepared.pending.result() if prepared.pending else prepared.data_hash
+    data_hash = data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)
     size = sum(file.size for file in files) if opened else len((made.inline or "").encode())
     return replace(
         expected,

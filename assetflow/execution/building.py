@@ -14,6 +14,7 @@ from assetflow.execution.records import Derived, check_records, publication, ver
 from assetflow.execution.stages import Stage, Stages
 from assetflow.execution.task import Executor, PartitionOutcome, PartitionTask, StagedVersion, StoredInput, Task
 from assetflow.keys import AssetKey, VersionId
+from assetflow.publish.conformance import declared_schema
 from assetflow.store.records import FailureRecord, Publication, VersionRecord
 
 
@@ -90,7 +91,7 @@ class _Inputs:
         }
 
     def known_schemas(self, tasks: Sequence[PartitionTask]) -> dict[str, bytes]:
-        """The schema that the upstream's tables had last, by parameter that finds nothing to load in some task."""
+        """The schema of the upstream's last table, else the declared one, by parameter that lacks data in some task."""
         setting = self._ledger.parts.setting
         found: dict[str, bytes] = {}
         for reading in self._loaded:
@@ -99,6 +100,7 @@ class _Inputs:
                 continue
             schema = self._schemas.get(upstream)
             schema = schema or setting.reader.last_schema(setting.environment, setting.uids[upstream])
+            schema = schema or declared_schema(setting.graph.specs[upstream].schema)
             if schema is not None:
                 found[parameter] = schema
         return found

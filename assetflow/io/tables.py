@@ -166,10 +166,13 @@ def _without_dictionaries(table: pa.Table) -> pa.Table:
 
 
 def duckdb_connection() -> duckdb.DuckDBPyConnection:
-    """A new in-memory DuckDB database that never downloads an extension."""
+    """A connection for relations: those of one connection join, and ``duckdb.sql`` of the user's code reads them too.
+
+    It is one to the in-memory database of ``duckdb.sql``, whose settings are the user's.
+    """
     import duckdb
 
-    return duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    return duckdb.default_connection().cursor()
 
 
 def table_as(

@@ -12,6 +12,7 @@ from assetflow.errors import SchemaMismatch
 from assetflow.io import native_library
 from assetflow.publish.casts import castable
 from assetflow.publish.rules import rule_problems
+from assetflow.publish.schemas import schema_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,6 +131,11 @@ def arrow_type(kind: object, like: Any = None) -> pa.DataType:
 
 def _value_type(nested: Any) -> Any:
     return getattr(nested, "value_type", None)
+
+
+def declared_schema(schema: type[Schema] | None) -> bytes | None:
+    """The declared columns as the schemas of published tables are recorded."""
+    return schema_bytes(empty_table(schema).schema) if schema is not None else None
 
 
 def empty_table(schema: type[Schema]) -> pa.Table:

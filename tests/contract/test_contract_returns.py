@@ -1,0 +1,633 @@
+"""CONTRACT, "Annotations" and "Returns": what arrives in a parameter, and what a returned value becomes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from assetflow import (
+    NO_DATA,
+    AllPartitions,
+    AssetContext,
+    AssetflowError,
+    CheckResult,
+    DailyPartitions,
+    Definitions,
+    Field,
+    Input,
+    LastN,
+    MonthlyPartitions,
+    Project,
+    Schema,
+    StaticPartitions,
+    asset,
+    asset_check,
+    materialize,
+    observable_source,
+)
+
+NOW = datetime(2024, 2, 10, tzinfo=UTC)
+DAYS = DailyPartitions("2024-01-30", end="2024-02-03")
+ONE_DAY = DailyPartitions("2024-01-30", end="2024-01-31")
+
+
+class Numbers(Schema):
+    n: int
+    text: str | None = Field(isin=["a", "b"])
+
+
+def opened(*declared: Any, **options: Any) -> Project:
+    return Project(Definitions(assets=list(declared)), clock=lambda: NOW, **options)
+
+
+def message(result: Any) -> str:
+    (failure,) = result.failures
+    return str(failure.error["message"])
+
+
+@asset(partitions=DAYS)
+def table(context: AssetContext) -> pd.DataFrame:
+    return pd.DataFrame({"n": [context.partition_start.day], "day": [context.partition_key]})
+
+
+@asset(partitions=ONE_DAY, name="table")
+def table_of_one(context: AssetContext) -> pd.DataFrame:
+    return pd.DataFrame({"n": [context.partition_start.day], "day": [context.partition_key]})
+
+
+def reading(annotation: Any, see: Callable[[Any], Any]) -> Any:
+    def reader(table: Any) -> Any:
+        return see(table)
+
+    reader.__annotations__["table"] = annotation
+    return asset(code_version="1", name="reader")(reader)
+
+
+KINDS: list[tuple[Any, type, Callable[[Any], list[int]]]] = [
+    (pd.DataFrame, pd.DataFrame, lambda found: found["n"].tolist()),
+    (pa.Table, pa.Table, lambda found: found["n"].to_pylist()),
+    (ds.Dataset, ds.Dataset, lambda found: found.to_table()["n"].to_pylist()),
+    (duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation, lambda found: [n for (n,) in found.project("n").fetchall()]),
+    (dict[str, pd.DataFrame], dict, lambda found: [each["n"].item() for each in found.values()]),
+    (dict[str, pa.Table], dict, lambda found: [each["n"][0].as_py() for each in found.values()]),
+    (list[Path], list, lambda found: [pd.read_parquet(path)["n"].item() for path in found]),
+]
+
+
+@pytest.mark.parametrize(("annotation", "container", "values"), KINDS, ids=[str(kind[0]) for kind in KINDS])
+@pytest.mark.parametrize(("upstream", "expected"), [(table, [30, 31, 1, 2]), (table_of_one, [30])])
+def test_one_partition_or_many_the_container_is_the_same(
+    annotation: Any, container: type, values: Callable[[Any], list[int]], upstream: Any, expected: list[int]
+) -> None:
+    def see(found: Any) -> list[int]:
+        assert isinstance(found, container)
+        return values(found)
+
+    assert materialize([upstream, reading(annotation, see)], now=NOW).value("reader") == expected
+
+
+def test_a_dict_has_the_true_keys_of_the_upstream() -> None:
+    result = materialize([table, reading(dict[str, pd.DataFrame], list)], now=NOW)
+
+    assert result.value("reader") == ["2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02"]
+
+
+def test_a_dict_arrives_by_identity_too() -> None:
+    @asset(partitions=DAYS)
+    def down(context: AssetContext, table: dict[str, pd.DataFrame]) -> bool:
+        return list(table) == [context.partition_key]
+
+    assert materialize([table, down], now=NOW).value("down", "2024-02-01") is True
+
+
+def test_plain_values_arrive_one_by_one_and_several_by_key() -> None:
+    @asset(partitions=DAYS)
+    def number(context: AssetContext) -> int:
+        return context.partition_start.day
+
+    @asset(partitions=DAYS)
+    def same(number: int) -> int:
+        return number
+
+    @asset
+    def total(same: dict[str, int]) -> int:
+        return sum(same.values())
+
+    @asset
+    def bad(same: int) -> int:
+        return same
+
+    assert materialize([number, same, total], now=NOW).value("total") == 64
+    said = message(materialize([number, same, bad], now=NOW))
+    assert "same" in said
+
+
+def test_an_unpartitioned_dict_is_the_value_itself() -> None:
+    @asset
+    def settings() -> dict[str, int]:
+        return {"a": 1}
+
+    @asset(partitions=DAYS)
+    def down(settings: dict[str, int]) -> int:
+        return settings["a"]
+
+    assert materialize([settings, down], now=NOW).value("down", "2024-01-31") == 1
+
+
+def test_two_relations_join_by_method_and_by_sql() -> None:
+    @asset
+    def customers() -> pd.DataFrame:
+        return pd.DataFrame({"n": [30, 2], "name": ["x", "y"]})
+
+    @asset
+    def by_method(table: duckdb.DuckDBPyRelation, customers: duckdb.DuckDBPyRelation) -> int:
+        return len(table.join(customers, "n").fetchall())
+
+    @asset
+    def by_sql(table: duckdb.DuckDBPyRelation, customers: duckdb.DuckDBPyRelation) -> list[str]:
+        rows = duckdb.sql('select name from "table" join customers using (n) order by name').fetchall()
+        return [name for (name,) in rows]
+
+    @asset
+    def lazily(table: duckdb.DuckDBPyRelation, customers: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        return table.join(customers, "n").order("n")
+
+    result = materialize([table, customers, by_method, by_sql, lazily], now=NOW)
+
+    assert (result.value("by_method"), result.value("by_sql")) == (2, ["x", "y"])
+    assert result.project.load("lazily", as_type=pa.Table).to_pydict() == {  # type: ignore[attr-defined]
+        "n": [2, 30],
+        "day": ["2024-02-02", "2024-01-30"],
+        "name": ["y", "x"],
+    }
+
+
+def test_relations_join_in_a_batch_too() -> None:
+    from assetflow import Batch
+
+    @asset(partitions=DAYS)
+    def other(context: AssetContext) -> pd.DataFrame:
+        return pd.DataFrame({"day": [context.partition_key], "m": [1]})
+
+    @asset(partitions=DAYS, batch=Batch(max_partitions=3))
+    def down(table: duckdb.DuckDBPyRelation, other: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        return table.join(other, "_partition").project('_partition as "partition", n + m as s')
+
+    result = materialize([table, other, down], now=NOW)
+
+    assert result.status == "success", result.failures
+    assert result.project.load("down", "2024-02-02", as_type=pa.Table).to_pydict() == {"s": [3]}  # type: ignore[attr-defined]
+
+
+def test_a_dataset_and_an_arrow_table_may_be_returned() -> None:
+    @asset
+    def arrow() -> pa.Table:
+        return pa.table({"n": [1]})
+
+    @asset
+    def lazy(arrow: ds.Dataset) -> ds.Dataset:
+        return arrow
+
+    @asset
+    def down(lazy: pd.DataFrame) -> int:
+        return int(lazy["n"].sum())
+
+    assert materialize([arrow, lazy, down]).value("down") == 1
+
+
+def test_columns_load_only_those() -> None:
+    seen: list[list[str]] = []
+
+    @asset(inputs={"table": Input(table, columns=["day"])}, code_version="1")
+    def down(table: pd.DataFrame) -> int:
+        seen.append(list(table.columns))
+        return 1
+
+    materialize([table, down], now=NOW)
+
+    assert seen == [["day"]]
+
+
+def test_an_annotated_schema_is_enforced_and_optional_types_are_read() -> None:
+    @asset
+    def good() -> Annotated[pd.DataFrame, Numbers] | None:
+        return pd.DataFrame({"n": [1], "text": ["a"]})
+
+    @asset
+    def bad(good: pd.DataFrame | None) -> Annotated[pd.DataFrame, Numbers]:
+        assert good is not None
+        return pd.DataFrame({"n": [1], "text": ["z"]})
+
+    result = materialize([good, bad])
+
+    assert result.counts["materialized"] == 1
+    assert "text" in message(result)
+
+
+def test_plain_python_values_come_back_equal() -> None:
+    @dataclass(frozen=True)
+    class Point:
+        x: int
+
+    values: dict[str, Any] = {
+        "number": 3,
+        "text": "é\u2028",
+        "nothing_in_it": [],
+        "nested": {"a": [1, 2.5, None, True]},
+        "when": dt.date(2024, 1, 1),
+        "octets": b"\x00\xff",
+        "a_set": {1, 2},
+        "pair": (1, "a"),
+        "number_keys": {1: "a"},
+        "long": "x" * 50_000,
+    }
+
+    def giver(value: Any) -> Callable[[], Any]:
+        return lambda: value
+
+    declared = [asset(name=name, code_version="1")(giver(value)) for name, value in values.items()]
+    result = materialize(declared)
+
+    assert result.status == "success", result.failures
+    assert {name: result.value(name) for name in values} == values
+    assert {name: type(result.value(name)) for name in values} == {name: type(value) for name, value in values.items()}
+
+
+def test_returning_none_is_an_error_unless_it_is_declared() -> None:
+    @asset
+    def undeclared():  # type: ignore[no-untyped-def]
+        return None
+
+    @asset
+    def optional() -> int | None:
+        return None
+
+    @asset
+    def effect() -> None:
+        return None
+
+    @asset(deps=["effect"])
+    def after() -> int:
+        return 1
+
+    result = materialize([undeclared, optional, effect, after])
+
+    assert (result.counts["failed"], result.counts["materialized"]) == (2, 2)
+    assert all("None" in str(failure.error["message"]) for failure in result.failures)
+
+
+def test_an_effect_that_returns_something_is_an_error() -> None:
+    @asset
+    def effect() -> None:
+        return 3  # type: ignore[return-value]
+
+    assert materialize([effect]).counts["failed"] == 1
+
+
+def test_an_effect_is_loadable_by_nobody() -> None:
+    @asset
+    def effect() -> None:
+        return None
+
+    @asset
+    def down(effect: int) -> int:
+        return effect
+
+    with pytest.raises(AssetflowError, match="effect") as caught:
+        Project([effect, down])
+    assert caught.value.exit_code == 2
+    with pytest.raises(AssetflowError, match="effect"):
+        materialize([effect]).value("effect")
+
+
+def test_when_all_is_empty_the_function_is_not_called_and_nothing_is_checked() -> None:
+    calls: list[str] = []
+
+    @asset(partitions=DAYS)
+    def up(context: AssetContext) -> pd.DataFrame:
+        return NO_DATA
+
+    @asset(partitions=DAYS, code_version="1")
+    def down(up: pd.DataFrame) -> pd.DataFrame:
+        calls.append("down")
+        return up
+
+    @asset_check(asset=down, blocking=True, code_version="1")
+    def never(down: pd.DataFrame) -> bool:
+        calls.append("never")
+        return False
+
+    result = materialize([up, down, never], now=NOW)
+
+    assert (result.status, calls, result.counts["materialized"]) == ("success", [], 8)
+    states = {row["asset"]: row["partitions"] for row in result.project.status(now=NOW).to_dict()["assets"]}
+    assert states["down"]["empty"] == states["down"]["up_to_date"] == 4
+    assert result.project.plan(now=NOW).steps == ()
+
+
+def test_absent_with_allow_publishes_empty_and_a_late_arrival_makes_it_stale() -> None:
+    given: dict[str, str | None] = {}
+    calls: list[str] = []
+
+    @observable_source(partitions=DAYS)
+    def raw() -> dict[str, str | None]:
+        return given
+
+    @asset(partitions=DAYS, deps=[raw])
+    def up() -> int:
+        return 1
+
+    @asset(partitions=DAYS, inputs={"up": Input(up, missing="allow")}, code_version="1")
+    def down(up: int) -> int:
+        calls.append("down")
+        return up
+
+    with opened(raw, up, down) as project:
+        result = project.materialize()
+        assert calls == []
+        assert (result.counts["materialized"], result.counts["waiting"]) == (4, 4)
+        given["2024-01-31"] = "late"
+        steps = {step.computation: step.to_dict()["partitions"] for step in project.plan().steps}
+        assert steps == {name: {"count": 1, "ranges": [["2024-01-31", "2024-01-31"]]} for name in ("up", "down")}
+        project.materialize()
+        assert calls == ["down"]
+        assert project.load("down", "2024-01-31") == 1
+
+
+def test_what_arrives_when_only_some_have_nothing() -> None:
+    empty = [False]
+    seen: dict[str, Any] = {}
+
+    @asset(partitions=DAYS, code_version="1")
+    def frames() -> pd.DataFrame:
+        return NO_DATA if empty[0] else pd.DataFrame({"n": [1], "text": ["a"]})
+
+    @asset(code_version="1")
+    def value() -> int:
+        return NO_DATA if empty[0] else 3
+
+    @asset
+    def always() -> int:
+        return 1
+
+    @asset(
+        inputs={
+            "as_frame": Input(frames),
+            "as_arrow": Input(frames),
+            "as_dataset": Input(frames),
+            "as_relation": Input(frames),
+            "as_dict": Input(frames),
+            "as_paths": Input(frames),
+            "narrow": Input(frames, columns=["text"]),
+        },
+        code_version="1",
+    )
+    def down(
+        as_frame: pd.DataFrame,
+        as_arrow: pa.Table,
+        as_dataset: ds.Dataset,
+        as_relation: duckdb.DuckDBPyRelation,
+        as_dict: dict[str, pd.DataFrame],
+        as_paths: list[Path],
+        narrow: pd.DataFrame,
+        value: int | None,
+        always: int,
+    ) -> int:
+        seen.update(
+            frame=(list(as_frame.columns), len(as_frame)),
+            arrow=(as_arrow.column_names, as_arrow.num_rows),
+            dataset=(as_dataset.schema.names, as_dataset.count_rows()),
+            relation=(as_relation.columns, len(as_relation.fetchall())),
+            dict=as_dict,
+            paths=as_paths,
+            narrow=list(narrow.columns),
+            value=value,
+        )
+        return always
+
+    with opened(frames, value, always, down) as project:
+        project.materialize()
+        empty[0] = True
+        result = project.materialize(force=True)
+
+    names = ["n", "text"]
+    assert result.status == "success", result.failures
+    assert seen == {
+        **dict.fromkeys(("frame", "arrow", "dataset", "relation"), (names, 0)),
+        "dict": {},
+        "paths": [],
+        "narrow": ["text"],
+        "value": None,
+    }
+
+
+def test_the_columns_of_a_schema_are_known_before_there_was_any_data() -> None:
+    seen: list[list[str]] = []
+
+    @asset(schema=Numbers)
+    def frames() -> pd.DataFrame:
+        return NO_DATA
+
+    @asset
+    def always() -> int:
+        return 1
+
+    @asset(code_version="1")
+    def down(frames: pd.DataFrame, always: int) -> int:
+        seen.append(list(frames.columns))
+        return always
+
+    result = materialize([frames, always, down])
+
+    assert result.status == "success", result.failures
+    assert seen == [["n", "text"]]
+
+
+def test_an_asset_with_deps_only_is_always_called() -> None:
+    calls: list[str] = []
+
+    @observable_source
+    def raw() -> None:
+        return None
+
+    @asset
+    def nothing() -> int:
+        return NO_DATA
+
+    @asset(deps=[raw, nothing], code_version="1")
+    def down() -> int:
+        calls.append("down")
+        return 1
+
+    materialize([raw, nothing, down])
+
+    assert calls == ["down"]
+
+
+def test_an_empty_partition_is_skipped_by_loads_and_passed_by_the_watermark() -> None:
+    @observable_source(partitions=DAYS)
+    def raw() -> dict[str, str | None]:
+        return {"2024-01-30": "a", "2024-01-31": None, "2024-02-01": "c", "2024-02-02": "d"}
+
+    @asset(partitions=DAYS, deps=[raw])
+    def day(context: AssetContext) -> pd.DataFrame:
+        if context.partition_key == "2024-01-31":
+            return NO_DATA
+        return pd.DataFrame({"n": [1]})
+
+    @asset
+    def all_days(day: dict[str, pd.DataFrame]) -> list[str]:
+        return list(day)
+
+    with opened(raw, day, all_days) as project:
+        project.materialize()
+        assert project.load("all_days") == ["2024-01-30", "2024-02-01", "2024-02-02"]
+        rows = {row["asset"]: row for row in project.status().to_dict()["assets"]}
+        assert rows["day"]["watermark"] == rows["raw"]["watermark"] == "2024-02-03T00:00:00+00:00"
+        assert (rows["day"]["gaps"], rows["day"]["partitions"]["empty"]) == ([], 1)
+
+
+def test_missing_wait_waits_for_every_expected_partition_and_says_for_which() -> None:
+    months = MonthlyPartitions("2024-01", end="2024-02")
+    days = DailyPartitions("2024-01-28", end="2024-02-01")
+
+    @observable_source(partitions=days)
+    def raw() -> dict[str, str]:
+        return {"2024-01-28": "a", "2024-01-30": "c"}
+
+    @asset(partitions=days, deps=[raw])
+    def day() -> int:
+        return 1
+
+    @asset(partitions=months)
+    def month(day: dict[str, int]) -> int:
+        return sum(day.values())
+
+    with opened(raw, day, month) as project:
+        result = project.materialize()
+        assert (result.status, result.counts["waiting"], result.counts["materialized"]) == ("success", 3, 2)
+        found = project.why("month", "2024-01")
+        assert found.state == "waiting"
+        assert found.causes[0].kind == "waiting"
+        waiting = {entry["asset"]: entry["for"] for entry in project.plan().to_dict()["waiting"]}  # type: ignore[attr-defined]
+    assert waiting["day"] == ["raw@2024-01-29", "raw@2024-01-31"]
+    assert waiting["month"] == ["day@2024-01-29", "day@2024-01-31"]
+
+
+def test_allow_uses_what_is_there_and_a_late_one_makes_exactly_that_stale() -> None:
+    months = MonthlyPartitions("2024-01", end="2024-03")
+    days = DailyPartitions("2024-01-28", end="2024-03-01")
+    given = {"2024-01-28": "a", "2024-02-01": "b"}
+
+    @observable_source(partitions=days)
+    def raw() -> dict[str, str]:
+        return dict(given)
+
+    @asset(partitions=days, deps=[raw])
+    def day() -> int:
+        return 1
+
+    @asset(partitions=months, inputs={"day": Input(day, missing="allow")})
+    def month(day: dict[str, int]) -> int:
+        return sum(day.values())
+
+    with Project([raw, day, month], clock=lambda: datetime(2024, 4, 1, tzinfo=UTC)) as project:
+        project.materialize()
+        assert [project.load("month", key) for key in ("2024-01", "2024-02")] == [1, 1]
+        given["2024-01-31"] = "late"
+        project.materialize("day")
+        states = [project.why("month", key).state for key in ("2024-01", "2024-02")]
+        assert states == ["stale", "up_to_date"]
+        assert [cause.kind for cause in project.why("month", "2024-01").causes] == ["input_changed"]
+
+
+def test_last_n_and_all_partitions() -> None:
+    @asset(
+        inputs={"last": Input(table, mapping=LastN(2)), "every": Input(table, mapping=AllPartitions())},
+    )
+    def down(last: dict[str, pd.DataFrame], every: dict[str, pd.DataFrame]) -> list[list[str]]:
+        return [list(last), list(every)]
+
+    days = ["2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02"]
+    assert materialize([table, down], now=NOW).value("down") == [days[2:], days]
+
+
+def test_static_partitions_of_all_go_in_the_order_of_the_definition() -> None:
+    @asset(partitions=StaticPartitions(["z", "a", "m"]))
+    def letters(context: AssetContext) -> str:
+        return context.partition_key
+
+    @asset
+    def joined(letters: dict[str, str]) -> str:
+        return "".join(letters.values())
+
+    assert materialize([letters, joined]).value("joined") == "zam"
+
+
+def test_paths_are_those_of_the_published_files() -> None:
+    @asset
+    def down(table: list[Path]) -> list[bool]:
+        return [path.is_absolute() and path.is_file() for path in table]
+
+    assert materialize([table, down], now=NOW).value("down") == [True] * 4
+
+
+def test_a_handed_over_value_is_what_load_gives_and_never_the_users_own_object() -> None:
+    kept: list[Any] = []
+
+    @asset(code_version="1")
+    def up() -> dict[str, list[int]]:
+        value = {"a": [1]}
+        kept.append(value)
+        return value
+
+    @asset(code_version="1")
+    def first(up: dict[str, list[int]]) -> int:
+        up["a"].append(2)
+        return len(up["a"])
+
+    @asset(code_version="1")
+    def second(up: dict[str, list[int]]) -> int:
+        return len(up["a"])
+
+    result = materialize([up, first, second])
+
+    assert (result.value("first"), result.value("second")) == (2, 1)
+    assert kept == [{"a": [1]}]
+
+
+def test_a_named_tuple_and_its_kin_come_back_or_fail_clearly() -> None:
+    class Point(NamedTuple):
+        x: int
+
+    @asset(code_version="1")
+    def point() -> Any:
+        return Point(1)
+
+    result = materialize([point])
+    assert result.status == "failed" or result.value("point") == Point(1)
+
+
+def test_checks_see_the_form_that_they_annotate() -> None:
+    @asset_check(asset=table)
+    def as_arrow(table: pa.Table) -> CheckResult:
+        return CheckResult(passed=isinstance(table, pa.Table) and table.num_rows == 1)
+
+    @asset_check(asset=table)
+    def with_context(context: AssetContext, table: pd.DataFrame) -> bool:
+        return table["day"].tolist() == [context.partition_key]
+
+    result = materialize([table, as_arrow, with_context], now=NOW)
+
+    passed = result.project.catalog.query("select passed, count(*) as n from checks group by all").to_pylist()
+    assert passed == [{"passed": True, "n": 8}]
