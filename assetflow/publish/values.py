@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_origin
@@ -27,6 +29,7 @@ Its value is ``unordered`` where the rows came in no particular order, as from D
 """
 
 _RELATION = "DuckDBPyRelation"
+_WORTH_OVERLAP = 32 << 20  # bytes; below, a thread costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Prepared:
     ``value`` is a ``pyarrow.Table`` (also as ``table``) for every kind of table, and otherwise what was returned, with
     plain numbers for numpy's. ``kind`` is ``"plain"`` for what JSON gives back exactly, ``"object"`` for everything
     else, and ``"none"`` where there is nothing to stage: ``empty`` for ``NO_DATA``, else an external effect.
-    ``data_hash`` is None for objects: the IO manager's, or that of the files. ``schema`` is canonical (Arrow IPC).
+    ``data_hash`` is None for objects: the IO manager's, or that of the files; and where it is still computed, as
+    ``pending``, which may raise OutputError. ``schema`` is canonical (Arrow IPC).
     """
 
     value: object
@@ -47,6 +51,7 @@ class Prepared:
     schema: bytes | None = None
     native: Literal["pandas", "arrow"] | None = None
     empty: bool = False
+    pending: Future[DataHash] | None = None
 
 
 def prepare(
@@ -57,9 +62,11 @@ def prepare(
     nonce: bytes,
     schema: type[Schema] | None = None,
     hashing: Hashing | None = None,
+    overlap: bool = False,
 ) -> Prepared:
     """Judge and convert a returned value; ``address`` begins every message.
 
+    ``overlap`` lets the hash of a large table be computed while the caller goes on, to write it.
     ``hashing`` defaults to ``"rows"`` for DuckDB relations and to ``"ordered"`` otherwise; ``nonce``, new for each
     version, stands for the content where there is none to compare: with ``"none"``, and for external effects.
     Raises OutputError and SchemaMismatch.
@@ -74,7 +81,7 @@ def prepare(
         return Prepared(None, "none", hash_bytes(nonce))
     _refuse_no_value(value, address, returns)
     if isinstance(value, table_types()):
-        return _prepared_table(value, address, returns, schema or returns.schema, hashing, nonce)
+        return _prepared_table(value, address, returns, schema or returns.schema, hashing, nonce, overlap)
     if schema or returns.schema:
         raise OutputError(
             f"{address}: returned {_article(value)}, and only a table can have a schema",
@@ -90,7 +97,13 @@ def prepare(
 
 
 def _prepared_table(
-    value: object, address: str, returns: Arrival, schema: type[Schema] | None, hashing: Hashing | None, nonce: bytes
+    value: object,
+    address: str,
+    returns: Arrival,
+    schema: type[Schema] | None,
+    hashing: Hashing | None,
+    nonce: bytes,
+    overlap: bool,
 ) -> Prepared:
     table = arrow_table(value, address)
     metadata: dict[bytes, bytes] = dict(table.schema.metadata or {})
@@ -104,11 +117,32 @@ def _prepared_table(
         table = conform(table, schema, address)
         decimals = {c.name: c.field.decimals for c in schema_columns(schema) if c.field.decimals is not None}
     mode: Hashing = hashing or ("rows" if unordered else "ordered")
+
+    def data_hash() -> DataHash:
+        try:
+            return hash_table(table, mode, decimals, nonce=nonce)
+        except OutputError as error:
+            raise OutputError(f"{address}: {error.message}", hint=error.hint) from error
+
+    pending = _in_background(data_hash) if overlap and table.nbytes >= _WORTH_OVERLAP else None
+    return Prepared(
+        table,
+        "table",
+        data_hash() if pending is None else None,
+        table,
+        table.num_rows,
+        schema_bytes(table.schema),
+        native_library(table),
+        pending=pending,
+    )
+
+
+def _in_background(compute: Callable[[], DataHash]) -> Future[DataHash]:
+    pool = ThreadPoolExecutor(1, "assetflow-hash")
     try:
-        data_hash = hash_table(table, mode, decimals, nonce=nonce)
-    except OutputError as error:
-        raise OutputError(f"{address}: {error.message}", hint=error.hint) from error
-    return Prepared(table, "table", data_hash, table, table.num_rows, schema_bytes(table.schema), native_library(table))
+        return pool.submit(compute)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _refuse_no_value(value: Any, address: str, returns: Arrival) -> None:

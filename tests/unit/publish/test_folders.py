@@ -142,7 +142,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that are made durable, in order."""
     paths: list[str] = []
     monkeypatch.setattr(folders, "sync", lambda path: paths.append(str(path)))
-    monkeypatch.setattr(folders, "sync_all", lambda several: paths.extend(several))
+    monkeypatch.setattr(folders, "sync_all", paths.extend)
     return paths
 
 

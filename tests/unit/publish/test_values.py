@@ -104,6 +104,26 @@ def test_the_schema_is_enforced_and_rounds_for_the_hash_only() -> None:
         prepared(pa.table({"price": [-1.0]}), Arrival("one", "arrow", pa.Table, Prices))
 
 
+def test_the_hash_of_a_large_table_may_come_later_and_is_the_same() -> None:
+    large = pa.table({"n": np.arange(5_000_000)})
+    later = prepared(large, overlap=True)
+    assert later.data_hash is None
+    assert later.pending is not None
+    assert later.pending.result() == prepared(large).data_hash
+
+
+def test_a_large_table_without_a_hash_names_the_place_when_asked() -> None:
+    union = pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])])
+    later = prepared(pa.table({"n": np.arange(5_000_000), "u": pa.repeat(union[0], 5_000_000)}), overlap=True)
+    assert later.pending is not None
+    with pytest.raises(OutputError, match="orders@a: "):
+        later.pending.result()
+
+
+def test_a_small_table_is_hashed_at_once() -> None:
+    assert prepared(FRAME, overlap=True).data_hash == prepared(FRAME).data_hash
+
+
 def test_only_a_table_has_a_schema() -> None:
     class Prices(Schema):
         price: float
