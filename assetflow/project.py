@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -184,8 +185,8 @@ class Project:
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
-        self._observed(key, observe=observe, strict=strict_observe)
-        return explain(self._assessed(key, now), key, partition)
+        notes = self._observed(key, observe=observe, strict=strict_observe)
+        return replace(explain(self._assessed(key, now), key, partition), notes=notes)
 
     def status(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from assetflow.definitions.schema import Schema
 from assetflow.errors import InvalidQuery
 from assetflow.io import InputContext, IOManager, ScanningIOManager, StoredPartition, concat_tables
-from assetflow.keys import AssetKey
+from assetflow.keys import AssetKey, format_address
 from assetflow.publish.folders import Storage
 from assetflow.publish.publication import stored_partition
 from assetflow.publish.schemas import read_schema
@@ -50,9 +50,10 @@ def asset_dataset(data: PublishedData, managers: Mapping[str, IOManager], storag
         versions = list(group)
         manager = managers.get(name or "")
         if manager is None or not _holds_tables(manager, versions):
+            example = format_address(data.asset, versions[0][0])
             raise InvalidQuery(
                 f"{data.asset} does not read as a table: it is stored as {name or 'a plain value'}",
-                hint=f"see it with `assetflow show {data.asset}`, or in Python by project.load({data.asset!r})",
+                hint=f"see it with `assetflow show {example}`, or in Python by project.load({data.asset!r})",
             )
         stored = tuple(stored_partition(record, storage, key) for key, record in versions)
         scanned = manager.scan(InputContext(stored)) if isinstance(manager, ScanningIOManager) else None

@@ -45,6 +45,8 @@ def show_explanation(page: Page, found: Explanation, roots: Sequence[Explanation
         page.line("  held: an older version was published again; it stays until code or inputs change")
     if found.counts is None:
         page.line("  nothing is published" if found.version is None else f"  published: version {found.version}")
+    for note in found.notes:
+        page.line(f"  note: {note}")
     if hint := _hint(found.state, address):
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
 

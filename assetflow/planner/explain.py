@@ -31,6 +31,8 @@ class Explanation:
     causes: tuple[Cause, ...]
     version: VersionId | None
     counts: Mapping[str, int] | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences for people: sources that could not be observed."""
 
     def to_dict(self) -> dict[str, object]:
         """The explanation as the JSON document of ``why``."""
@@ -42,6 +44,7 @@ class Explanation:
             "held": self.held,
             "causes": [cause.to_dict() for cause in self.causes],
             "version": self.version,
+            "notes": list(self.notes),
             **counts,
         }
 
