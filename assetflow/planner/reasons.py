@@ -65,12 +65,33 @@ def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
     if flow.lacks is None or not (rows & flow.lacks).any():
         return None
     waiting = rows & flow.lacks
-    lacking = list(lacking_addresses(scene, name, waiting, _SHOWN))
-    assets = tuple(dict.fromkeys(key for key, _ in lacking))
-    shown = [text for _, text in lacking]
-    return Cause(
-        "waiting", int(np.count_nonzero(waiting)), f"waits for {', '.join(shown)}", assets, partitions=tuple(shown)
-    )
+    shown = tuple(text for _, text in lacking_addresses(scene, name, waiting, _SHOWN))
+    roots = _waiting_roots(scene, name, waiting)
+    return Cause("waiting", int(np.count_nonzero(waiting)), f"waits for {', '.join(shown)}", roots, partitions=shown)
+
+
+def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]:
+    """Where the waiting began: the upstreams, near or far, that lack partitions and do not wait themselves."""
+    roots: dict[AssetKey, None] = {}
+    waiting = {name: rows}
+    for each in reversed(list(scene.facts)):
+        asking = waiting.pop(each, None)
+        if asking is None:
+            continue
+        for edge in scene.facts[each].edges:
+            if edge.edge.missing != "wait":
+                continue
+            absent = unobtainable(scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream)
+            early = edge.premature is not None and (asking & edge.premature).any()
+            lacked = None if absent is None else absent & covered(asking, edge.spans, len(absent))
+            further = scene.flows[edge.upstream].lacks
+            if lacked is not None and further is not None and (lacked & further).any():
+                known = waiting.get(edge.upstream)
+                waiting[edge.upstream] = lacked & further if known is None else known | (lacked & further)
+                lacked &= ~further
+            if early or (lacked is not None and lacked.any()):
+                roots[edge.edge.upstream] = None
+    return tuple(roots)
 
 
 def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = None) -> Iterator[tuple[AssetKey, str]]:

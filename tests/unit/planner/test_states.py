@@ -182,6 +182,7 @@ def test_a_partition_waits_for_what_no_step_can_make() -> None:
         ("missing", "never built"),
     ]
     assert causes(world, "b", "2024-01-02")[0] == ("waiting", "waits for a@2024-01-02")
+    assert world.why("b", "2024-01-02").causes[0].root == ("raw",), "where the waiting began"
     assert world.states("raw")["2024-01-02"] == "missing"
     assert causes(world, "raw", "2024-01-02") == [("missing", "not observed")]
     plan = world.plan()
