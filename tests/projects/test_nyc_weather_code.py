@@ -41,6 +41,7 @@ def why(year: Any, asset: str, partition: str | None = None) -> Any:
             "rules", '"""Degrees Celsius."""', '"""Of degrees Fahrenheit, those of Celsius."""', id="a docstring"
         ),
         pytest.param("rules", '    """Degrees Celsius."""\n', "", id="a docstring that goes"),
+        pytest.param("assets", "of a local day.", "of a day, by New York's clocks.", id="the docstring of an asset"),
         pytest.param(
             "rules", "(fahrenheit - 32) * 5 / 9", "(\n        (fahrenheit - 32)\n        * 5 / 9\n    )", id="a layout"
         ),

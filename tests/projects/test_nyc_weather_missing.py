@@ -123,7 +123,7 @@ class TestAwaited:
         with waiting_year.open() as project:
             why = project.why("weather_daily", "2013-10-26", now=waiting_year.now)
         cause = why.causes[0]
-        assert (why.state, cause.kind) == ("waiting", "waiting")
+        assert (why.state, cause.kind, cause.root) == ("waiting", "waiting", ("weather_raw",))
         assert cause.partitions == ("weather_hourly@2013-10-26T00:00-04:00", f"weather_hourly@{LATE}")
         assert f"weather_hourly@{LATE}" in cause.detail
 
