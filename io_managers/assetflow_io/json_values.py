@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from blake3 import blake3
+
 from assetflow.errors import DataMissing, DataUnreadable, InputError, OutputError
 from assetflow.io import INLINE_LIMIT, InputContext, OutputContext, StagedOutput, StoredPartition, json_problem
 from assetflow.keys import format_address
@@ -76,6 +78,10 @@ def _read(partition: StoredPartition) -> object:
                 f"{place}: the file {path} of version {partition.version} cannot be read: {error.strerror}",
                 hint=rebuild,
             ) from error
+        if f"blake3:{blake3(data).hexdigest()}" != partition.file().digest:
+            raise DataUnreadable(
+                f"{place}: the file {path} is not what version {partition.version} recorded", hint=rebuild
+            )
     try:
         return json.loads(data)
     except ValueError as error:

@@ -37,6 +37,8 @@ _WORTH_THREADS = 4_000_000  # bytes; below, starting threads costs more than the
 class ParquetIOManager:
     """Stores tables; loads pandas, Arrow, and, lazily, Arrow datasets and DuckDB relations.
 
+    Every page has a checksum, which is looked at when it is read: damage never passes for data.
+
     Several partitions are put below one another in order: columns are matched by name, one that a partition lacks is
     null there, and integers become floats where another partition has floats. ``object`` loads what was stored: a
     ``pandas.DataFrame``, or a ``pyarrow.Table`` for everything else. Folder names never become columns.
@@ -67,7 +69,7 @@ class ParquetIOManager:
                 table = arrow_table(value, place)
                 rows = table.num_rows
                 with pa.OSFile(str(path), "wb") as file:
-                    pq.write_table(table, file, compression=_COMPRESSION)
+                    pq.write_table(table, file, compression=_COMPRESSION, write_page_checksum=True)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise OutputError(
                 f"{place}: the table cannot be written as parquet: {error}",
@@ -103,7 +105,7 @@ class ParquetIOManager:
         return dataset.dataset(
             [str(partition.file().path) for partition in context.partitions],
             schema=mark_native(empty, None).schema,
-            format="parquet",
+            format=dataset.ParquetFileFormat(page_checksum_verification=True),
             partitioning=None,
         )
 
@@ -111,7 +113,7 @@ class ParquetIOManager:
 def _write_stream(reader: pa.RecordBatchReader, path: Path) -> int:
     schema = mark_native(reader.schema.empty_table(), "arrow").schema
     rows = 0
-    with pq.ParquetWriter(str(path), schema, compression=_COMPRESSION) as writer:
+    with pq.ParquetWriter(str(path), schema, compression=_COMPRESSION, write_page_checksum=True) as writer:
         for batch in reader:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -119,7 +121,7 @@ def _write_stream(reader: pa.RecordBatchReader, path: Path) -> int:
 
 
 def _read(partition: StoredPartition, columns: list[str] | None) -> pa.Table:
-    with _reading(partition) as path, pq.ParquetFile(path) as file:
+    with _reading(partition) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
         threads = partition.file().size > _WORTH_THREADS
         return file.read(columns=columns, use_threads=threads, use_pandas_metadata=True)
 

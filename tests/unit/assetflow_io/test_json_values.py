@@ -80,10 +80,10 @@ def test_what_json_would_change_is_refused(shelf: Shelf, value: object, problem:
     assert caught.value.hint == "return plain values, or use io_manager='pickle'"
 
 
-def test_a_file_that_is_not_json_is_unreadable(shelf: Shelf) -> None:
+def test_a_file_that_was_changed_is_unreadable(shelf: Shelf) -> None:
     stored = shelf.put(JSON, ["x" * 20_000])
     stored.file().path.write_text("[1,")
-    with pytest.raises(DataUnreadable, match=r"version 1 is not valid JSON in .*value\.json"):
+    with pytest.raises(DataUnreadable, match=r"the file .*value\.json is not what version 1 recorded"):
         load(JSON, stored)
 
 
