@@ -122,12 +122,12 @@ class Catalog:
             stored = stored_partition(record, self.storage, partition)
             value, text, truncated = plain_value(self.managers[record.io_manager], stored, limit)
             return about("value", value=value, text=text, truncated=truncated)
-        table = first_rows(self._dataset(asset, [(None, record)], partitioned=False), limit)
+        table = first_rows(asset, self._dataset(asset, [(partition, record)], partitioned=False), limit)
         return about("table", row_count=record.row_count, table=table, truncated=table.truncated)
 
     def _preview_of_all(self, asset: AssetKey, limit: int) -> Preview:
         published = self._published(asset)
-        table = first_rows(self._dataset(asset, published, partitioned=True), limit)
+        table = first_rows(asset, self._dataset(asset, published, partitioned=True), limit)
         counts = [record.row_count for _, record in published]
         total = sum(count for count in counts if count is not None) if None not in counts else None
         return Preview(asset, None, None, "table", row_count=total, table=table, truncated=table.truncated)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from assetflow.catalog.query import QueryResult, json_value
+from assetflow.catalog.query import QueryResult, json_value, unreadable_data
 from assetflow.io import InputContext, IOManager, StoredPartition, json_problem
 from assetflow.keys import AssetKey, VersionId
 
@@ -53,9 +53,17 @@ class Preview:
         }
 
 
-def first_rows(dataset: ds.Dataset, limit: int) -> QueryResult:
-    """The first ``limit`` rows of a dataset, with Arrow's types; reads no more files than it needs."""
-    head = dataset.head(limit + 1)
+def first_rows(asset: AssetKey, dataset: ds.Dataset, limit: int) -> QueryResult:
+    """The first ``limit`` rows of an asset's dataset, with Arrow's types; reads no more files than it needs.
+
+    Raises DataUnreadable.
+    """
+    import pyarrow as pa
+
+    try:
+        head = dataset.head(limit + 1)
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable_data(asset, error) from error
     types = tuple(str(kind) for kind in head.schema.types)
     return QueryResult(head.slice(0, limit), types, truncated=head.num_rows > limit)
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
-from assetflow.errors import AssetflowError, InvalidQuery
+from assetflow.errors import AssetflowError, DataUnreadable, InvalidQuery
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,6 +29,8 @@ _BATCH_ROWS = 8_192
 _DATA = "data"
 _LISTINGS = ("show", "information_schema", "duckdb_", "pg_catalog", "sqlite_master")
 _ANSWERING = frozenset({"SELECT", "EXPLAIN", "MULTI"})
+_FAILED_STREAM = re.compile(r"reading the stream registered as 'data\.(?P<asset>.+)' failed: (?P<reason>.+)")
+_PROPOSED = re.compile(r"^(?:Candidate bindings: (.+)|Did you mean (.+)\?)$", re.MULTILINE)
 _MISSING_TABLE = re.compile(r"Table with name (?P<name>.+) does not exist")
 
 
@@ -156,8 +158,9 @@ def _refuse_other_statements(connection: duckdb.DuckDBPyConnection, sql: str) ->
         raise InvalidQuery(f"the query has {count} statements", hint="write one select statement")
     kind = statements[0].type.name
     if kind not in _ANSWERING:
+        article = "an" if kind[0] in "AEIOU" else "a"
         raise InvalidQuery(
-            f"the catalog answers questions only, and this is a {kind.lower()} statement",
+            f"the catalog answers questions only, and this is {article} {kind.lower()} statement",
             hint="write one select statement; describe, summarize and explain work too",
         )
 
@@ -218,14 +221,36 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limit: int | None) 
 
 def _explained(error: duckdb.Error, tables: Tables, unreadable: Mapping[str, AssetflowError]) -> AssetflowError:
     message = _first_line(error)
+    if (failed := _FAILED_STREAM.match(message)) is not None:
+        return unreadable_data(failed["asset"], failed["reason"])
     missing = _MISSING_TABLE.match(message)
     if missing is None:
-        return InvalidQuery(message)
+        return InvalidQuery(message, hint=_proposal(error))
     name = missing["name"].strip('"')
     for asset, reason in unreadable.items():
         if asset.casefold() == name.casefold():
             return reason
     return InvalidQuery(f"there is no table {name}", hint=_near(name, tables))
+
+
+def unreadable_data(asset: str, reason: object) -> DataUnreadable:
+    """The error for files of an asset whose damage shows when their rows are read."""
+    return DataUnreadable(
+        f"{asset}: one of its data files cannot be read: {reason}",
+        hint=f"rebuild it: assetflow materialize --select {asset} --force",
+    )
+
+
+def _proposal(error: duckdb.Error) -> str:
+    """What to do instead: what DuckDB itself proposes, where it does."""
+    import duckdb
+
+    if isinstance(error, duckdb.PermissionException):
+        return f"a query reads the views and {_DATA}.ASSET, and no files"
+    proposed = _PROPOSED.search(str(error))
+    if proposed is None:
+        return "mend the query; `describe VIEW` lists the columns of a view"
+    return f"did you mean {proposed[1] or proposed[2]}?"
 
 
 def _near(name: str, tables: Tables) -> str:

@@ -46,7 +46,7 @@ def show_error(page: Page, error: BaseException) -> None:
 def show_fields(page: Page, subject: str, fields: Mapping[str, object]) -> None:
     """Print the fields of an error document as the error of a subject, such as an asset partition."""
     message = str(fields.get("message", ""))
-    told = message if message.startswith(subject) else f"{subject}: {message}"
+    told = message if message.startswith((f"{subject}:", f"{subject} ")) else f"{subject}: {message}"
     _show(
         page,
         told,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 from assetflow.errors import AssetflowError, SourceLocation, UserCodeError
@@ -32,7 +33,7 @@ def user_error(error: BaseException, what: str) -> AssetflowError:
     place = next((frame for frame in reversed(frames) if not frame.filename.startswith("<")), None)
     return UserCodeError(
         f"{what} {_verb(error)}",
-        traceback=_traceback(error, frames),
+        traceback=_traceback(error),
         hint="raise an exception, or return, instead of ending the process" if isinstance(error, SystemExit) else None,
         location=SourceLocation(_shown(place.filename), place.lineno or 0) if place else None,
     )
@@ -40,12 +41,18 @@ def user_error(error: BaseException, what: str) -> AssetflowError:
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """The frames in the user's files; where there is none, those of the libraries that were called."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(("<frozen ", _OURS))]
-    return [frame for frame in frames if not _of_library(frame.filename)] or frames
+    return _of_user(traceback.extract_tb(error.__traceback__))
 
 
-def _of_library(filename: str) -> bool:
-    return filename.startswith(_LIBRARY) or any(folder in filename for folder in _INSTALLED)
+def _of_user(stack: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    frames = [frame for frame in stack if not frame.filename.startswith(("<frozen ", _OURS))]
+    return [frame for frame in frames if not _is_library(frame.filename)] or frames
+
+
+def _is_library(filename: str) -> bool:
+    # Compiled modules give the place of their sources at the time they were built, relative to nothing.
+    built = not filename.startswith("<") and not os.path.isabs(filename)
+    return built or filename.startswith(_LIBRARY) or any(folder in filename for folder in _INSTALLED)
 
 
 def _verb(error: BaseException) -> str:
@@ -64,11 +71,19 @@ def _text(error: BaseException) -> str:
     return _shortened(text.encode("utf-8", "backslashreplace").decode(), _LONGEST_TEXT)
 
 
-def _traceback(error: BaseException, frames: list[traceback.FrameSummary]) -> str:
+def _traceback(error: BaseException) -> str:
     trimmed = traceback.TracebackException.from_exception(error)
-    trimmed.stack = traceback.StackSummary.from_list(frames)
+    _trim(trimmed)
     text = "".join(trimmed.format()).rstrip().encode("utf-8", "backslashreplace").decode()
     return "\n".join(_shortened(line, _LONGEST_LINE) for line in text.splitlines())
+
+
+def _trim(shown: traceback.TracebackException) -> None:
+    """Keep the user's frames only, also of what it was caused by and of what it groups."""
+    shown.stack = traceback.StackSummary.from_list(_of_user(shown.stack))
+    for other in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
+        if other is not None:
+            _trim(other)
 
 
 def _shortened(text: str, longest: int) -> str:
