@@ -31,7 +31,7 @@ from assetflow.io import OutputContext, StoredFile, StoredPartition, duckdb_conn
 from assetflow.keys import AssetKey, DataHash, format_address
 from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
-from assetflow.publish.folders import storage_errors
+from assetflow.publish.folders import is_whole, storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
 from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
 
@@ -296,6 +296,7 @@ def _stored(
 
 
 def _equal(staged: StagedVersion, current: CurrentVersion) -> bool:
+    """Whether nothing new has to be published; a version whose files are not whole is replaced by an equal one."""
     return (
         bool(staged.data_hash)
         and staged.data_hash == current.data_hash
@@ -303,6 +304,7 @@ def _equal(staged: StagedVersion, current: CurrentVersion) -> bool:
         and staged.schema == current.schema
         and staged.storage == current.storage
         and staged.io_manager == current.io_manager
+        and is_whole(current.stored.files)
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from blake3 import blake3
 
 from assetflow.errors import ProjectError, StorageError, StorageFull
+from assetflow.io import StoredFile
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.publish.durable import Debts, sync, sync_all
 from assetflow.store.records import FileRecord
@@ -200,6 +201,17 @@ def file_digest(path: str | Path, size: int) -> str:
     hasher = blake3(max_threads=blake3.AUTO if size > _WORTH_THREADS else 1)
     hasher.update_mmap(path)
     return f"blake3:{hasher.hexdigest()}"
+
+
+def is_whole(files: Iterable[StoredFile]) -> bool:
+    """Whether a version's files are there and as they were written; reads them."""
+    try:
+        return all(
+            os.path.getsize(file.path) == file.size and file_digest(file.path, file.size) == file.digest
+            for file in files
+        )
+    except OSError:
+        return False
 
 
 def _contents(folder: str) -> Iterator[tuple[str, bool]]:
