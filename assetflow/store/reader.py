@@ -70,6 +70,8 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = connection
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
+        # The last question and its answer, which holds until some connection has written.
+        self._answered: tuple[object, Codes, State] | None = None
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -113,7 +115,16 @@ class SqliteReader:
     ) -> State:
         """What the planner needs of these assets."""
         with self._snapshot() as connection:
-            return read_state(connection, self._remembered, environment, assets, codes, sources)
+            (changes,) = connection.execute("PRAGMA data_version").fetchone()
+            question = (changes, environment, tuple(assets), frozenset(sources))
+            if self._answered is not None:
+                asked, for_codes, state = self._answered
+                if asked == question and for_codes is codes:
+                    return state
+                self._answered = None
+            state = read_state(connection, self._remembered, environment, assets, codes, sources)
+            self._answered = (question, codes, state)
+            return state
 
     def environments(self) -> dict[str, int]:
         """Environment ids by name."""
