@@ -39,6 +39,7 @@ def project_predicate(root: Path, excluded: Sequence[Path] = ()) -> Callable[[st
     top = os.path.realpath(root)
     outside = tuple(os.path.realpath(path) for path in excluded)
     known: dict[str, bool] = {top: True}
+    real_folders: dict[str, str] = {}
 
     def folder_inside(folder: str) -> bool:
         if folder not in known:
@@ -53,8 +54,17 @@ def project_predicate(root: Path, excluded: Sequence[Path] = ()) -> Callable[[st
             )
         return known[folder]
 
+    def resolved(path: str) -> str:
+        # Asked of every imported module: a folder is resolved once for all files in it.
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        folder, name = os.path.split(os.path.abspath(path))
+        if folder not in real_folders:
+            real_folders[folder] = os.path.realpath(folder)
+        return os.path.join(real_folders[folder], name)
+
     def inside(path: str) -> bool:
-        real = os.path.realpath(path)
+        real = resolved(path)
         return real not in outside and (real == top or folder_inside(os.path.dirname(real)))
 
     return inside
