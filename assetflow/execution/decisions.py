@@ -13,7 +13,7 @@ from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.planner.decide import EdgeSignature, UpstreamView, derivations_of, edge_signatures, inputs_differ
 from assetflow.planner.spans import Flags, Integers, Lanes, members
-from assetflow.planner.state import AssetState, InputColumn, State, empty_asset_state
+from assetflow.planner.state import AssetState, InputColumn, State
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,11 @@ def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
     keys = derivations_of(code, len(ordinals), sums)
     same = np.ones(len(ordinals), np.bool_)
     for key in node.outputs:
-        same &= _same(state.assets.get(key) or empty_asset_state(), ordinals, code, sums, state)
+        recorded = state.assets.get(key)
+        if recorded is None or not len(recorded.ordinals):
+            same[:] = False
+            break
+        same &= _same(recorded, ordinals, code, sums, state)
     return Decision(node, ordinals, tuple(readings), keys, blocked, waiting & ~blocked, same)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assetflow.keys import AssetKey, DataHash, VersionId
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.spans import members
-from assetflow.planner.state import AssetState, State, empty_asset_state
+from assetflow.planner.state import AssetState, State
 from assetflow.store.records import Ticket
 
 Integers = NDArray[np.int64]
@@ -57,16 +57,28 @@ class LiveState:
         # Moves are merged into the arrays when somebody reads them, so that n commits do not copy them n times.
         self._moved: dict[AssetKey, dict[int, tuple[Move, int]]] = {}
         self.tickets: list[Ticket] = []
+        self._none = np.empty(0, np.int64)
+        self._no_hashes = np.empty((0, 2), np.uint64)
+        self._no_flags = np.empty(0, np.bool_)
 
     def asset(self, key: AssetKey) -> LiveAsset:
         """The live pointers of an asset."""
         live = self._assets.get(key)
         if live is None:
-            recorded = self._state.assets.get(key) or empty_asset_state()
-            live = self._assets[key] = _from_state(recorded, members(recorded.ordinals, self._existing(key)))
+            recorded = self._state.assets.get(key)
+            live = self._assets[key] = self._nothing() if recorded is None else self._recorded(key, recorded)
         if moved := self._moved.pop(key, None):
             live = self._assets[key] = self._merged(live, [moved[ordinal] for ordinal in sorted(moved)])
         return live
+
+    def _recorded(self, key: AssetKey, recorded: AssetState) -> LiveAsset:
+        if not len(recorded.ordinals):
+            return self._nothing()
+        return _from_state(recorded, members(recorded.ordinals, self._existing(key)))
+
+    def _nothing(self) -> LiveAsset:
+        none = self._none
+        return LiveAsset(none, none, self._no_hashes, self._no_flags, none, none, none)
 
     def move(self, key: AssetKey, moves: Sequence[Move]) -> None:
         """Take in the pointers that were enqueued for an asset."""
