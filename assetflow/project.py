@@ -18,7 +18,7 @@ from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import VersionId
-from assetflow.loading import working_in
+from assetflow.opening.loading import working_in
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.planning import plan_from
 from assetflow.planner.selection import parse_selection
@@ -30,13 +30,13 @@ from assetflow.store.interface import Store
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog
     from assetflow.catalog.status import Status
-    from assetflow.diagnosis import Finding
     from assetflow.execution.result import Listener
-    from assetflow.execution.setting import Setting
-    from assetflow.fingerprinting import ProjectCode
+    from assetflow.opening.code import ProjectCode
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import State
+    from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
+    from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
 DEFAULT_ENVIRONMENT = "prod"
@@ -85,7 +85,7 @@ class Project:
 
         Raises ProjectError for its configuration and DefinitionErrors for its definitions.
         """
-        from assetflow.loading import load_project
+        from assetflow.opening.loading import load_project
 
         root, config, definitions = load_project(path)
         with working_in(root):
@@ -217,15 +217,15 @@ class Project:
 
         Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
         """
-        from assetflow.reading import load_value
+        from assetflow.catalog.reading import load_value
 
-        return load_value(self, self.graph.require(asset), partition, version, as_type)
+        return load_value(self.setting, self.graph.require(asset), partition, version, as_type)
 
     def versions(self, asset: str, partition: str | None = None) -> list[dict[str, object]]:
         """The versions of an asset or of one partition, the newest first, as in the versions document."""
-        from assetflow.reading import version_rows
+        from assetflow.catalog.reading import version_rows
 
-        return version_rows(self, self.graph.require(asset), partition)
+        return version_rows(self.setting, self.graph.require(asset), partition)
 
     def rollback(
         self, asset: str, partition: str | None = None, *, to: int, with_downstream: bool = False
@@ -248,33 +248,37 @@ class Project:
 
     def runs(self, limit: int = 50) -> list[dict[str, object]]:
         """The last runs, the newest first."""
-        from assetflow.reading import run_rows
+        from assetflow.catalog.reading import run_rows
 
-        return run_rows(self, limit)
+        return run_rows(self.setting, limit)
 
     def run(self, run_id: str) -> dict[str, object]:
         """One run with its steps and failures. Raises UsageError for an unknown one."""
-        from assetflow.reading import run_document
+        from assetflow.catalog.reading import run_document
 
-        return run_document(self, run_id)
+        return run_document(self.setting, run_id)
 
     def doctor(self) -> list[Finding]:
         """Check definitions, store and storage, and clear what dead processes left."""
-        from assetflow.diagnosis import diagnose
+        from assetflow.publish.diagnosis import diagnose
 
-        return diagnose(self)
+        return diagnose(self.setting, self.code.untracked)
 
     @cached_property
     def catalog(self) -> Catalog:
         """The read side: ``query`` for SQL, ``lineage``."""
-        from assetflow.wiring import catalog_of
+        from assetflow.opening.setting import catalog_of
 
-        return catalog_of(self)
+        def clock() -> datetime:
+            # Asking the project for the time keeps it open, even a temporary one, while its catalog is in use.
+            return self.clock()
+
+        return catalog_of(self.setting, clock)
 
     @cached_property
     def code(self) -> ProjectCode:
         """The code versions of all computations and checks. Raises DefinitionErrors."""
-        from assetflow.fingerprinting import project_code
+        from assetflow.opening.code import project_code
 
         with working_in(self.root):
             return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
@@ -282,7 +286,7 @@ class Project:
     @cached_property
     def store(self) -> Store:
         """The metadata store, created on first use. Raises StoreError."""
-        from assetflow.wiring import store_of
+        from assetflow.opening.setting import store_of
 
         store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
         self._closing.callback(store.close)
@@ -298,9 +302,17 @@ class Project:
     @cached_property
     def setting(self) -> Setting:
         """All of it as runs take it; opening it clears what dead processes left behind."""
-        from assetflow.wiring import setting_of
+        from assetflow.opening.setting import setting_of
 
-        return setting_of(self)
+        return setting_of(
+            self.graph,
+            self.code,
+            store=self.store,
+            storage=self.storage,
+            managers=self.managers,
+            environment=self.environment,
+            clock=self.clock,
+        )
 
     @cached_property
     def _temporary(self) -> Path:

@@ -26,7 +26,7 @@ from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
-from assetflow.publish.publication import stored_partition
+from assetflow.publish.stored import stored_partition
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import (
     VersionRecord,

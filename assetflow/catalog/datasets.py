@@ -12,8 +12,8 @@ from assetflow.errors import InvalidQuery
 from assetflow.io import InputContext, IOManager, ScanningIOManager, StoredPartition, concat_tables
 from assetflow.keys import AssetKey, format_address
 from assetflow.publish.folders import Storage
-from assetflow.publish.publication import stored_partition
 from assetflow.publish.schemas import read_schema
+from assetflow.publish.stored import stored_partition
 from assetflow.store.records import VersionRecord
 
 if TYPE_CHECKING:

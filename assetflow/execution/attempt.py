@@ -20,7 +20,6 @@ from assetflow.execution.task import (
     PartitionOutcome,
     PartitionTask,
     StagedVersion,
-    StoredInput,
     Task,
 )
 from assetflow.execution.tracebacks import user_error
@@ -33,6 +32,7 @@ from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
 from assetflow.publish.folders import is_whole, storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
+from assetflow.publish.stored import StoredInput
 from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
 
 if TYPE_CHECKING:

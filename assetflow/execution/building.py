@@ -10,11 +10,18 @@ from assetflow.errors import AssetflowError
 from assetflow.execution.checking import refusal
 from assetflow.execution.journal import Entry
 from assetflow.execution.ledger import Ledger
-from assetflow.execution.records import Derived, check_records, publication, version_record
+from assetflow.execution.records import Derived, check_records, version_record
 from assetflow.execution.stages import Stage, Stages
-from assetflow.execution.task import Executor, PartitionOutcome, PartitionTask, StagedVersion, StoredInput, Task
+from assetflow.execution.task import (
+    Executor,
+    PartitionOutcome,
+    PartitionTask,
+    StagedVersion,
+    Task,
+)
 from assetflow.keys import AssetKey, VersionId
 from assetflow.publish.conformance import declared_schema
+from assetflow.publish.stored import StoredInput
 from assetflow.store.records import FailureRecord, Publication, VersionRecord
 
 
@@ -139,7 +146,7 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
         derivations.append(made)
         for staged in outcome.outputs:
             version = staged.version if staged.same else _record(ledger, row, staged, outcome, "published")
-            publications.append(publication(ledger, row, version, staged, made, "computed", outcome.ended_at))
+            publications.append(ledger.publication(row, version, staged, made, "computed", outcome.ended_at))
             result = "unchanged" if staged.same else "materialized"
             entries.append(ledger.entry(row, staged.asset, result, times, version=staged.version))
             if staged.location is not None and not staged.same:

@@ -12,11 +12,14 @@ from assetflow.definitions.annotations import ANY
 from assetflow.definitions.checks import CheckResult, CheckSpec
 from assetflow.definitions.context import AssetContext
 from assetflow.errors import AssetflowError, CheckFailed, OutputError
-from assetflow.execution.task import CheckOutcome, StoredInput
+from assetflow.execution.task import (
+    CheckOutcome,
+)
 from assetflow.execution.tracebacks import user_error
 from assetflow.execution.workshop import Workshop
 from assetflow.keys import CodeVersion, format_address
 from assetflow.publish.loading import load_input
+from assetflow.publish.stored import StoredInput
 
 
 def run_checks(

@@ -10,12 +10,15 @@ from assetflow.execution.decisions import Decision
 from assetflow.execution.journal import Entry
 from assetflow.execution.live import Move
 from assetflow.execution.parts import RunParts
-from assetflow.execution.records import Derived, derived, lane_bytes
+from assetflow.execution.records import Derived, check_records, derived, lane_bytes
 from assetflow.execution.result import Outcome
+from assetflow.execution.task import StagedVersion
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
-from assetflow.store.records import Group, Publication, VersionRecord
+from assetflow.store.records import DerivationKind, EventRecord, Group, Publication, VersionRecord
+
+_HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
 
 
 class Ledger:
@@ -93,6 +96,50 @@ class Ledger:
         """Nothing in this run may read these partitions any more."""
         for asset in self.node.outputs:
             self.parts.live.lose(asset, [self.ordinal(row) for row in rows])
+
+    def publication(
+        self,
+        row: int,
+        version: VersionRecord | VersionId,
+        staged: StagedVersion,
+        made: Derived,
+        kind: DerivationKind,
+        at: datetime,
+        *,
+        reason: str | None = None,
+    ) -> Publication:
+        """The pointer move that publishes a version, new or known, for one output of a row."""
+        setting, run_id, ordinal = self.parts.setting, self.parts.run_id, self.ordinal(row)
+        uid = setting.uids[staged.asset]
+        happened = _HAPPENED.get(kind) or ("unchanged" if staged.same else "materialized")
+        payload: dict[str, object] = {
+            "version": staged.version,
+            "rows": staged.row_count,
+            "bytes": staged.byte_count,
+            "empty": staged.empty,
+        }
+        if reason is not None:
+            payload["reason"] = reason
+        return Publication(
+            environment=setting.environment,
+            asset=staged.asset,
+            uid=uid,
+            ordinal=ordinal,
+            kind=kind,
+            version=version,
+            data_hash=staged.data_hash,
+            empty=staged.empty,
+            code=made.code,
+            key=made.key,
+            inputs=made.inputs,
+            expected_generation=self.expected(row, staged.asset),
+            run_id=run_id or None,
+            created_at=at,
+            held=kind == "rollback",
+            reason=reason,
+            checks=check_records(staged.checks, staged.asset, uid, ordinal, staged.version),
+            events=(EventRecord(at, happened, staged.asset, ordinal, run_id or None, payload),),
+        )
 
     def commit(
         self,

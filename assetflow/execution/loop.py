@@ -17,7 +17,6 @@ from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.result import EventKind, Listener, Outcome, RunEvent, RunResult, no_counts
-from assetflow.execution.setting import Setting
 from assetflow.execution.stages import Stages, VersionIds
 from assetflow.execution.treatments import check_candidates, check_current, reuse
 from assetflow.execution.workshop import Workshop
@@ -28,6 +27,7 @@ from assetflow.planner.plan import Plan, Step
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import Retained, State
 from assetflow.publish.liveness import this_process
+from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord, VersionRecord
 
 

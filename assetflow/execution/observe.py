@@ -11,7 +11,6 @@ import numpy as np
 
 from assetflow.definitions.context import AssetContext
 from assetflow.errors import AssetflowError, OutputError, StoreError
-from assetflow.execution.setting import Setting
 from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.data import hash_text
 from assetflow.graph import Node
@@ -21,6 +20,7 @@ from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.spans import members
 from assetflow.planner.state import AssetState, empty_asset_state
 from assetflow.planner.targets import choose
+from assetflow.publish.setting import Setting
 from assetflow.store.records import EventRecord, Group, ObservationRecord, Publication, VersionRecord, Withdrawal
 
 OBSERVATIONS = 0

@@ -10,13 +10,15 @@ import numpy as np
 from assetflow.execution.journal import Entry, Journal
 from assetflow.execution.live import LiveState
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.setting import Setting
 from assetflow.execution.stages import VersionIds
-from assetflow.execution.task import CurrentVersion, StoredInput
+from assetflow.execution.task import (
+    CurrentVersion,
+)
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import State
-from assetflow.publish.publication import stored_partition
+from assetflow.publish.setting import Setting
+from assetflow.publish.stored import StoredInput, stored_input, stored_partition
 from assetflow.store.records import VersionRecord
 
 
@@ -47,18 +49,16 @@ class RunParts:
     def pointed(self, key: AssetKey, ordinals: Integers) -> tuple[Flags, Integers, Integers]:
         """Of an asset's partitions: which are published, as which version, by which generation (0 where not)."""
         live = self.live.asset(key)
-        present = members(ordinals, live.ordinals)
         if not len(live.ordinals):
             nothing = np.zeros(len(ordinals), np.int64)
-            return present, nothing, nothing
+            return np.zeros(len(ordinals), np.bool_), nothing, nothing
+        present = members(ordinals, live.ordinals)
         places = np.minimum(np.searchsorted(live.ordinals, ordinals), len(live.ordinals) - 1)
         return present, np.where(present, live.version[places], 0), np.where(present, live.generation[places], 0)
 
     def stored_input(self, version: VersionId, key: str | None) -> StoredInput:
         """A fetched version as an attempt reads it."""
-        record = self.versions[version]
-        stored = None if record.empty else stored_partition(record, self.setting.storage, key)
-        return StoredInput(key, stored, record.io_manager, record.schema)
+        return stored_input(self.versions[version], self.setting.storage, key)
 
     def current_version(self, version: VersionId, key: str | None) -> CurrentVersion:
         """A fetched version as what is published now, or as a candidate."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from assetflow.execution.setting import Setting
 from assetflow.keys import AssetKey, VersionId
 from assetflow.publish.projection import has_projection, project_current
+from assetflow.publish.setting import Setting
 from assetflow.store.records import VersionRecord
 
 _SECONDS = 1.0
@@ -31,9 +31,7 @@ class CurrentFiles:
         if with_files:
             self._lagging.add(asset)
             self._folders.add(asset.partition("/")[0])
-        elif asset.partition("/")[0] in self._folders and has_projection(
-            self._setting.storage, asset, self._setting.suffix
-        ):
+        elif asset.partition("/")[0] in self._folders and has_projection(self._setting, asset):
             self._lagging.add(asset)
         else:
             self._settled.add(asset)
@@ -47,15 +45,6 @@ class CurrentFiles:
         """Write what lags. Raises StorageError."""
         setting = self._setting
         for asset in sorted(self._lagging):
-            project_current(
-                setting.storage,
-                setting.reader,
-                asset=asset,
-                uid=setting.uids[asset],
-                space=setting.spaces[setting.graph.owner[asset]],
-                environment=setting.environment,
-                suffix=setting.suffix,
-                known=self._known,
-            )
+            project_current(setting, asset, self._known)
         self._lagging.clear()
         self._written = time.monotonic()

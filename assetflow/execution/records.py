@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,17 +15,11 @@ from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.spans import Integers, Lanes
 from assetflow.store.records import (
     CheckRecord,
-    DerivationKind,
-    EventRecord,
     InputRecord,
-    Publication,
     Ticket,
     VersionRecord,
     VersionState,
 )
-
-if TYPE_CHECKING:
-    from assetflow.execution.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +30,6 @@ class Derived:
     key: bytes
     inputs: tuple[InputRecord, ...]
     after: tuple[Ticket, ...]
-
-
-_HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
 
 
 def derived(decision: Decision, row: int, code: CodeVersion, live: LiveState, uids: Mapping[AssetKey, int]) -> Derived:
@@ -102,51 +92,6 @@ def version_record(
         byte_count=staged.byte_count,
         schema=staged.schema,
         metadata=staged.metadata,
-    )
-
-
-def publication(
-    ledger: Ledger,
-    row: int,
-    version: VersionRecord | VersionId,
-    staged: StagedVersion,
-    made: Derived,
-    kind: DerivationKind,
-    at: datetime,
-    *,
-    reason: str | None = None,
-) -> Publication:
-    """The pointer move that publishes a version, new or known, for one output of a row."""
-    setting, run_id, ordinal = ledger.parts.setting, ledger.parts.run_id, ledger.ordinal(row)
-    uid = setting.uids[staged.asset]
-    happened = _HAPPENED.get(kind) or ("unchanged" if staged.same else "materialized")
-    payload: dict[str, object] = {
-        "version": staged.version,
-        "rows": staged.row_count,
-        "bytes": staged.byte_count,
-        "empty": staged.empty,
-    }
-    if reason is not None:
-        payload["reason"] = reason
-    return Publication(
-        environment=setting.environment,
-        asset=staged.asset,
-        uid=uid,
-        ordinal=ordinal,
-        kind=kind,
-        version=version,
-        data_hash=staged.data_hash,
-        empty=staged.empty,
-        code=made.code,
-        key=made.key,
-        inputs=made.inputs,
-        expected_generation=ledger.expected(row, staged.asset),
-        run_id=run_id or None,
-        created_at=at,
-        held=kind == "rollback",
-        reason=reason,
-        checks=check_records(staged.checks, staged.asset, uid, ordinal, staged.version),
-        events=(EventRecord(at, happened, staged.asset, ordinal, run_id or None, payload),),
     )
 
 

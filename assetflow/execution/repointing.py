@@ -14,8 +14,7 @@ from assetflow.execution.ledger import Ledger
 from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.records import Derived, publication
-from assetflow.execution.setting import Setting
+from assetflow.execution.records import Derived
 from assetflow.execution.stages import VersionIds
 from assetflow.execution.task import StagedVersion
 from assetflow.graph import Node
@@ -23,6 +22,7 @@ from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
+from assetflow.publish.setting import Setting
 from assetflow.store.records import DerivationKind, Publication, VersionRecord
 
 
@@ -152,9 +152,7 @@ class _Moves:
                     row_count=record.row_count,
                     byte_count=record.byte_count,
                 )
-                publications.append(
-                    publication(ledger, row, record.version, staged, made[-1], kind, now, reason=reason)
-                )
+                publications.append(ledger.publication(row, record.version, staged, made[-1], kind, now, reason=reason))
                 self.published[asset, ordinal] = record.version
         ledger.commit(publications, (), made)
         self._parts.journal.settle()

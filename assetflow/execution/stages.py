@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assetflow.execution.setting import Setting
 from assetflow.keys import AssetKey, VersionId
+from assetflow.publish.setting import Setting
 from assetflow.store.records import StageIntent
 
 _ANNOUNCED_AT_ONCE = 256

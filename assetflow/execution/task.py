@@ -14,17 +14,8 @@ from typing import Literal, Protocol
 from assetflow.errors import AssetflowError
 from assetflow.io import StoredPartition
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.publish.stored import StoredInput
 from assetflow.store.records import FileRecord
-
-
-@dataclass(frozen=True, slots=True)
-class StoredInput:
-    """One upstream partition that an attempt reads; ``stored`` is None where it was published as empty."""
-
-    key: str | None
-    stored: StoredPartition | None
-    io_manager: str | None
-    schema: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

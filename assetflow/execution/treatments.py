@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from assetflow.execution.checking import refusal
 from assetflow.execution.journal import Entry
 from assetflow.execution.ledger import Ledger
-from assetflow.execution.records import check_records, publication
+from assetflow.execution.records import check_records
 from assetflow.execution.task import Executor, PartitionTask, StagedVersion, Task
 from assetflow.keys import AssetKey, VersionId
 from assetflow.store.records import FailureRecord, Publication
@@ -24,7 +24,7 @@ def reuse(ledger: Ledger, rows: Sequence[int], found: Mapping[AssetKey, Mapping[
         for asset in ledger.node.outputs:
             version = found[asset][row]
             publications.append(
-                publication(ledger, row, version, _kept(ledger, asset, version), made, "reused", now),
+                ledger.publication(row, version, _kept(ledger, asset, version), made, "reused", now),
             )
             entries.append(ledger.entry(row, asset, "reused", (now, now), version=version))
         ledger.commit(publications, entries, [made])
@@ -85,7 +85,7 @@ def check_candidates(
                     ledger.entry(row, staged.asset, "quarantined", times, version=staged.version, error=message)
                 )
             else:
-                publications.append(publication(ledger, row, staged.version, staged, made, "computed", times[1]))
+                publications.append(ledger.publication(row, staged.version, staged, made, "computed", times[1]))
                 entries.append(ledger.entry(row, staged.asset, "materialized", times, version=staged.version))
         if errors:
             ledger.lose([row])

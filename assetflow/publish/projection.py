@@ -6,32 +6,21 @@ import os
 from collections.abc import Mapping
 
 from assetflow.keys import AssetKey, VersionId
-from assetflow.partitions.spaces import PartitionSpace
 from assetflow.publish.current import CurrentEntry, write_current
-from assetflow.publish.folders import Storage
-from assetflow.store.interface import StoreReader
+from assetflow.publish.setting import Setting
 from assetflow.store.records import (
     VersionRecord,
 )
 
 
-def project_current(
-    storage: Storage,
-    reader: StoreReader,
-    *,
-    asset: AssetKey,
-    uid: int,
-    space: PartitionSpace,
-    environment: int,
-    suffix: str | None,
-    known: Mapping[VersionId, VersionRecord],
-) -> None:
-    """Write the projection of one asset; ``suffix`` is the environment's name, None for the default one.
+def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId, VersionRecord]) -> None:
+    """Write the projection of one asset.
 
     ``known`` saves reading version records that the caller has. Partitions that the definition no longer has are left
     out. Raises StorageError and StoreError.
     """
-    pointers = reader.pointers(environment, uid)
+    reader, space = setting.reader, setting.spaces[setting.graph.owner[asset]]
+    pointers = reader.pointers(setting.environment, setting.uids[asset])
     versions = [VersionId(version) for version in pointers.version.tolist()]
     missing = [version for version in versions if version not in known]
     records = {**known, **reader.versions(missing)} if missing else known
@@ -47,36 +36,21 @@ def project_current(
         record = records[version]
         files = tuple(file.name for file in record.files)
         entries.append(CurrentEntry(key, version, number, record.location, files))
-    write_current(storage, asset, suffix, entries, generation)
+    write_current(setting.storage, asset, setting.suffix, entries, generation)
 
 
-def project_all(
-    storage: Storage,
-    reader: StoreReader,
-    *,
-    uids: Mapping[AssetKey, int],
-    spaces: Mapping[AssetKey, PartitionSpace],
-    environment: int,
-    suffix: str | None,
-) -> None:
+def project_all(setting: Setting) -> None:
     """Write the projection of every asset that has published files, or has a projection. Raises StorageError."""
-    for asset, space in spaces.items():
-        pointers = reader.pointers(environment, uids[asset])
-        known = reader.versions([VersionId(version) for version in pointers.version.tolist()])
-        if any(record.location for record in known.values()) or has_projection(storage, asset, suffix):
-            project_current(
-                storage,
-                reader,
-                asset=asset,
-                uid=uids[asset],
-                space=space,
-                environment=environment,
-                suffix=suffix,
-                known=known,
-            )
+    for asset, name in setting.graph.owner.items():
+        if setting.graph.nodes[name].kind == "source":
+            continue
+        pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
+        known = setting.reader.versions([VersionId(version) for version in pointers.version.tolist()])
+        if any(record.location for record in known.values()) or has_projection(setting, asset):
+            project_current(setting, asset, known)
 
 
-def has_projection(storage: Storage, asset: AssetKey, suffix: str | None) -> bool:
+def has_projection(setting: Setting, asset: AssetKey) -> bool:
     """Whether the asset has a projection, which must then follow its pointers."""
-    name = "_current.json" if suffix is None else f"_current.{suffix}.json"
-    return os.path.exists(f"{storage.folder(asset)}/{name}")
+    name = "_current.json" if setting.suffix is None else f"_current.{setting.suffix}.json"
+    return os.path.exists(f"{setting.storage.folder(asset)}/{name}")

@@ -1,25 +1,28 @@
-"""From what a worker staged to the records that publish it."""
+"""Recorded versions as IO managers load them and attempts read them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from assetflow.io import StoredFile, StoredPartition
-from assetflow.keys import CodeVersion
 from assetflow.publish.folders import Storage
-from assetflow.store.records import InputRecord, VersionRecord
+from assetflow.store.records import VersionRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Derivation:
-    """What a partition was made from: the same for every output of a computation."""
+class StoredInput:
+    """One upstream partition that an attempt reads; ``stored`` is None where it was published as empty."""
 
-    code: CodeVersion
-    key: bytes
-    inputs: tuple[InputRecord, ...]
-    made_at: datetime
+    key: str | None
+    stored: StoredPartition | None
+    io_manager: str | None
+    schema: bytes | None
+
+
+def stored_input(record: VersionRecord, storage: Storage, key: str | None) -> StoredInput:
+    """A version as an input; ``key`` is its partition's."""
+    stored = None if record.empty else stored_partition(record, storage, key)
+    return StoredInput(key, stored, record.io_manager, record.schema)
 
 
 def stored_partition(record: VersionRecord, storage: Storage, key: str | None) -> StoredPartition:
@@ -29,8 +32,3 @@ def stored_partition(record: VersionRecord, storage: Storage, key: str | None) -
         folder = storage.folder(record.location)
         files = tuple(StoredFile(folder / file.name, file.size, file.digest) for file in record.files)
     return StoredPartition(record.asset, key, record.version, files, record.inline, record.row_count)
-
-
-def event_payload(record: VersionRecord) -> Mapping[str, object]:
-    """What an event says of a version."""
-    return {"version": record.version, "rows": record.row_count, "bytes": record.byte_count, "empty": record.empty}

@@ -25,7 +25,7 @@ from assetflow.fingerprint.sources import project_predicate
 from assetflow.keys import nearest_names
 
 if TYPE_CHECKING:
-    from assetflow.config import ProjectConfig
+    from assetflow.opening.config import ProjectConfig
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def load_project(path: str | Path | None) -> tuple[Path, ProjectConfig, Definiti
 
     Raises ProjectError and DefinitionErrors.
     """
-    from assetflow.config import find_root, read_config
+    from assetflow.opening.config import find_root, read_config
 
     root = find_root(Path.cwd()) if path is None else Path(path).absolute()
     config = read_config(root)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from assetflow.execution.setting import Setting
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import StaticPartitions
@@ -15,11 +15,14 @@ from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.spaces import spaces_of
 from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
+from assetflow.publish.setting import Setting
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog
-    from assetflow.project import Project
+    from assetflow.opening.code import ProjectCode
+    from assetflow.publish.folders import Storage
+    from assetflow.publish.registry import Managers
 
 DEFAULT_ENVIRONMENT = "prod"
 
@@ -31,18 +34,12 @@ def store_of(url: str, root: Path) -> Store:
     return open_store(absolute_url(url, root))
 
 
-def catalog_of(project: Project) -> Catalog:
+def catalog_of(setting: Setting, clock: Callable[[], datetime]) -> Catalog:
     """The read side of an opened project."""
     from assetflow.catalog import Catalog
 
-    setting = project.setting
-
-    def clock() -> datetime:
-        # Asking the project keeps it open, even a temporary one, while its catalog is in use.
-        return project.clock()
-
     return Catalog(
-        graph=project.graph,
+        graph=setting.graph,
         spaces=setting.spaces,
         reader=setting.reader,
         storage=setting.storage,
@@ -63,46 +60,42 @@ def absolute_url(url: str, root: Path) -> str:
     return f"{scheme}{separator}{root.absolute() / path}" if separator and scheme.startswith("sqlite") else url
 
 
-def setting_of(project: Project) -> Setting:
-    """The setting of a project; gives ids to new assets and static keys, and clears what dead processes left."""
-    store = project.store
+def setting_of(
+    graph: AssetGraph,
+    code: ProjectCode,
+    *,
+    store: Store,
+    storage: Storage,
+    managers: Managers,
+    environment: str,
+    clock: Callable[[], datetime],
+) -> Setting:
+    """Bind definitions to a store and a storage; clears what dead processes left.
+
+    New assets and static partition keys get their ids. Raises StoreError and StorageError.
+    """
     leftovers = find_leftovers(store.reader)
     if leftovers:
-        clear(leftovers, project.storage, store.reader, store.writer, project.clock)
+        clear(leftovers, storage, store.reader, store.writer, clock)
     setting = Setting(
-        graph=project.graph,
-        spaces=spaces_of(project.graph, _keys(project.graph, store)),
-        codes=project.code.codes,
-        code_sources=project.code.sources,
-        uids=_uids(project.graph, store),
-        environment=_environment(project.environment, store),
-        suffix=None if project.environment == DEFAULT_ENVIRONMENT else project.environment,
-        storage=project.storage,
-        managers=project.managers,
+        graph=graph,
+        spaces=spaces_of(graph, _keys(graph, store)),
+        codes=code.codes,
+        code_sources=code.sources,
+        uids=_uids(graph, store),
+        environment=_environment(environment, store),
+        suffix=None if environment == DEFAULT_ENVIRONMENT else environment,
+        storage=storage,
+        managers=managers,
         reader=store.reader,
         writer=store.writer,
-        clock=project.clock,
+        clock=clock,
         run_ids=lambda: uuid4().hex[:12],
     )
     if leftovers.runs:
-        refresh_projections(setting)
+        # A run that died may have left projections behind.
+        project_all(setting)
     return setting
-
-
-def refresh_projections(setting: Setting) -> None:
-    """Bring every ``_current.json`` up to the pointers: a run that died may have left them behind."""
-    project_all(
-        setting.storage,
-        setting.reader,
-        uids=setting.uids,
-        spaces={
-            asset: setting.spaces[name]
-            for asset, name in setting.graph.owner.items()
-            if setting.graph.nodes[name].kind == "asset"
-        },
-        environment=setting.environment,
-        suffix=setting.suffix,
-    )
 
 
 def _uids(graph: AssetGraph, store: Store) -> dict[AssetKey, int]:

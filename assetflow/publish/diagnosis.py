@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from assetflow.keys import VersionId, format_address
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
-from assetflow.wiring import refresh_projections
-
-if TYPE_CHECKING:
-    from assetflow.project import Project
+from assetflow.publish.setting import Setting
+from assetflow.store.interface import StoreReader
 
 _SHOWN = 5
 
@@ -28,46 +27,49 @@ class Finding:
     cleaned: bool = False
 
 
-def diagnose(project: Project) -> list[Finding]:
-    """Look at everything; cleans what is safe to clean: stages and runs of dead processes, lagging projections."""
-    leftovers = find_leftovers(project.store.reader)
+def diagnose(setting: Setting, untracked: Mapping[str, tuple[str, ...]]) -> list[Finding]:
+    """Look at everything; cleans what is safe to clean: stages and runs of dead processes, lagging projections.
+
+    ``untracked`` says by computation what its code version does not follow.
+    """
+    leftovers = find_leftovers(setting.reader)
     if leftovers:
-        clear(leftovers, project.storage, project.store.reader, project.store.writer, project.clock)
+        clear(leftovers, setting.storage, setting.reader, setting.writer, setting.clock)
+    graph = setting.graph
     findings = [
-        Finding("ok", "definitions", f"{len(project.graph.owner)} assets, {len(project.graph.nodes)} computations"),
-        *_untracked(project),
-        *_store(project),
+        Finding("ok", "definitions", f"{len(graph.owner)} assets, {len(graph.nodes)} computations"),
+        *_untracked(untracked),
+        *_store(setting.reader),
     ]
     if leftovers:
         stages, runs = len(leftovers.stages), len(leftovers.runs)
         message = f"{stages} half-written versions and {runs} runs of dead processes were cleared"
         findings.append(Finding("info", "recovery", message, cleaned=True))
-    findings += _files(project)
+    findings += _files(setting)
     return findings
 
 
-def _untracked(project: Project) -> Iterator[Finding]:
-    for name, sentences in project.code.untracked.items():
+def _untracked(untracked: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    for name, sentences in untracked.items():
         hint = "give it code_version=, or write it so that it can be followed"
         yield Finding("info", name, f"not followed by its code version: {'; '.join(sentences)}", hint)
 
 
-def _store(project: Project) -> Iterator[Finding]:
-    problems = project.store.reader.integrity()
+def _store(reader: StoreReader) -> Iterator[Finding]:
+    problems = reader.integrity()
     if not problems:
         yield Finding("ok", "store", "whole")
     for problem in problems:
         yield Finding("error", "store", problem, "restore the store's file from a backup, or rebuild into a new one")
-    for advice in project.store.reader.advice():
+    for advice in reader.advice():
         yield Finding("info", "store", advice)
 
 
-def _files(project: Project) -> Iterator[Finding]:
+def _files(setting: Setting) -> Iterator[Finding]:
     """Every published version has its files in their recorded size; projections are brought up to the pointers."""
-    setting = project.setting
     checked = 0
-    for asset in project.graph.owner:
-        node = project.graph.node_of(asset)
+    for asset in setting.graph.owner:
+        node = setting.graph.node_of(asset)
         if node.kind == "source":
             continue
         lost: list[str] = []
@@ -76,7 +78,7 @@ def _files(project: Project) -> Iterator[Finding]:
         records = setting.reader.versions([VersionId(version) for version in pointers.version.tolist()])
         for record in records.values():
             checked += 1
-            folder = project.storage.folder(record.location) if record.location else None
+            folder = setting.storage.folder(record.location) if record.location else None
             for file in record.files:
                 path = folder / file.name if folder else None
                 if path is None or not path.is_file() or path.stat().st_size != file.size:
@@ -90,7 +92,7 @@ def _files(project: Project) -> Iterator[Finding]:
                 f"the data files of {', '.join(lost[:_SHOWN])}{more} are missing or cut short",
                 f"assetflow materialize --select {asset} --force",
             )
-    refresh_projections(setting)
+    project_all(setting)
     yield Finding("ok", "storage", f"{checked} published versions looked at")
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
-from assetflow.execution.task import StoredInput
 from assetflow.keys import AssetKey, VersionId, format_address
-from assetflow.partitions.spaces import PartitionSpace
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
-from assetflow.publish.publication import stored_partition
-from assetflow.store.records import RunRecord, VersionRecord
-
-if TYPE_CHECKING:
-    from assetflow.project import Project
+from assetflow.publish.setting import Setting
+from assetflow.publish.stored import stored_input
+from assetflow.store.records import RunRecord
 
 
 def load_value(
-    project: Project, asset: AssetKey, partition: str | None, version: int | None, as_type: object
+    setting: Setting, asset: AssetKey, partition: str | None, version: int | None, as_type: object
 ) -> object:
-    """See :meth:`Project.load`."""
-    setting = project.setting
-    node = project.graph.node_of(asset)
+    """The published value of an asset, of one partition, or of one version; ``as_type`` as a parameter's annotation.
+
+    Raises UsageError, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+    """
+    node = setting.graph.node_of(asset)
     space = setting.spaces[node.name]
     arrival = _arrival(as_type)
     if node.kind == "source":
@@ -37,7 +33,7 @@ def load_value(
         pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
         versions = dict(zip(pointers.ordinals.tolist(), pointers.version.tolist(), strict=True))
         if partition is None:
-            wanted = [o for o in space.ordered(space.existing(project.clock()).array()).tolist() if o in versions]
+            wanted = [o for o in space.ordered(space.existing(setting.clock()).array()).tolist() if o in versions]
         else:
             wanted = [ordinal] if (ordinal := space.ordinal(partition)) in versions else []
         if not wanted:
@@ -47,17 +43,11 @@ def load_value(
             )
         found = setting.reader.versions([VersionId(versions[ordinal]) for ordinal in wanted])
         records = [found[VersionId(versions[ordinal])] for ordinal in wanted]
-    inputs = [_input(project, record, space) for record in records]
+    inputs = [stored_input(record, setting.storage, space.key(record.ordinal)) for record in records]
     schema = setting.reader.last_schema(setting.environment, setting.uids[asset])
-    schema = schema or declared_schema(project.graph.specs[asset].schema)
+    schema = schema or declared_schema(setting.graph.specs[asset].schema)
     many = partition is None and version is None and space.grain != "none"
-    return load_input(arrival, inputs, project.managers, known_schema=schema, many=many)
-
-
-def _input(project: Project, record: VersionRecord, space: PartitionSpace) -> StoredInput:
-    key = space.key(record.ordinal)
-    stored = None if record.empty else stored_partition(record, project.storage, key)
-    return StoredInput(key, stored, record.io_manager, record.schema)
+    return load_input(arrival, inputs, setting.managers, known_schema=schema, many=many)
 
 
 def _arrival(as_type: object) -> Arrival:
@@ -70,10 +60,9 @@ def _arrival(as_type: object) -> Arrival:
     return Annotations(reader).parameter("value")
 
 
-def version_rows(project: Project, asset: AssetKey, partition: str | None) -> list[dict[str, object]]:
-    """See :meth:`Project.versions`."""
-    setting = project.setting
-    node = project.graph.node_of(asset)
+def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> list[dict[str, object]]:
+    """The versions of an asset or of one partition, the newest first, as in the versions document."""
+    node = setting.graph.node_of(asset)
     space = setting.spaces[node.name]
     uid = setting.uids[asset]
     ordinal = None if partition is None else space.ordinal(partition)
@@ -99,19 +88,19 @@ def version_rows(project: Project, asset: AssetKey, partition: str | None) -> li
     ]
 
 
-def run_rows(project: Project, limit: int) -> list[dict[str, object]]:
-    """See :meth:`Project.runs`."""
-    return [_run_row(run) for run in project.store.reader.runs(limit=limit)]
+def run_rows(setting: Setting, limit: int) -> list[dict[str, object]]:
+    """The last runs, the newest first."""
+    return [_run_row(run) for run in setting.reader.runs(limit=limit)]
 
 
-def run_document(project: Project, run_id: str) -> dict[str, object]:
-    """See :meth:`Project.run`."""
-    run = project.store.reader.run(run_id)
+def run_document(setting: Setting, run_id: str) -> dict[str, object]:
+    """One run with its plan and steps. Raises UsageError for an unknown one."""
+    run = setting.reader.run(run_id)
     if run is None:
         raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
-    spaces, owner = project.setting.spaces, project.graph.owner
+    spaces, owner = setting.spaces, setting.graph.owner
     steps: list[dict[str, object]] = []
-    for step in project.store.reader.steps(run_id):
+    for step in setting.reader.steps(run_id):
         space = spaces.get(owner.get(step.asset, ""))
         steps.append(
             {

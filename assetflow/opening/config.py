@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetflow.errors import ProjectError, SourceLocation
 
 FILE = "pyproject.toml"
 
 
-class ProjectConfig(BaseModel):
+# Checked by hand: importing pydantic for four texts would take a third of a command's time.
+_FORMS = {
+    "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
+    "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db"'),
+    "storage": (re.compile(r".+"), 'a folder such as ".assetflow/data"'),
+    "environment": (re.compile(r"[A-Za-z_][\w-]{0,62}"), "a name of letters, digits, '_' and '-', at most 63 of them"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
     """A project's settings; only ``definitions`` is required.
 
     >>> ProjectConfig(definitions="shop.definitions:defs").environment
     'prod'
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    definitions: str = Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")
-    store: str = Field(default="sqlite:///.assetflow/store.db", min_length=1)
-    storage: str = Field(default=".assetflow/data", min_length=1)
-    environment: str = Field(default="prod", pattern=r"^[A-Za-z_][\w-]{0,62}$")
+    definitions: str
+    store: str = "sqlite:///.assetflow/store.db"
+    storage: str = ".assetflow/data"
+    environment: str = "prod"
 
 
 def find_root(start: Path) -> Path:
@@ -54,10 +62,7 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
     for name in ("store", "storage", "environment"):
         if value := environ.get(f"ASSETFLOW_{name.upper()}"):
             settings[name] = value
-    try:
-        return ProjectConfig.model_validate(settings)
-    except ValidationError as error:
-        raise _config_error(path, error) from None
+    return ProjectConfig(**_checked(path, settings))
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -70,26 +75,25 @@ def _table(path: Path) -> dict[str, object] | None:
     return dict(table) if isinstance(table, dict) else None  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _config_error(path: Path, error: ValidationError) -> ProjectError:
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    known = list(ProjectConfig.model_fields)
-    place = SourceLocation(str(path), _line_of(path, name))
-    match first["type"]:
-        case "missing":
-            return ProjectError(
-                f"[tool.assetflow] needs {name}", hint=f'add {name} = "package.module:defs"', location=place
-            )
-        case "extra_forbidden":
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
-            return ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
-        case _:
-            return ProjectError(
-                f"[tool.assetflow] {name} = {first['input']!r}: {first['msg']}",
-                hint='definitions is "package.module" or "package.module:name"' if name == "definitions" else None,
-                location=place,
-            )
+def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    if "definitions" not in settings:
+        raise ProjectError(
+            "[tool.assetflow] needs definitions",
+            hint='add definitions = "package.module:defs"',
+            location=SourceLocation(str(path), _line_of(path, "definitions")),
+        )
+    checked: dict[str, str] = {}
+    for name, value in settings.items():
+        place = SourceLocation(str(path), _line_of(path, name))
+        if name not in _FORMS:
+            near = get_close_matches(name, _FORMS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_FORMS)}"
+            raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
+        form, description = _FORMS[name]
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise ProjectError(f"[tool.assetflow] {name} = {value!r}: it is to be {description}", location=place)
+        checked[name] = value
+    return checked
 
 
 def _line_of(path: Path, name: str) -> int:

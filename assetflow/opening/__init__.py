@@ -1,0 +1,1 @@
+"""From a project's folder to what runs take: settings, definitions, code versions, the bound setting."""
