@@ -67,6 +67,8 @@ def nothing_to_do(totals: Mapping[str, int]) -> str:
     ('Everything is up to date: 3 partitions.', 'Nothing to do: of 3 partitions, 2 up to date, 1 waiting.')
     """
     whole = totals.get("total", 0)
+    if not whole:
+        return "Nothing to do: what is selected has no partitions yet."
     if whole == totals.get("up_to_date", 0):
         return f"Everything is up to date: {count(whole, 'partition')}."
     states = ("up_to_date", "stale", "missing", "waiting", "failed")

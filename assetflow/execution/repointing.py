@@ -52,6 +52,10 @@ def roll_back(
     ``with_downstream`` takes along each dependent partition that has a version made from it. Raises UnknownVersion,
     UsageError and PublishConflict.
     """
+    if setting.graph.node_of(asset).kind == "source":
+        raise UsageError(
+            f"{asset} is a source: its versions are observed, not published", hint="name an asset that is built"
+        )
     record = _eligible(setting, asset, partition, version)
     moves = _Moves(assessment, setting)
     moves.publish(setting.graph.node_of(asset), {record.ordinal: {asset: record}}, "rollback", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from collections.abc import Iterable
@@ -9,7 +10,10 @@ from pathlib import Path
 
 from assetflow.errors import AssetflowError, SourceLocation, UserCodeError
 
-_OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+# Importing a module is our doing, too.
+_OURS = tuple(
+    str(folder) + os.sep for folder in (Path(__file__).resolve().parent.parent, Path(importlib.__file__).parent)
+)
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -45,7 +49,7 @@ def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def _of_user(stack: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
-    frames = [frame for frame in stack if not frame.filename.startswith(("<frozen ", _OURS))]
+    frames = [frame for frame in stack if not frame.filename.startswith(("<frozen ", *_OURS))]
     return [frame for frame in frames if not _is_library(frame.filename)] or frames
 
 

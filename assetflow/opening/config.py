@@ -57,31 +57,36 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
     """
     path = root / FILE
     if not path.is_file():
-        raise ProjectError(f"{root} has no {FILE}", hint="run `assetflow init NAME` for a new project")
-    settings: dict[str, object] = dict(_table(path) or {})
-    for name in ("store", "storage", "environment"):
-        if value := environ.get(f"ASSETFLOW_{name.upper()}"):
-            settings[name] = value
-    return ProjectConfig(**_checked(path, settings))
+        what = f"{root} has no {FILE}" if root.is_dir() else f"there is no folder {root}"
+        raise ProjectError(what, hint="run `assetflow init NAME` for a new project")
+    written = _table(path)
+    if written is None:
+        raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
+    given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
+    overriding = {name: value for name, value in given.items() if value}
+    return ProjectConfig(**{**_checked(path, written), **_checked_variables(overriding)})
 
 
 def _table(path: Path) -> dict[str, object] | None:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{path} is not valid TOML: {error}") from None
+        found = re.search(r"at line (\d+)", str(error))
+        place = SourceLocation(str(path), int(found[1])) if found else None
+        raise ProjectError(f"{path} is not valid TOML: {error}", hint="mend that line", location=place) from None
     tool: object = document.get("tool", {})
     table: object = tool.get("assetflow") if isinstance(tool, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return dict(table) if isinstance(table, dict) else None  # pyright: ignore[reportUnknownArgumentType]
+    if table is None or isinstance(table, dict):
+        return None if table is None else dict(table)  # pyright: ignore[reportUnknownArgumentType]
+    raise ProjectError(
+        f"{path}: assetflow = {table!r} under [tool] is no table",
+        hint="write a line [tool.assetflow], and settings below it",
+    )
 
 
 def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
-    if "definitions" not in settings:
-        raise ProjectError(
-            "[tool.assetflow] needs definitions",
-            hint='add definitions = "package.module:defs"',
-            location=SourceLocation(str(path), _line_of(path, "definitions")),
-        )
     checked: dict[str, str] = {}
     for name, value in settings.items():
         place = SourceLocation(str(path), _line_of(path, name))
@@ -91,9 +96,25 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
-            raise ProjectError(f"[tool.assetflow] {name} = {value!r}: it is to be {description}", location=place)
+            raise ProjectError(
+                f"[tool.assetflow] {name} = {value!r} cannot be used", hint=f"write {description}", location=place
+            )
         checked[name] = value
+    if "definitions" not in checked:
+        raise ProjectError(
+            "[tool.assetflow] needs definitions",
+            hint='add definitions = "package.module:defs"',
+            location=SourceLocation(str(path), _line_of(path, "definitions")),
+        )
     return checked
+
+
+def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in overriding.items():
+        form, description = _FORMS[name]
+        if not form.fullmatch(value):
+            raise ProjectError(f"ASSETFLOW_{name.upper()}={value} cannot be used", hint=f"set it to {description}")
+    return overriding
 
 
 def _line_of(path: Path, name: str) -> int:

@@ -31,8 +31,8 @@ def open_store(
     """Open the metadata store at a URL such as ``sqlite:///.assetflow/store.db``; relative paths start here.
 
     A missing file is created with its folders, unless ``create`` is false; an older schema is brought up to date.
-    ``patience`` is how many seconds to wait for other processes. Raises StoreError, StoreTooNew, StoreDamaged and
-    StoreLocked.
+    ``patience`` is how many seconds to wait for other processes. Raises ProjectError for any other URL, and
+    StoreError, StoreTooNew, StoreDamaged and StoreLocked.
 
     >>> from tempfile import TemporaryDirectory
     >>> folder = TemporaryDirectory()

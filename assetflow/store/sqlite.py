@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import uniform
 
-from assetflow.errors import StoreDamaged, StoreError, StoreLocked
+from assetflow.errors import ProjectError, StoreDamaged, StoreError, StoreLocked
 
 WRITE_LOCK = 120
 """The byte of the ``-shm`` file that a writing process locks (fixed by SQLite's file format)."""
 
 
 def database_path(url: str) -> Path:
-    """The file that a store's URL names. Raises StoreError for any other database.
+    """The file that a store's URL names. Raises ProjectError for any other database.
 
     >>> database_path("sqlite:///.assetflow/store.db").as_posix()
     '.assetflow/store.db'
@@ -25,17 +25,17 @@ def database_path(url: str) -> Path:
     if not separator or scheme not in {"sqlite", "sqlite+pysqlite"}:
         # Only the scheme: the rest may hold a password.
         named = f"{scheme} database" if separator else "store that is no URL"
-        raise StoreError(
+        raise ProjectError(
             f"the metadata store cannot be a {named}: only SQLite files are supported",
             hint='write store = "sqlite:///.assetflow/store.db"',
         )
     path = rest.removeprefix("/")
     if not rest.startswith("/") or path in {"", ":memory:"}:
-        raise StoreError(
+        raise ProjectError(
             f"{url}: the metadata store has to be a file", hint='write store = "sqlite:///path/to/store.db"'
         )
     if "?" in path:
-        raise StoreError(f"{url}: options after ? are not supported", hint="remove them")
+        raise ProjectError(f"{url}: options after ? are not supported", hint="remove them")
     return Path(path)
 
 

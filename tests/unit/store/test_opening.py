@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assetflow.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
+from assetflow.errors import ProjectError, StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from assetflow.store.opening import open_store
 from assetflow.store.sqlite import database_path, lock_holder, store_error
 from tests.contract.store_records import Filler
@@ -182,7 +182,7 @@ def test_the_lock_table_is_read_carefully(tmp_path: Path) -> None:
     ],
 )
 def test_other_urls_are_refused(text: str, words: str) -> None:
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(ProjectError) as caught:
         open_store(text)
     assert words in caught.value.message
     assert caught.value.hint
