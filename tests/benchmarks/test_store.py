@@ -58,7 +58,8 @@ def test_the_state_of_many_partitions(fill: Filler, record: Callable[[Figure], N
         fill.commit(move)
     fill.store.writer.flush()
     codes = Codes({"daily": CodeRecord(CODE, {})})
-    took = _median(lambda: fill.store.reader.read_state(fill.environment, [AssetKey("daily")], codes))
+    # A question that is asked again is answered from memory; other codes make it another one.
+    took = _median(lambda: fill.store.reader.read_state(fill.environment, [AssetKey("daily")], replace(codes)))
     record(Figure("the state of 10,000 partitions with two inputs", "ms", took, 60))
 
 
@@ -75,7 +76,7 @@ def test_the_state_of_many_assets(fill: Filler, record: Callable[[Figure], None]
         fill.commit(replace(template, asset=key, uid=uids[key], code=code, version=made))
     fill.store.writer.flush()
     present = Codes({key: CodeRecord(code, {}) for key, code in zip(keys, codes, strict=True)})
-    took = _median(lambda: fill.store.reader.read_state(fill.environment, keys, present))
+    took = _median(lambda: fill.store.reader.read_state(fill.environment, keys, replace(present)))
     record(Figure("the state of 1,000 assets", "ms", took, 40))
 
 

@@ -54,9 +54,11 @@ def once(number: int) -> dict[str, float]:
         alone, _ = timed(lambda: pq.write_table(table, f"alone-{number}.parquet", compression="zstd"))
         ours, result = timed(project.materialize)
         assert result.counts["materialized"] == 1
-        read_alone, read = timed(lambda: pq.read_table(f"alone-{number}.parquet"))
-        read_ours, loaded = timed(lambda: project.load("readings", as_type=pa.Table))
-        assert loaded.num_rows == read.num_rows == rows
+        # The table is let go of before the next one is read, which then finds the memory that it needs.
+        read_alone, count = timed(lambda: pq.read_table(f"alone-{number}.parquet").num_rows)
+        assert count == rows
+        read_ours, count = timed(lambda: project.load("readings", as_type=pa.Table).num_rows)
+        assert count == rows
     return {"alone": alone, "ours": ours, "read_alone": read_alone, "read_ours": read_ours}
 
 
