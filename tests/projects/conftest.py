@@ -40,10 +40,14 @@ class Year:
     def source(self) -> Path:
         return self.root / "incoming" / "weather.csv"
 
+    @property
+    def airports(self) -> Path:
+        return self.root / "incoming" / "airports.csv"
+
     def open(self) -> Project:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("NYC_WEATHER", str(self.source))
-            patch.setenv("NYC_AIRPORTS", str(DATA / "airports.csv"))
+            patch.setenv("NYC_AIRPORTS", str(self.airports))
             patch.setenv("NYC_MISSING_HOURS", self.missing_hours)
             return Project.open(self.root)
 
@@ -124,6 +128,7 @@ def waiting_year(years: Path) -> Year:
             shutil.copytree(PROJECT, year.root, ignore=shutil.ignore_patterns("__pycache__"))
             year.source.parent.mkdir()
             shutil.copyfile(DATA / "weather.csv", year.source)
+            shutil.copyfile(DATA / "airports.csv", year.airports)
             _build(year)
     return year
 

@@ -95,3 +95,27 @@ def test_a_correction_that_changes_no_day_stops_there(
         assert [each["version"] for each in project.versions("weather_daily", "2013-07-04")] == [day]
         assert project.load("weather_hourly", "2013-07-04T02:00-04:00").set_index("origin").loc["EWR", "dewp"] == 12.34
         assert project.plan(now=year.now).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "summary"),
+    [
+        pytest.param("-73.778925,13,", "-73.778925,14,", "materialized", id="an airport of New York"),
+        pytest.param("Lansdowne Airport", "Lansdowne Airfield", "unchanged", id="an airport elsewhere"),
+    ],
+)
+def test_a_corrected_airport_goes_as_far_as_it_is_read(
+    full_year: Any, tmp_path: Path, before: str, after: str, summary: str
+) -> None:
+    year = full_year.copy(tmp_path / "nyc_weather", hours=("none",))
+    text = year.airports.read_text()
+    assert text.count(before) == 1
+    year.airports.write_text(text.replace(before, after))
+    with year.open() as project:
+        result = project.materialize(now=year.now)
+        assert outcomes(project, result) == {
+            ("airports", None, "materialized"),
+            ("airport_summary", None, summary),
+        }
+        altitudes = project.load("airport_summary").set_index("origin")["altitude"].to_dict()
+    assert altitudes == {"EWR": 18, "JFK": 14 if summary == "materialized" else 13, "LGA": 22}
