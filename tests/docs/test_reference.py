@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 import assetflow
-from assetflow import errors
+from assetflow import Input, Project, errors
 from assetflow.catalog.columns import VIEW_NAMES, view_schema
 from assetflow.definitions import decorators
+from assetflow.execution.result import OUTCOMES
+from assetflow.io import IOManager
 from assetflow.opening.config import ProjectConfig
 from assetflow.planner.causes import CauseKind, PartitionState
 
@@ -82,6 +84,29 @@ def test_every_keyword_of_a_decorator_is_listed(section: str, keywords: Any) -> 
     if section == "@multi_asset":
         known -= decorators.AssetKeywords.__optional_keys__
     assert listed == known
+
+
+def test_every_argument_of_an_input_is_listed() -> None:
+    text = page("declaring.md").split("\n## Input\n")[1].split("\n## ")[0]
+    assert first_cells(text) == [each.name for each in fields(Input) if each.name not in ("schema", "late_tolerance")]
+
+
+def test_every_method_of_a_project_is_listed() -> None:
+    methods = [name for name, value in vars(Project).items() if inspect.isfunction(value) and name[0] != "_"]
+    # The planner's own state, and what materialize() does with its temporary project.
+    inner = {"state", "close_when_dropped"}
+    text = page("python.md")
+    assert [name for name in methods if name not in inner and f"`{name}(" not in text] == []
+
+
+def test_every_outcome_is_explained() -> None:
+    assert [outcome for outcome in OUTCOMES if outcome not in first_cells(page("json.md"))] == []
+
+
+def test_everything_that_an_io_manager_has_is_listed() -> None:
+    members = {name for name in vars(IOManager) if name[0] != "_"} | set(IOManager.__annotations__)
+    listed = {cell.split("(")[0] for cell in first_cells(page("io-managers.md"))}
+    assert members - listed == set()
 
 
 def test_every_public_name_is_somewhere_in_the_reference() -> None:
