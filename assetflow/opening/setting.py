@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ def setting_of(
         code_sources=code.sources,
         uids=_uids(graph, store),
         environment=_environment(environment, store),
-        suffix=None if environment == DEFAULT_ENVIRONMENT else environment,
+        suffix=_suffix(environment),
         storage=storage,
         managers=managers,
         reader=store.reader,
@@ -92,10 +93,15 @@ def setting_of(
         clock=clock,
         run_ids=lambda: uuid4().hex[:12],
     )
-    if leftovers.runs:
+    names = {number: name for name, number in store.reader.environments().items()} if leftovers.runs else {}
+    for number in {run.environment for run in leftovers.runs}:
         # A run that died may have left projections behind.
-        project_all(setting)
+        project_all(replace(setting, environment=number, suffix=_suffix(names[number])))
     return setting
+
+
+def _suffix(environment: str) -> str | None:
+    return None if environment == DEFAULT_ENVIRONMENT else environment
 
 
 def _uids(graph: AssetGraph, store: Store) -> dict[AssetKey, int]:

@@ -33,16 +33,16 @@ def diagnose(setting: Setting, untracked: Mapping[str, tuple[str, ...]]) -> list
     ``untracked`` says by computation what its code version does not follow.
     """
     leftovers = find_leftovers(setting.reader)
-    if leftovers:
-        clear(leftovers, setting.storage, setting.reader, setting.writer, setting.clock)
+    problems = clear(leftovers, setting.storage, setting.reader, setting.writer, setting.clock) if leftovers else ()
     graph = setting.graph
     findings = [
         Finding("ok", "definitions", f"{len(graph.owner)} assets, {len(graph.nodes)} computations"),
         *_untracked(untracked),
         *_store(setting.reader),
     ]
-    if leftovers:
-        stages, runs = len(leftovers.stages), len(leftovers.runs)
+    findings += [Finding("warning", "recovery", problem.message, problem.hint) for problem in problems]
+    stages, runs = len(leftovers.stages) - len(problems), len(leftovers.runs)
+    if stages or runs:
         message = f"{stages} half-written versions and {runs} runs of dead processes were cleared"
         findings.append(Finding("info", "recovery", message, cleaned=True))
     findings += _files(setting)

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -94,10 +94,18 @@ class Storage:
         folder = self.folder(location)
         with storage_errors(str(folder)):
             try:
-                os.mkdir(folder)
-            except FileNotFoundError:
-                self._create_above(folder.parent)
-                os.mkdir(folder)
+                try:
+                    os.mkdir(folder)
+                except FileNotFoundError:
+                    self._create_above(folder.parent)
+                    os.mkdir(folder)
+            except FileExistsError as error:
+                if not os.path.lexists(folder):
+                    raise
+                raise StorageError(
+                    f"{folder}: is there already, but the metadata store knows of no such version",
+                    hint="the data of another store lies there: set another `storage`, or bring that store back",
+                ) from error
         return folder
 
     def _create_above(self, parent: Path) -> None:
@@ -171,10 +179,10 @@ class Storage:
         if not _VERSION_FOLDER.fullmatch(folder.name):
             raise StorageError(f"{folder} is not the folder of a version, so it is not deleted")
         with storage_errors(str(folder)):
-            try:
-                shutil.rmtree(folder)
-            except FileNotFoundError:
-                return
+            while os.path.lexists(folder):
+                # Another process may be clearing up the same: what it deletes first is not found here.
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(folder)
 
 
 def _records(folder: Path, prefix: str, place: str) -> Iterator[FileRecord]:

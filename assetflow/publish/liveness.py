@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from pathlib import Path
 
 from assetflow.store.records import ProcessRecord
+
+_PROC = Path("/proc")
 
 
 def this_process() -> ProcessRecord:
@@ -27,23 +28,27 @@ def is_gone(process: ProcessRecord) -> bool:
     if process.boot_id != _boot_id():
         return True
     started = _start_of(process.pid)
-    return started is None or started != process.started
+    if started is None:
+        return True
+    return started != process.started and 0.0 not in (started, process.started)
 
 
 def _boot_id() -> str:
+    """What changes when the machine starts anew; empty where the system does not tell.
+
+    Guessing it from clocks would be worse: they are set, and stand still while a laptop sleeps.
+    """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return str(round(time.time() - time.monotonic(), -2))
+        return ""
 
 
 def _start_of(pid: int) -> float | None:
     """When the process started, in clock ticks since boot; 0.0 where only its existence can be seen."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return None if Path("/proc/self/stat").exists() else _exists(pid)
-    except OSError:
+        stat = (_PROC / f"{pid}/stat").read_text()
+    except OSError:  # none is there, or it is hidden from other users
         return _exists(pid)
     state, *fields = stat[stat.rindex(")") + 2 :].split()
     return None if state in "ZX" else float(fields[18])

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from assetflow.keys import VersionId
+from assetflow.errors import StorageError
 from assetflow.publish.folders import Storage
 from assetflow.publish.liveness import is_gone
 from assetflow.store.interface import StoreReader, StoreWriter
-from assetflow.store.records import (
-    StageIntent,
-)
+from assetflow.store.records import RunRecord, StageIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Leftovers:
     """What dead processes left behind."""
 
     stages: tuple[StageIntent, ...] = ()
-    runs: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.stages or self.runs)
@@ -28,25 +26,33 @@ class Leftovers:
 
 def find_leftovers(reader: StoreReader) -> Leftovers:
     """Stages that will never be published, and runs that will never end, because their process is gone."""
+    # Intents first: a run that starts meanwhile has none here, and one that ends meanwhile has settled its own.
+    intents = reader.intents()
     running = {run.run_id: run for run in reader.runs(status="running")}
-    dead = {run_id for run_id, run in running.items() if is_gone(run.process)}
-    stages = tuple(intent for intent in reader.intents() if intent.run_id in dead or intent.run_id not in running)
-    return Leftovers(stages, tuple(sorted(dead)))
+    dead = {run_id: run for run_id, run in running.items() if is_gone(run.process)}
+    stages = tuple(intent for intent in intents if intent.run_id in dead or intent.run_id not in running)
+    return Leftovers(stages, tuple(dead.values()))
 
 
 def clear(
     leftovers: Leftovers, storage: Storage, reader: StoreReader, writer: StoreWriter, clock: Callable[[], datetime]
-) -> None:
-    """Delete the stages that no version refers to, then forget them; mark the runs as failed. Raises StorageError."""
+) -> tuple[StorageError, ...]:
+    """Delete the stages that no version refers to, then forget them; mark the runs as failed. Raises StoreError.
+
+    Gives what stood in the way of deleting a stage: that one is tried again the next time.
+    """
     recorded = reader.versions([stage.version for stage in leftovers.stages])
+    problems: list[StorageError] = []
     for stage in leftovers.stages:
-        if stage.version not in recorded:
-            storage.discard(stage.location)
-    if leftovers.stages:
-        writer.settle([VersionId(stage.version) for stage in leftovers.stages])
-    for run_id in leftovers.runs:
-        run = reader.run(run_id)
-        if run is not None:
-            error = "the process died before the run ended"
-            writer.finish_run(replace(run, status="failed", ended_at=clock(), error=error))
+        try:
+            if stage.version not in recorded:
+                storage.discard(stage.location)
+            writer.settle([stage.version])
+        except StorageError as problem:
+            problems.append(problem)
+    for run in leftovers.runs:
+        writer.finish_run(
+            replace(run, status="failed", ended_at=clock(), error="the process died before the run ended")
+        )
     writer.flush()
+    return tuple(problems)

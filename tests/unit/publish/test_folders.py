@@ -94,7 +94,7 @@ def test_nothing_exists_before_something_is_written(storage: Storage) -> None:
 
 def test_a_folder_is_new_and_empty(storage: Storage) -> None:
     assert list(storage.create("raw/orders/v-1").iterdir()) == []
-    with pytest.raises(StorageError, match="File exists"):
+    with pytest.raises(StorageError, match="is there already, but the metadata store knows of no such version"):
         storage.create("raw/orders/v-1")
 
 
