@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import pandas as pd
@@ -17,9 +16,10 @@ from weather.sources import AIRPORTS, MISSING_HOURS, WEATHER, airport_file, hour
 @asset(deps=[weather_raw], partitions=hours, batch=Batch(max_partitions=2000))
 def weather_hourly(context: AssetContext) -> dict[str, Annotated[pd.DataFrame, HourlyWeather]]:
     """What the airports measured in an hour."""
-    rows = pd.read_csv(WEATHER, parse_dates=["time_hour"])
-    measured = rows.rename(columns={"time_hour": "time"})[["origin", "time", "temp", "dewp", "wind_speed", "precip"]]
-    by_hour = {hour_key(time): found for time, found in measured.groupby("time") if isinstance(time, datetime)}
+    rows = pd.read_csv(WEATHER, parse_dates=["time_hour"]).rename(columns={"time_hour": "time"})
+    keys = rows["time"].map({time: hour_key(time) for time in rows["time"].unique()})
+    measured = rows[["origin", "time", "temp", "dewp", "wind_speed", "precip"]][keys.isin(context.partition_keys)]
+    by_hour = dict(list(measured.groupby(keys)))
     return {key: by_hour.get(key, NO_DATA) for key in context.partition_keys}
 
 
