@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from assetflow.cli.main import run
+
 
 @dataclass(frozen=True)
 class Outside:
@@ -55,6 +57,26 @@ class Outside:
         found = json.loads(done.stdout)
         assert isinstance(found, dict)
         return found
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """Like ``Outside.document``, in this process: for the many calls of which a process each would take minutes."""
+
+    def document(project: Outside, *arguments: str, code: int = 0, **variables: str) -> dict[str, Any]:
+        capfd.readouterr()
+        with monkeypatch.context() as patched:
+            patched.chdir(project.folder)
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            returned = run([*arguments, "--json"])
+        out, err = capfd.readouterr()
+        assert returned == code, out + err
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        return found
+
+    return document
 
 
 @pytest.fixture(scope="module")
