@@ -63,7 +63,7 @@ def table(key: str) -> pd.DataFrame:
         (duckdb.DuckDBPyRelation, table, duckdb.DuckDBPyRelation),
         (list[Path], table, list),
     ],
-    ids=str,
+    ids=lambda value: str(getattr(value, "__name__", value)),
 )
 def test_an_annotated_input(annotation: Any, made: Any, arrives_as: type, count: int, mapping: Any) -> None:
     arrived = read(annotation, made, count, mapping)
