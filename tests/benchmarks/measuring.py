@@ -78,13 +78,12 @@ def markdown(figures: Sequence[Figure]) -> str:
 
 
 def machine(peers: Mapping[str, str]) -> str:
-    """Where and with what the figures were measured."""
+    """Where and with what the figures were measured; the load is of the last five minutes, ours included."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("pandas", "pyarrow", "duckdb", "numpy"))
     beside = "".join(f", {name} {number}" for name, number in peers.items())
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
-        f"Python {platform.python_version()}, {libraries}; assetflow {version('assetflow')}{beside}"
-    )
+    where = f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}, {platform.machine()}, {platform.system()}"
+    tools = f"Python {platform.python_version()}, {libraries}; assetflow {version('assetflow')}{beside}"
+    return f"{datetime.now(UTC):%Y-%m-%d}: {where}, {tools}"
 
 
 def ours() -> str:
