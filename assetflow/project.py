@@ -50,7 +50,7 @@ class Project:
     datetimes.
 
     >>> from assetflow import asset
-    >>> @asset
+    >>> @asset(code_version="1")
     ... def answer() -> int:
     ...     return 42
     >>> with Project([answer]) as project:

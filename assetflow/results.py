@@ -72,10 +72,10 @@ def materialize(
     """Build assets in a temporary project, for tests; ``result.value("name")`` gives what was published.
 
     >>> from assetflow import asset
-    >>> @asset
+    >>> @asset(code_version="1")
     ... def one() -> int:
     ...     return 1
-    >>> @asset
+    >>> @asset(code_version="1")
     ... def two(one: int) -> int:
     ...     return one + 1
     >>> materialize([one, two]).value("two")
