@@ -12,7 +12,7 @@ from assetflow.definitions.annotations import ANY, Arrival
 from assetflow.definitions.computations import AssetSpec
 from assetflow.definitions.context import AssetContext
 from assetflow.definitions.values import NO_DATA
-from assetflow.errors import AssetflowError, OutputError, StepError
+from assetflow.errors import AssetflowError, OutputError, StepError, StoreError
 from assetflow.execution.checking import run_checks
 from assetflow.execution.task import (
     CheckOutcome,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
-    """Carry out a task; only interrupts are raised. One outcome for each partition, in order."""
+    """Carry out a task; only interrupts and StoreError are raised. One outcome for each partition, in order."""
     node = workshop.graph.nodes[task.computation]
     if task.action == "check":
         return tuple(_checked(node, partition, workshop) for partition in task.partitions)
@@ -197,7 +197,7 @@ def _built(
             if isinstance(value, OutputError):
                 raise value
             outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoreError):
         raise
     except BaseException as error:
         problem = _problem(error, node, format_address(node.name, partition.key))
@@ -277,7 +277,7 @@ def _stored(
         return workshop.open_folder(version)
 
     given = staged_value(prepared, manager, address)
-    with storage_errors(address):
+    with storage_errors(f"{address}: {workshop.storage.folder(location)}"):
         made = manager.stage(OutputContext(asset, partition.key, version, folder), given)
     files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
     data_hash = prepared.pending.result() if prepared.pending else prepared.data_hash

@@ -49,7 +49,8 @@ def open_store(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{path.parent}: the folder of the metadata store cannot be created ({error.strerror})"
+            f"{path.parent}: the folder of the metadata store cannot be created ({error.strerror})",
+            hint="check `store` in pyproject.toml, and that you may write there",
         ) from error
     with translated(path):
         connection = connect(path, patience=min(patience, 10.0))

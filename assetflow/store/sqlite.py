@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Generator
@@ -89,6 +90,12 @@ def translated(path: Path) -> Generator[None]:
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """What went wrong, for people."""
     match _code(error):
+        # Where not even the files beside the database can be made, SQLite does not say why.
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN if _is_disk_full(path):
+            return StoreError(
+                f"{path}: no space is left on the disk of the metadata store, and even reading it needs a little",
+                hint="free some space on the disk and run the command again",
+            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             holder = lock_holder(path)
             who = f"process {holder}" if holder is not None else "another process"
@@ -104,7 +111,7 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_CORRUPT:
             return StoreDamaged(
                 f"{path}: the metadata store is damaged ({error})",
-                hint="restore a copy of the file; `assetflow doctor` shows what is broken",
+                hint="restore the file from a backup; what was published lies untouched in the storage folder",
             )
         case sqlite3.SQLITE_FULL:
             return StoreError(
@@ -123,6 +130,13 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
             )
         case _:
             return StoreError(f"{path}: the metadata store refused a statement ({error})")
+
+
+def _is_disk_full(path: Path) -> bool:
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 def lock_holder(path: Path, locks: Path = Path("/proc/locks")) -> int | None:

@@ -108,7 +108,7 @@ def judged(said: Said) -> Said:
     assert "fault of assetflow itself" not in said.err, said.err
     if said.code in (1, 2) and said.document is not None and "error" in said.document:
         assert said.error["message"]
-        assert said.err.startswith("error: "), said.err
+        assert any(line.startswith("error: ") for line in said.err.splitlines()), said.err
     return said
 
 

@@ -134,7 +134,7 @@ def built(shop: Shop) -> Shop:
 def test_every_request_is_refused_with_a_reason_and_a_way_out(built: Shop) -> None:
     before = built.published()
     requests: dict[str, tuple[str, str, str | None]] = {
-        **{command: ("UnknownAsset", "there is no asset 'ordrs'", "did you mean orders?") for command in UNKNOWN_ASSET},
+        **dict.fromkeys(UNKNOWN_ASSET, ("UnknownAsset", "there is no asset 'ordrs'", "did you mean orders?")),
         **{command: ("InvalidPartition", *told) for command, told in PARTITIONS.items()},
         **{command: ("", *told) for command, told in VERSIONS.items()},
     }

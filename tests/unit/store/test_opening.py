@@ -81,7 +81,7 @@ def test_a_store_with_broken_pages_is_reported(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(StoreDamaged, match="the metadata store is damaged") as caught:
         open_store(url(path)).reader.pointers(1, 1)
-    assert "assetflow doctor" in str(caught.value.hint)
+    assert "restore the file from a backup" in str(caught.value.hint)
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
