@@ -15,7 +15,15 @@ from typing import NoReturn, TextIO, cast
 from assetflow.cli.documents import dumps
 from assetflow.cli.failures import document_of, exit_code_of, show_error
 from assetflow.cli.parsing import Command, parse, split, unknown_command
-from assetflow.cli.terminal import Answer, Page, forget_stdout, stdout_for_document, survive_any_text
+from assetflow.cli.terminal import (
+    Answer,
+    Page,
+    end_document,
+    forget_stdout,
+    reopen_closed,
+    stdout_for_document,
+    survive_any_text,
+)
 from assetflow.errors import AssetflowError, Interrupted, UsageError
 
 _COMMANDS = {
@@ -47,8 +55,13 @@ def main() -> NoReturn:
     if sys.platform == "win32":
         sys.stderr.write("error: assetflow runs on Linux and macOS\n  hint: on Windows, use WSL: wsl --install\n")
         sys.exit(2)
+    reopen_closed()
     signal.signal(signal.SIGTERM, _stop)
-    sys.exit(run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    code = run(arguments)
+    if wants_document(arguments):
+        end_document()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

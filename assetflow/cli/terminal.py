@@ -136,6 +136,22 @@ def _printing_to_stderr() -> Generator[None]:
         sys.stdout = before
 
 
+def end_document() -> None:
+    """Let nothing follow the document on stdout: neither exit handlers nor threads of user code."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        os.dup2(2, 1)
+
+
+def reopen_closed() -> None:
+    """Give a stdout or stderr that the caller has closed a way to nowhere, for all code expects there to be one."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8", closefd=False))
+
+
 def survive_any_text() -> None:
     """Make stdout and stderr print what their encoding cannot hold as an escape, instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -94,6 +94,47 @@ def test_progress_and_what_user_code_prints_go_to_stderr(shop: Outside) -> None:
     assert "nanobind" not in done.stderr
 
 
+def test_nothing_that_user_code_prints_by_whatever_way_gets_between(outside: Callable[[str], Outside]) -> None:
+    loud = outside("loud")
+    loud.write("pyproject.toml", '[tool.assetflow]\ndefinitions = "loud"\n')
+    loud.write(
+        "loud.py",
+        """
+        import atexit
+        import logging
+        import os
+        import sys
+        from assetflow import AssetContext, asset
+
+        atexit.register(lambda: print("leaving"))
+        os.system("echo from a shell")
+        logging.basicConfig(stream=sys.stdout, level="INFO")
+
+
+        @asset
+        def one(context: AssetContext) -> int:
+            os.write(1, b"raw\\n")
+            sys.__stdout__.write("the first stdout\\n")
+            logging.getLogger("mine").info("logged")
+            context.log.warning("told")
+            return 1
+        """,
+    )
+    done = loud.run("materialize", "--json")
+    assert json.loads(done.stdout)["status"] == "success"
+    for said in ("leaving", "from a shell", "raw", "the first stdout", "logged", "told"):
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_stream_that_the_caller_closed_is_no_crash(shop: Outside, closed: str) -> None:
+    command = f'exec "{sys.executable}" -m assetflow status --json {closed}>&-'
+    done = subprocess.run(["sh", "-c", command], cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert closed == "1" or json.loads(done.stdout)["assets"]
+
+
 def test_user_code_runs_in_the_project_folder_and_src_is_importable(shop: Outside) -> None:
     found = shop.document("show", "where")
     text = json.dumps(found)
