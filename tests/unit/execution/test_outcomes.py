@@ -403,3 +403,25 @@ def test_metadata_is_kept_with_the_version(tmp_path: Path) -> None:
         (record,) = project.store.reader.versions_of(uid)
 
     assert record.metadata == {"source": "meter 7"}
+
+
+def test_each_empty_input_arrives_with_the_columns_of_its_own_asset(tmp_path: Path) -> None:
+    arrived: dict[str, list[str]] = {}
+
+    @asset(partitions=DAYS)
+    def orders(context: AssetContext) -> pd.DataFrame:
+        return NO_DATA if context.partition_key == "2024-01-31" else pd.DataFrame({"amount": [1]})
+
+    @asset(partitions=DAYS)
+    def visits(context: AssetContext) -> pd.DataFrame:
+        return NO_DATA if context.partition_key == "2024-02-01" else pd.DataFrame({"page": ["a"]})
+
+    @asset(partitions=DAYS, code_version="1")
+    def daily(context: AssetContext, orders: pd.DataFrame, visits: pd.DataFrame) -> int:
+        arrived[context.partition_key] = [*orders.columns, *visits.columns]
+        return len(orders)
+
+    with opened(tmp_path, orders, visits, daily) as project:
+        assert counted(project.materialize()) == {"materialized": 12}
+    assert all(columns == ["amount", "page"] for columns in arrived.values())
+    assert len(arrived) == 4
