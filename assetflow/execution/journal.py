@@ -13,11 +13,11 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.store.interface import StoreWriter
 from assetflow.store.records import (
     EventRecord,
-    FailureRecord,
     Group,
     StepRecord,
     StepStatus,
     Ticket,
+    VersionRecord,
 )
 
 _STATUS: dict[Outcome, StepStatus] = {
@@ -31,6 +31,7 @@ _STATUS: dict[Outcome, StepStatus] = {
 }
 _EVENTFUL: frozenset[Outcome] = frozenset({"failed", "quarantined", "blocked"})
 _KEPT = 256
+_ATTEMPT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,15 @@ class Entry:
 class Journal:
     """Enqueues what a run has to say and tallies it; an outcome counts once its commit is acknowledged.
 
-    ``lost`` is told of each entry whose commit was refused.
+    ``lost`` is told of the entries whose commit was refused, and of the versions that were staged for it.
     """
 
-    def __init__(self, writer: StoreWriter, run_id: str, lost: Callable[[Entry], None], attempt: int = 1) -> None:
+    def __init__(
+        self, writer: StoreWriter, run_id: str, lost: Callable[[Sequence[Entry], Sequence[VersionRecord]], None]
+    ) -> None:
         self._writer = writer
         self._run_id = run_id
-        self._attempt = attempt
-        self._promised: deque[tuple[Ticket, tuple[Entry, ...]]] = deque()
+        self._promised: deque[tuple[Ticket, Group, tuple[Entry, ...]]] = deque()
         self._steps: list[StepRecord] = []
         self._events: list[EventRecord] = []
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
@@ -69,17 +71,10 @@ class Journal:
     def publish(self, group: Group, entries: Sequence[Entry]) -> Ticket:
         """Enqueue a publication; its entries count when it is committed."""
         ticket = self._writer.publish(group)
-        self._promised.append((ticket, tuple(entries)))
+        self._promised.append((ticket, group, tuple(entries)))
         if len(self._promised) >= _KEPT:
             self._collect(wait=False)
         return ticket
-
-    def fail(self, failures: Sequence[FailureRecord], entries: Sequence[Entry]) -> None:
-        """Remember tries that failed."""
-        for failure in failures:
-            self._writer.fail(failure)
-        for entry in entries:
-            self.note(entry)
 
     def note(self, entry: Entry) -> None:
         """Count an outcome that publishes nothing."""
@@ -95,7 +90,7 @@ class Journal:
                 entry.asset,
                 entry.uid,
                 entry.ordinal,
-                self._attempt,
+                _ATTEMPT,
                 _STATUS[entry.outcome],
                 entry.queued_at,
                 entry.started_at,
@@ -121,13 +116,14 @@ class Journal:
     def _collect(self, *, wait: bool) -> None:
         # Commits are answered in the order in which they were enqueued.
         while self._promised and (wait or self._promised[0][0].done()):
-            ticket, entries = self._promised.popleft()
+            ticket, group, entries = self._promised.popleft()
             try:
                 ticket.result()
             except (PublishConflict, StorageError) as refusal:
                 for entry in entries:
                     self.note(_failed(entry, refusal))
-                    self._lost(entry)
+                versions = (publication.version for publication in group.publications)
+                self._lost(entries, [version for version in versions if isinstance(version, VersionRecord)])
             else:
                 for entry in entries:
                     self.note(entry)

@@ -16,7 +16,7 @@ from assetflow.execution.task import StagedVersion
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
-from assetflow.store.records import DerivationKind, EventRecord, Group, Publication, VersionRecord
+from assetflow.store.records import DerivationKind, EventRecord, Group, Publication, Ticket, VersionRecord
 
 _HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
 
@@ -139,6 +139,7 @@ class Ledger:
             reason=reason,
             checks=check_records(staged.checks, staged.asset, uid, ordinal, staged.version),
             events=(EventRecord(at, happened, staged.asset, ordinal, run_id or None, payload),),
+            partition=self.keys[row],
         )
 
     def commit(
@@ -149,7 +150,7 @@ class Ledger:
         *,
         sync: Callable[[], None] | None = None,
         finished: Sequence[VersionId] = (),
-    ) -> None:
+    ) -> Ticket:
         """Enqueue publications as one group, and let this run read them from now on."""
         after = tuple({id(ticket): ticket for each in made for ticket in each.after}.values())
         group = Group(tuple(publications), sync=sync, after=after, finished_intents=tuple(finished))
@@ -165,6 +166,7 @@ class Ledger:
         for asset, moved in moves.items():
             self.parts.live.move(asset, moved)
             located = (self.parts.versions[move.version].location for move in moved)
-            self.parts.projection.moved(asset, with_files=any(located))
+            self.parts.projection.moved(asset, ticket, with_files=any(located))
         for entry in entries:
             self.parts.note(entry)
+        return ticket

@@ -56,6 +56,7 @@ class LiveState:
         self._assets: dict[AssetKey, LiveAsset] = {}
         # Moves are merged into the arrays when somebody reads them, so that n commits do not copy them n times.
         self._moved: dict[AssetKey, dict[int, tuple[Move, int]]] = {}
+        self._lost: dict[AssetKey, list[int]] = {}
         self.tickets: list[Ticket] = []
         self._none = np.empty(0, np.int64)
         self._no_hashes = np.empty((0, 2), np.uint64)
@@ -69,6 +70,8 @@ class LiveState:
             live = self._assets[key] = self._nothing() if recorded is None else self._recorded(key, recorded)
         if moved := self._moved.pop(key, None):
             live = self._assets[key] = self._merged(live, [moved[ordinal] for ordinal in sorted(moved)])
+        if lost := self._lost.pop(key, None):
+            live.unavailable = np.union1d(live.unavailable, np.array(lost, np.int64))
         return live
 
     def _recorded(self, key: AssetKey, recorded: AssetState) -> LiveAsset:
@@ -113,8 +116,7 @@ class LiveState:
     def lose(self, key: AssetKey, ordinals: Sequence[int]) -> None:
         """Note partitions that this run could not make."""
         if ordinals:
-            live = self.asset(key)
-            live.unavailable = np.union1d(live.unavailable, np.array(ordinals, np.int64))
+            self._lost.setdefault(key, []).extend(ordinals)
 
     def awaited(self, live: LiveAsset, positions: slice) -> tuple[Ticket, ...]:
         """The commits of this run that wrote the pointers at ``positions``."""

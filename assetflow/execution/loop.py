@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, StorageError
 from assetflow.execution.building import build
 from assetflow.execution.decisions import Decision, decide, unchecked
 from assetflow.execution.executors.inline import InlineExecutor
@@ -16,7 +18,7 @@ from assetflow.execution.ledger import Ledger
 from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.result import EventKind, Listener, Outcome, RunEvent, RunResult, no_counts
+from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
 from assetflow.execution.stages import Stages, VersionIds
 from assetflow.execution.treatments import check_candidates, check_current, reuse
 from assetflow.execution.workshop import Workshop
@@ -61,7 +63,7 @@ class _Run:
             setting,
             state,
             live,
-            Journal(setting.writer, run_id, lambda entry: live.lose(entry.asset, [entry.ordinal])),
+            Journal(setting.writer, run_id, self._refused),
             VersionIds(setting, to_build),
             self._exists,
             self._current,
@@ -80,22 +82,19 @@ class _Run:
             this_process(),
             self._plan.to_dict(),
         )
-        setting.writer.save_code(list(setting.code_sources))
-        setting.writer.start_run(record)
-        self._tell("started")
         interrupted = False
         try:
-            for name, steps in _by_computation(self._plan.steps):
-                self._computation(setting.graph.nodes[name], steps)
+            setting.writer.save_code(list(setting.code_sources))
+            setting.writer.start_run(record)
+            try:
+                self._tell("started")
+                for name, steps in _by_computation(self._plan.steps):
+                    self._computation(setting.graph.nodes[name], steps)
+            except KeyboardInterrupt:
+                interrupted = True
             journal.settle()
-        except KeyboardInterrupt:
-            interrupted = True
-            journal.settle()
-        except AssetflowError as error:
-            self._end(record, "failed", {}, error)
-            raise
-        except Exception as error:
-            self._end(record, "failed", {}, AssetflowError(f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            self._break_off(record, error)
             raise
         by_asset = self._by_asset(interrupted=interrupted)
         counts = no_counts()
@@ -104,7 +103,7 @@ class _Run:
                 counts[outcome] += number
         counts["waiting"] += waiting
         failed = counts["failed"] + counts["quarantined"] + counts["blocked"]
-        status = "canceled" if interrupted else "failed" if failed else "success"
+        status: ResultStatus = "canceled" if interrupted else "failed" if failed else "success"
         self._end(record, status, counts, None)
         self._current.refresh()
         self._tell("finished")
@@ -116,16 +115,11 @@ class _Run:
         parts = self._parts
         decision = decide(node, _ordinals(steps), parts)
         ledger = Ledger(parts, decision)
-        checks = [step for step in steps if step.certainty == "check"]
-        self._treat(ledger, decision, _ordinals(checks), _candidates(checks))
+        self._treat(ledger, decision, _Asked.of(steps))
         self._tell("step_finished", node)
 
-    def _treat(self, ledger: Ledger, decision: Decision, check_only: Integers, candidates: Integers) -> None:
-        """Give each row the cheapest treatment that is right for it.
-
-        Of the ordinals ``check_only``, the ``candidates`` are to be published if the checks pass now; of the others,
-        what is published is checked.
-        """
+    def _treat(self, ledger: Ledger, decision: Decision, asked: _Asked) -> None:
+        """Give each row the cheapest treatment that is right for it."""
         ledger.close(_rows(decision.blocked), "blocked")
         ledger.lose(_rows(decision.blocked))
         ledger.close(_rows(decision.waiting), "waiting")
@@ -133,12 +127,15 @@ class _Run:
         offers = self._offers(decision)
         checker = InlineExecutor(self._workshop(None))
         if not self._plan.forced:
-            mended = members(decision.ordinals, candidates)
+            # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
+            again = todo & decision.same & members(decision.ordinals, asked.build)
+            todo &= ~again
+            mended = members(decision.ordinals, asked.candidates)
             if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
                 found = _offered(offers.candidates, self._parts.state.candidates, recheck)
                 check_candidates(ledger, _rows(recheck), found, checker)
                 todo &= ~recheck
-            published = todo & members(decision.ordinals, check_only) & ~mended
+            published = todo & members(decision.ordinals, asked.check) & ~mended
             check_current(ledger, _rows(published), checker)
             todo &= ~published
             lacking = todo & decision.same & self._unchecked(ledger, decision)
@@ -146,8 +143,9 @@ class _Run:
             ledger.close(_rows(todo & decision.same & ~lacking), "unchanged")
             todo &= ~decision.same
             if offers is not None and (fits := todo & offers.reusable).any():
-                reuse(ledger, _rows(fits), _offered(offers.retained, self._parts.state.retained, fits))
-                todo &= ~fits
+                found = _offered(offers.retained, self._parts.state.retained, fits)
+                todo[reuse(ledger, _rows(fits), found, checker)] = False
+            todo |= again
         build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
 
     def _offers(self, decision: Decision) -> Offers | None:
@@ -190,27 +188,29 @@ class _Run:
                 each["canceled"] -= sum(number for outcome, number in each.items() if outcome != "canceled")
         return counts
 
-    def _end(
-        self, record: RunRecord, status: str, counts: Mapping[Outcome, int], broken: AssetflowError | None
-    ) -> None:
-        """Record how the run ended; where the store is broken already, its first error is what the caller gets."""
-        ended = RunRecord(
-            record.run_id,
-            record.environment,
-            "canceled" if status == "canceled" else "failed" if status == "failed" else "success",
-            record.started_at,
-            record.trigger,
-            record.process,
-            record.plan,
-            self._setting.clock(),
-            {str(outcome): number for outcome, number in counts.items()},
-            broken.message if broken else None,
-        )
-        try:
-            self._setting.writer.finish_run(ended).result()
-        except AssetflowError:
-            if broken is None:
-                raise
+    def _refused(self, entries: Sequence[Entry], staged: Sequence[VersionRecord]) -> None:
+        """Nothing may read what was not committed, and what was staged for it goes."""
+        for entry in entries:
+            self._parts.live.lose(entry.asset, [entry.ordinal])
+        for version in staged:
+            if version.location is not None:
+                with suppress(StorageError):
+                    self._setting.storage.discard(version.location)
+                    self._setting.writer.settle([version.version])
+
+    def _break_off(self, record: RunRecord, error: BaseException) -> None:
+        """Record that the run could not go on; what was committed until then is projected."""
+        reason = error if isinstance(error, AssetflowError) else AssetflowError(f"{type(error).__name__}: {error}")
+        with suppress(AssetflowError):
+            self._end(record, "canceled" if isinstance(error, KeyboardInterrupt) else "failed", {}, reason.message)
+            self._current.refresh()
+
+    def _end(self, record: RunRecord, status: ResultStatus, counts: Mapping[Outcome, int], error: str | None) -> None:
+        """Record how the run ended. Raises StoreError."""
+        ended_at = self._setting.clock()
+        totals: dict[str, int] = {**counts}
+        ended = replace(record, status=status, ended_at=ended_at, counts=totals, error=error)
+        self._setting.writer.finish_run(ended).result()
 
     def _progress(self, entry: Entry) -> None:
         self._done += 1
@@ -240,10 +240,24 @@ def _ordinals(steps: Sequence[Step]) -> Integers:
     return np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
 
 
-def _candidates(checks: Sequence[Step]) -> Integers:
-    """The partitions of check steps whose quarantined candidates are to be published."""
-    arrays = [reuse.ordinals for step in checks for reuse in step.reuse.values()]
-    return np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What the plan is sure of, ordinals ascending: ``build`` anew, or only ``check``.
+
+    Of the latter, the ``candidates`` are to be published if the checks pass now; of the others, what is published is
+    checked.
+    """
+
+    build: Integers
+    check: Integers
+    candidates: Integers
+
+    @classmethod
+    def of(cls, steps: Sequence[Step]) -> _Asked:
+        checks = [step for step in steps if step.certainty == "check"]
+        arrays = [reuse.ordinals for step in checks for reuse in step.reuse.values()]
+        candidates = np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
+        return cls(_ordinals([step for step in steps if step.certainty == "will"]), _ordinals(checks), candidates)
 
 
 def _rows(mask: Flags) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from assetflow.keys import AssetKey, VersionId
 from assetflow.publish.projection import has_projection, project_current
 from assetflow.publish.setting import Setting
-from assetflow.store.records import VersionRecord
+from assetflow.store.records import Ticket, VersionRecord
 
 _SECONDS = 1.0
 
@@ -19,22 +19,26 @@ class CurrentFiles:
     def __init__(self, setting: Setting, known: Mapping[VersionId, VersionRecord]) -> None:
         self._setting = setting
         self._known = known
-        self._lagging: set[AssetKey] = set()
+        # By asset, the last commit that moves one of its pointers.
+        self._lagging: dict[AssetKey, Ticket] = {}
         self._settled: set[AssetKey] = set()
         self._folders = setting.storage.folders()
         self._written = time.monotonic()
 
-    def moved(self, asset: AssetKey, *, with_files: bool) -> None:
-        """A pointer of the asset has moved; values without files need a projection only where there is one."""
-        if asset in self._lagging or (not with_files and asset in self._settled):
-            return
+    def moved(self, asset: AssetKey, ticket: Ticket, *, with_files: bool) -> None:
+        """A commit moves pointers of the asset; values without files need a projection only where there is one."""
+        if asset in self._lagging or with_files or self._is_projected(asset):
+            self._lagging[asset] = ticket
         if with_files:
-            self._lagging.add(asset)
             self._folders.add(asset.partition("/")[0])
-        elif asset.partition("/")[0] in self._folders and has_projection(self._setting, asset):
-            self._lagging.add(asset)
-        else:
-            self._settled.add(asset)
+
+    def _is_projected(self, asset: AssetKey) -> bool:
+        if asset in self._settled:
+            return False
+        if asset.partition("/")[0] in self._folders and has_projection(self._setting, asset):
+            return True
+        self._settled.add(asset)
+        return False
 
     def tick(self) -> None:
         """Write what lags, if the last time is a second ago. Raises StorageError."""
@@ -42,9 +46,10 @@ class CurrentFiles:
             self.refresh()
 
     def refresh(self) -> None:
-        """Write what lags. Raises StorageError."""
-        setting = self._setting
-        for asset in sorted(self._lagging):
-            project_current(setting, asset, self._known)
-        self._lagging.clear()
+        """Write what lags; what is not committed yet lags on. Raises StorageError."""
+        for asset, ticket in sorted(self._lagging.items()):
+            committed = ticket.done()
+            project_current(self._setting, asset, self._known)
+            if committed:
+                del self._lagging[asset]
         self._written = time.monotonic()

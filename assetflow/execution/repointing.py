@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assetflow.errors import UnknownVersion, UsageError
+from assetflow.errors import DataMissing, PublishConflict, UnknownVersion, UsageError
 from assetflow.execution.decisions import decide
 from assetflow.execution.journal import Journal
 from assetflow.execution.ledger import Ledger
@@ -50,7 +50,7 @@ def roll_back(
     """Publish an earlier version again, stamped with today's code and inputs: it is held until those change.
 
     ``with_downstream`` takes along each dependent partition that has a version made from it. Raises UnknownVersion,
-    UsageError and PublishConflict.
+    UsageError, DataMissing and PublishConflict.
     """
     if setting.graph.node_of(asset).kind == "source":
         raise UsageError(
@@ -103,6 +103,11 @@ def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version:
     name = record.io_manager
     if name is not None and not setting.managers[name].versioned:
         raise UsageError(f"{place}: its IO manager {name!r} keeps no earlier versions, so there is no rollback")
+    if not setting.storage.holds(record):
+        raise DataMissing(
+            f"{place}: the files of version {version} are missing or cut short",
+            hint=f"choose another one: `assetflow versions {place}`",
+        )
     return record
 
 
@@ -120,7 +125,7 @@ class _Moves:
             setting,
             state,
             LiveState(state, lambda key: self._existing(setting.graph.owner[key])),
-            Journal(setting.writer, "", lambda entry: None),
+            Journal(setting.writer, "", lambda entries, staged: None),
             VersionIds(setting, 0),
             self._existing,
             self._projection,
@@ -158,8 +163,12 @@ class _Moves:
                 )
                 publications.append(ledger.publication(row, record.version, staged, made[-1], kind, now, reason=reason))
                 self.published[asset, ordinal] = record.version
-        ledger.commit(publications, (), made)
-        self._parts.journal.settle()
+        ticket = ledger.commit(publications, (), made)
+        try:
+            ticket.result()
+        except PublishConflict:
+            self._projection.refresh()
+            raise
 
     def finish(self) -> Moved:
         """Refresh the projections; gives what was published."""
@@ -183,7 +192,7 @@ def _derived_from(setting: Setting, node: Node, moves: _Moves) -> dict[int, dict
         fitting = _fitting(setting, asset, node, moves)
         records = setting.reader.versions(list(fitting.values()))
         for ordinal, version in fitting.items():
-            if records[version].state == "published":
+            if records[version].state == "published" and setting.storage.holds(records[version]):
                 found.setdefault(ordinal, {})[asset] = records[version]
     return found
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assetflow.errors import StorageError
 from assetflow.keys import AssetKey, VersionId
 from assetflow.publish.setting import Setting
 from assetflow.store.records import StageIntent
@@ -60,11 +62,11 @@ class Stages:
             self._announce(ahead)
             self._announced = place + len(ahead)
         self._written.add(version)
-        return self._setting.storage.create(self._stages[place].location)
-
-    def is_written(self, version: VersionId) -> bool:
-        """Whether the version's folder was created."""
-        return version in self._written
+        try:
+            return self._setting.storage.create(self._stages[place].location)
+        except StorageError:
+            self._written.discard(version)
+            raise
 
     def finish(self, version: VersionId) -> tuple[VersionId, ...]:
         """The intents that the commit of this version settles."""
@@ -73,26 +75,24 @@ class Stages:
         self._open.discard(version)
         return (version,)
 
-    def discard(self, version: VersionId) -> None:
-        """Delete what was written of a version that will not be published."""
-        if version in self._written:
-            self._setting.storage.discard(self._stages[self._places[version]].location)
-
     def close(self) -> None:
         """Settle the intents that nothing came of."""
         left = sorted(self._open)
         for version in left:
-            self.discard(version)
+            if version in self._written:
+                self._setting.storage.discard(self._stages[self._places[version]].location)
         if left:
             self._setting.writer.settle(left)
         self._open.clear()
 
     def _announce(self, stages: Sequence[Stage]) -> None:
         now = self._setting.clock()
-        uids = self._setting.uids
+        uids, storage = self._setting.uids, self._setting.storage
         intents = [
             StageIntent(stage.version, uids[stage.asset], stage.ordinal, self._run_id, stage.location, now)
             for stage in stages
+            # What another store has put there is not ours to delete.
+            if not os.path.lexists(storage.folder(stage.location))
         ]
         self._setting.writer.announce(intents).result()
-        self._open.update(stage.version for stage in stages)
+        self._open.update(intent.version for intent in intents)

@@ -30,6 +30,9 @@ class CheckFacts:
 class Offers:
     """Versions with the present derivation key, by output; ``place`` is -1 at rows that have none.
 
+    A version on which a blocking check has failed is not offered as ``retained``: publishing it would make bad data
+    visible that is known to be bad.
+
     ``reusable`` and ``checkable`` are the rows where every output has a retained version, or a quarantined candidate.
     """
 
@@ -90,7 +93,10 @@ def offers_of(
     """What could be published again without computing; None when nothing is retained or quarantined."""
     if not any(len(offered) for key in node.outputs for offered in _offered(state, key)):
         return None
-    retained = {key: _fitting(state.retained.get(key), codes, node, ordinals, sums) for key in node.outputs}
+    retained = {
+        key: _fitting(state.retained.get(key), codes, node, ordinals, sums, _refused(graph, state, key))
+        for key in node.outputs
+    }
     candidates = {key: _fitting(state.candidates.get(key), codes, node, ordinals, sums) for key in node.outputs}
     return Offers(_everywhere(retained), _everywhere(candidates), retained, candidates)
 
@@ -105,8 +111,14 @@ def _offered(state: State, key: AssetKey) -> list[Integers]:
 
 
 def _fitting(
-    offered: Retained | None, codes: Codes, node: Node, ordinals: Integers, sums: Mapping[str, Lanes]
+    offered: Retained | None,
+    codes: Codes,
+    node: Node,
+    ordinals: Integers,
+    sums: Mapping[str, Lanes],
+    refused: Integers | None = None,
 ) -> Integers:
+    """By row, the place of the newest version that fits and is not among the ``refused``; -1 for none."""
     place = np.full(len(ordinals), -1, np.int64)
     if offered is None or not len(offered.ordinals) or not len(ordinals):
         return place
@@ -114,9 +126,18 @@ def _fitting(
     rows = np.searchsorted(ordinals, offered.ordinals[inside])
     present = derivations_of(codes.computations[node.name].version, len(rows), _at(sums, rows))
     fits = (present == offered.keys[inside]).all(axis=1)
+    if refused is not None:
+        fits &= ~np.isin(offered.version[inside], refused)
     # The newest comes last within an ordinal, and of repeated places the last assignment holds.
     place[rows[fits]] = inside[fits]
     return place
+
+
+def _refused(graph: AssetGraph, state: State, key: AssetKey) -> Integers | None:
+    """Versions on which a blocking check of the asset, in its present form, has failed."""
+    results = [state.checks.get((key, check.name)) for check in graph.checks.get(key, ()) if check.blocking]
+    failed = [each.failed for each in results if each is not None and len(each.failed)]
+    return np.concatenate(failed) if failed else None
 
 
 def _everywhere(places: Mapping[AssetKey, Integers]) -> Flags:

@@ -18,7 +18,7 @@ from assetflow.errors import ProjectError, StorageError, StorageFull
 from assetflow.io import StoredFile
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.publish.durable import Debts, sync, sync_all
-from assetflow.store.records import FileRecord
+from assetflow.store.records import FileRecord, VersionRecord
 
 MANIFEST = "_manifest.json"
 """Written last into a version's folder; holds the true partition key, since nothing parses paths."""
@@ -172,6 +172,16 @@ class Storage:
             self._durable.update(
                 folder for folder in entered if not _VERSION_FOLDER.fullmatch(os.path.basename(folder))
             )
+
+    def holds(self, record: VersionRecord) -> bool:
+        """Whether a version's files are there, in their recorded size; reads none of them."""
+        if record.location is None:
+            return True
+        folder = self.folder(record.location)
+        try:
+            return all(os.path.getsize(folder / file.name) == file.size for file in record.files)
+        except OSError:
+            return False
 
     def discard(self, location: str) -> None:
         """Delete one version's folder, if it is there. Raises StorageError."""

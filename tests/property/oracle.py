@@ -172,13 +172,16 @@ class Model:
         )
         self.settle(name, key)
 
-    def fitting(self, offers: Mapping[str, Mapping[Key, Sequence[Record]]], node: Node, key: Key) -> Record | None:
-        """The newest of some earlier versions that has the present code and inputs."""
+    def fitting(
+        self, offers: Mapping[str, Mapping[Key, Sequence[Record]]], node: Node, key: Key, *, sound: bool = False
+    ) -> Record | None:
+        """The newest of some earlier versions that has the present code and inputs; a ``sound`` one failed no check."""
         current = self.current.get(node.name, {}).get(key)
         fits = [
             each
             for each in offers.get(node.name, {}).get(key, ())
             if each is not current and each.code == self.codes[node.name] and each.inputs == self.inputs(node, key)
+            if not (sound and any(self.results.get(seen) is False for seen in self._results_of(node, each)))
         ]
         return fits[-1] if fits else None
 
@@ -224,7 +227,7 @@ class Model:
         if asked and not lacks:
             if force:
                 step = "will" if retry_failed or not failed else None
-            elif own and not pending and self.fitting(self.history, node, key):
+            elif own and not pending and self.fitting(self.history, node, key, sound=True):
                 step = "reuse"
             elif own and not pending and not failed and self.fitting(self.candidates, node, key):
                 step = "candidate"
@@ -265,11 +268,14 @@ class Model:
         record = self.current.get(node.name, {}).get(key)
         if record is None:
             return {}
-        return {
-            output: self.results.get((output, self.checks[output], record.version[output]))
+        return {seen[0]: self.results.get(seen) for seen in self._results_of(node, record)}
+
+    def _results_of(self, node: Node, record: Record) -> list[tuple[str, int, int]]:
+        return [
+            (output, self.checks[output], record.version[output])
             for output in node.outputs
             if output in self.checks and record.content[output] is not None
-        }
+        ]
 
     def states(self, asset: str) -> dict[Key, str]:
         """The state of each existing partition."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from assetflow import Project, asset
+
+from assetflow import Project, StaticPartitions, asset
 from assetflow.errors import DefinitionErrors
 from assetflow.execution.loop import run_plan
 from assetflow.planner.planning import plan_from
@@ -24,8 +25,13 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def opened(tmp_path: Path) -> Project:
-    return Project([number, double], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
+@asset(partitions=StaticPartitions(["a", "b"]))
+def letters() -> object:
+    return {SOURCE["value"]}
+
+
+def opened(tmp_path: Path, *assets: object) -> Project:
+    return Project(list(assets) or [number, double], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
 
 
 def test_a_run_on_an_outdated_plan_publishes_nothing_over_what_another_published(tmp_path: Path) -> None:
@@ -42,6 +48,21 @@ def test_a_run_on_an_outdated_plan_publishes_nothing_over_what_another_published
         assert {failure.error["type"] for failure in run.failures} == {"PublishConflict"}
         assert (slow.load("number"), slow.load("double")) == (1, 2)
         assert fast.plan().steps == ()
+
+
+def test_what_was_staged_for_a_refused_commit_is_deleted(tmp_path: Path) -> None:
+    with opened(tmp_path, letters) as slow, opened(tmp_path, letters) as fast:
+        assessment = assess(slow.graph, slow.state(), slow.setting.codes, slow.clock())
+        plan = plan_from(assessment)
+        SOURCE["value"] = 1
+        fast.materialize()
+        SOURCE["value"] = 2
+        run = run_plan(plan, assessment.world.state, slow.setting, trigger="test")
+
+        assert {failure.error["message"].split(":")[0] for failure in run.failures} == {"letters@a", "letters@b"}
+        assert slow.store.reader.intents() == []
+        assert len(list(slow.storage.root.glob("letters/*/v-*"))) == 2
+        assert slow.load("letters") == {"a": {1}, "b": {1}}
 
 
 def test_a_manager_that_forgets_is_refused_in_a_lasting_project(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from assetflow import (
     NO_DATA,
     AssetContext,
