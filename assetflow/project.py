@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from assetflow.definitions.collect import Definitions, collect
+from assetflow.definitions.inputs import AssetRef
 from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
@@ -77,7 +78,8 @@ class Project:
         definitions = collect(defs)
         self.graph: AssetGraph = build_graph(definitions)
         self.managers = Managers(definitions.io_managers)
-        check_managers(self.graph, self.managers, temporary=store is None)
+        other = None if environment == DEFAULT_ENVIRONMENT else environment
+        check_managers(self.graph, self.managers, temporary=store is None, environment=other)
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Self:
@@ -176,7 +178,7 @@ class Project:
 
     def why(
         self,
-        asset: str,
+        asset: AssetRef,
         partition: str | None = None,
         *,
         now: datetime | None = None,
@@ -209,7 +211,7 @@ class Project:
         return status_of(assessment, names, by_asset, notes)
 
     def load(
-        self, asset: str, partition: str | None = None, *, version: int | None = None, as_type: object = None
+        self, asset: AssetRef, partition: str | None = None, *, version: int | None = None, as_type: object = None
     ) -> object:
         """The published value of an asset, of one partition or of all of them together; or of one ``version``.
 
@@ -221,14 +223,14 @@ class Project:
 
         return load_value(self.setting, self.graph.require(asset), partition, version, as_type)
 
-    def versions(self, asset: str, partition: str | None = None) -> list[dict[str, object]]:
+    def versions(self, asset: AssetRef, partition: str | None = None) -> list[dict[str, object]]:
         """The versions of an asset or of one partition, the newest first, as in the versions document."""
         from assetflow.catalog.reading import version_rows
 
         return version_rows(self.setting, self.graph.require(asset), partition)
 
     def rollback(
-        self, asset: str, partition: str | None = None, *, to: int, with_downstream: bool = False
+        self, asset: AssetRef, partition: str | None = None, *, to: int, with_downstream: bool = False
     ) -> dict[str, object]:
         """Publish an earlier version again; it is held until code or inputs change. Raises UnknownVersion."""
         from assetflow.execution.repointing import roll_back
@@ -239,7 +241,7 @@ class Project:
             assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
         ).to_dict()
 
-    def accept(self, asset: str, reason: str) -> dict[str, object]:
+    def accept(self, asset: AssetRef, reason: str) -> dict[str, object]:
         """Take what is published as what today's code and inputs give; the reason is kept."""
         from assetflow.execution.repointing import accept
 
@@ -331,6 +333,8 @@ class Project:
         setting = self.setting
         selection = parse_selection(select)
         only = None if selection.needs_states else choose(selection, self.graph, {}).every
+        if now is not None and now.tzinfo is None:
+            raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
         return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
 
     def state(self) -> State:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from assetflow.definitions.inputs import AssetRef
 from assetflow.execution.result import Failure, Outcome, ResultStatus, RunResult
 from assetflow.keys import AssetKey
 from assetflow.planner.plan import Plan
@@ -53,7 +54,7 @@ class Result:
     def plan(self) -> Plan:
         return self.run.plan
 
-    def value(self, asset: str, partition: str | None = None) -> object:
+    def value(self, asset: AssetRef, partition: str | None = None) -> object:
         """What is published of an asset now, as :meth:`Project.load` gives it."""
         return self.project.load(asset, partition)
 

@@ -19,6 +19,7 @@ from assetflow.catalog.preview import Preview, first_rows, plain_value
 from assetflow.catalog.query import QueryResult, Tables, run_query
 from assetflow.catalog.records import RecordViews
 from assetflow.catalog.views import StateViews
+from assetflow.definitions.inputs import AssetRef
 from assetflow.errors import InvalidPartition, UnknownVersion, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
@@ -60,7 +61,7 @@ class Catalog:
 
     def lineage(
         self,
-        asset: str,
+        asset: AssetRef,
         partition: str | None = None,
         *,
         direction: Direction = "upstream",

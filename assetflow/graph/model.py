@@ -10,7 +10,9 @@ from assetflow.definitions.annotations import Arrival
 from assetflow.definitions.batch import Batch
 from assetflow.definitions.checks import CheckSpec
 from assetflow.definitions.computations import AssetSpec, Computation
-from assetflow.errors import UnknownAsset
+from assetflow.definitions.inputs import AssetRef
+from assetflow.definitions.references import referenced_key
+from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
 from assetflow.partitions.definitions import PartitionsDefinition
 from assetflow.partitions.mappings import PartitionMapping
@@ -69,18 +71,26 @@ class AssetGraph:
     checks: Mapping[AssetKey, tuple[CheckSpec, ...]]
     downstream: Mapping[AssetKey, tuple[Edge, ...]]
 
-    def node_of(self, key: str) -> Node:
+    def node_of(self, key: AssetRef) -> Node:
         """The computation that gives the asset ``key``. Raises UnknownAsset."""
         return self.nodes[self.owner[self.require(key)]]
 
-    def require(self, key: str) -> AssetKey:
-        """``key`` as that of an asset that exists. Raises UnknownAsset, whose hint has the nearest names."""
-        found = AssetKey(key)
+    def require(self, key: AssetRef) -> AssetKey:
+        """The key of an asset that exists, from its key or its decorated function.
+
+        Raises UnknownAsset, whose hint has the nearest names.
+        """
+        try:
+            found = referenced_key(key)
+        except DefinitionError as error:
+            raise UnknownAsset(error.message, hint=error.hint) from None
         if found in self.owner:
             return found
+        asset, at, _ = found.partition("@")
+        apart = "give the partition apart from the asset" if at and asset in self.owner else None
         raise UnknownAsset(
-            f"there is no asset {key!r}",
-            hint=nearest_names(key, self.owner) or "assetflow list shows all assets",
+            f"there is no asset {found!r}",
+            hint=apart or nearest_names(found, self.owner) or "assetflow list shows all assets",
         )
 
     def ancestors(self, names: Iterable[str], depth: int | None = None) -> frozenset[str]:

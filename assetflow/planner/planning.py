@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from typing import cast
 
 import numpy as np
 
+from assetflow.errors import InvalidPartition
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, parse_range
 from assetflow.partitions.sets import PartitionSet
@@ -90,8 +92,24 @@ def plan_from(
 
 
 def _ranges(partitions: str | Sequence[str | Range]) -> list[Range]:
-    asked = [partitions] if isinstance(partitions, str) else partitions
-    return [parse_range(each) if isinstance(each, str) else each for each in asked]
+    asked: object = [partitions] if isinstance(partitions, str) else partitions
+    if isinstance(asked, list | tuple):
+        return [_range(each) for each in cast("Sequence[object]", asked)]
+    raise _no_range(asked)
+
+
+def _range(asked: object) -> Range:
+    match asked:
+        case str():
+            return parse_range(asked)
+        case (str(first), str(last)):
+            return first, last
+        case _:
+            raise _no_range(asked)
+
+
+def _no_range(asked: object) -> InvalidPartition:
+    return InvalidPartition(f"{asked!r} is no partition or range", hint="write KEY, FIRST...LAST, or a list of them")
 
 
 def _steps(scene: Scene, name: str) -> list[Step]:

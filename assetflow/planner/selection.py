@@ -95,6 +95,8 @@ def parse_selection(text: str) -> Selection:
     >>> [atom.value for atom in parse_selection("group:raw and not 2+orders").atoms()]
     ['raw', 'orders']
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users may pass anything
+        raise InvalidSelection(f"{text!r} is no selection", hint='write it as a text: "orders or customers"')
     reader = _Reader(text, _tokens(text))
     expression = Atom("all", "*") if not reader.tokens else reader.either()
     if reader.current is not None:

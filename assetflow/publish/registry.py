@@ -63,10 +63,12 @@ def _proper(name: str, manager: object) -> IOManager:
     return manager
 
 
-def check_managers(graph: AssetGraph, managers: Managers, *, temporary: bool) -> None:
-    """Refuse names that no manager has, and managers that keep values in this process, where those must outlive it.
+def check_managers(graph: AssetGraph, managers: Managers, *, temporary: bool, environment: str | None = None) -> None:
+    """Refuse names that no manager has, and managers that cannot do what this project needs.
 
-    Raises DefinitionErrors, one for each asset.
+    Values that are kept in this process must not have to outlive it, and a target without versions holds one value:
+    it has no place for that of another ``environment`` than the default one (None). Raises DefinitionErrors, one for
+    each asset.
     """
     errors = [
         DefinitionError(
@@ -87,6 +89,16 @@ def check_managers(graph: AssetGraph, managers: Managers, *, temporary: bool) ->
         )
         for node, spec in known
         if not temporary and spec.io_manager and not managers[spec.io_manager].cross_process
+    ]
+    errors += [
+        DefinitionError(
+            f"{spec.key}: IO manager {spec.io_manager!r} keeps no versions, so it cannot serve the environment "
+            f"{environment!r} beside the default one",
+            hint="use a manager that keeps versions, or leave this asset to the default environment",
+            location=node.computation.location,
+        )
+        for node, spec in known
+        if environment is not None and spec.io_manager and not managers[spec.io_manager].versioned
     ]
     if errors:
         raise DefinitionErrors(errors)

@@ -433,6 +433,68 @@ def test_memory_needs_a_temporary_project(tmp_path: Path) -> None:
         opened(tmp_path, kept)
 
 
+def test_an_asset_may_be_named_by_its_decorated_object() -> None:
+    number = version_of("1")
+    result = materialize([number])
+    project = result.project
+
+    assert (result.value(number), project.load(number), project.why(number).state) == ("1", "1", "up_to_date")
+    assert project.catalog.lineage(number).to_dict()["edges"] == []
+    assert len(project.versions(number)) == 1
+    with pytest.raises(AssetflowError, match="no asset"):
+        project.load(opened)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"now": datetime(2024, 2, 10)},
+        {"partitions": 3},
+        {"partitions": [3]},
+        {"partitions": ["2024-01-30", None]},
+        {"select": ["day"]},
+        {"select": 3},
+    ],
+)
+def test_what_has_the_wrong_type_is_a_usage_error(tmp_path: Path, request_: dict[str, Any]) -> None:
+    @asset(partitions=DAYS)
+    def day() -> int:
+        return 1
+
+    with opened(tmp_path, day) as project, pytest.raises(AssetflowError) as caught:
+        project.plan(**request_)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_a_project_is_opened_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.assetflow]\ndefinitions = "outer_shop"\nstorage = "out"\nenvironment = "dev"\n'
+    )
+    inner = tmp_path / "src" / "outer_shop" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "src" / "outer_shop" / "__init__.py").write_text("")
+    (inner / "__init__.py").write_text("")
+    (inner / "assets.py").write_text(
+        "import pandas as pd\nfrom assetflow import asset\n\n@asset\n"
+        'def one() -> pd.DataFrame:\n    return pd.DataFrame({"n": [1]})\n'
+    )
+
+    def sizes(path: Any) -> tuple[int, int]:
+        with Project.open(path) as project:
+            assert project.environment == "dev"
+            return project.materialize().counts["materialized"], len(project.load("one"))  # type: ignore[arg-type]
+
+    assert (sizes(str(tmp_path)), sizes(tmp_path)) == ((1, 1), (0, 1))
+    monkeypatch.chdir(inner)
+    assert (sizes(None), sizes("../../..")) == ((0, 1), (0, 1))
+    assert (tmp_path / "out" / "one" / "_current.dev.json").is_file()
+    assert (tmp_path / ".assetflow" / "store.db").is_file()
+    with pytest.raises(AssetflowError) as caught:
+        Project.open(tmp_path / "nowhere")
+    assert caught.value.exit_code == 2
+
+
 def test_an_upstream_that_was_rewritten_while_its_downstream_ran_leaves_it_stale(tmp_path: Path) -> None:
     values = ["a"]
 
