@@ -23,6 +23,7 @@ from assetflow.cli.terminal import (
     reopen_closed,
     stdout_for_document,
     survive_any_text,
+    survive_lost_readers,
 )
 from assetflow.errors import AssetflowError, Interrupted, UsageError
 
@@ -56,6 +57,7 @@ def main() -> NoReturn:
         sys.stderr.write("error: assetflow runs on Linux and macOS\n  hint: on Windows, use WSL: wsl --install\n")
         sys.exit(2)
     reopen_closed()
+    survive_lost_readers()
     signal.signal(signal.SIGTERM, _stop)
     arguments = sys.argv[1:]
     code = run(arguments)
@@ -71,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     with stdout_for_document(as_document) as stdout:
         try:
             answer = answer_to(arguments)
-        except (Exception, KeyboardInterrupt, SystemExit) as raised:
+        except BaseException as raised:
             answer = _answer_to_error(raised)
         try:
             _print(answer, stdout, as_document)

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import TYPE_CHECKING, Any, TextIO
 
 from assetflow.cli.words import visible
 
@@ -120,7 +121,8 @@ def stdout_for_document(claimed: bool) -> Generator[TextIO]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with open(kept, "w", encoding="utf-8", closefd=False) as stream, _printing_to_stderr():
+        buffered = BufferedWriter(_Surviving(kept, "w", closefd=False))
+        with TextIOWrapper(buffered, encoding="utf-8") as stream, _printing_to_stderr():
             yield stream
     finally:
         os.dup2(kept, 1)
@@ -144,12 +146,40 @@ def end_document() -> None:
 
 
 def reopen_closed() -> None:
-    """Give a stdout or stderr that the caller has closed a way to nowhere, for all code expects there to be one."""
-    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+    """Give a standard stream that the caller has closed a way to nowhere, for all code expects there to be one.
+
+    Else the next file that is opened, a database perhaps, would become that stream.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
+            nowhere = os.open(os.devnull, os.O_RDWR)
             os.dup2(nowhere, descriptor)
-            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
+class _Surviving(FileIO):
+    """A descriptor to which writing goes on, to nowhere, after the reader at the other end of the pipe has gone."""
+
+    def write(self, data: Any, /) -> int:
+        """Write, or drop what nobody can read."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return memoryview(data).nbytes
+
+
+def survive_lost_readers() -> None:
+    """Let nothing fail because the reader of stdout or stderr has gone: a run is more than its progress."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        before: TextIO = getattr(sys, name)
+        before.flush()
+        raw = _Surviving(descriptor, "w", closefd=False)
+        buffered = BufferedWriter(raw)
+        at_once = name == "stderr" or raw.isatty()
+        setattr(sys, name, TextIOWrapper(buffered, before.encoding, "backslashreplace", line_buffering=at_once))
 
 
 def survive_any_text() -> None:
