@@ -26,6 +26,7 @@ EMPTY_HASH = DataHash("a1:" + "0" * 32)
 """The data hash of every version that was published as having no data."""
 
 _PART = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][\w-]{0,62}", re.ASCII)
 _OPERATORS = frozenset({"and", "or", "not"})
 _ESCAPED = re.compile(r"%(40|7[Cc]|2[Ee]|25)")
 _ESCAPES = {"40": "@", "7c": "|", "2e": ".", "25": "%"}
@@ -38,6 +39,15 @@ def is_asset_key(text: str) -> bool:
     (True, False, False)
     """
     return text not in _OPERATORS and all(_PART.fullmatch(part) for part in text.split("/"))
+
+
+def is_environment_name(text: str) -> bool:
+    """Whether ``text`` can name an environment, and so be part of a file name.
+
+    >>> is_environment_name("dev-2"), is_environment_name("../dev")
+    (True, False)
+    """
+    return ENVIRONMENT_NAME.fullmatch(text) is not None
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str | None:

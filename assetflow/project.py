@@ -18,7 +18,7 @@ from assetflow.definitions.inputs import AssetRef
 from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
-from assetflow.keys import VersionId
+from assetflow.keys import VersionId, is_environment_name
 from assetflow.opening.loading import working_in
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.planning import plan_from
@@ -70,7 +70,18 @@ class Project:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._closing = ExitStack()
-        self.root = Path(root) if root is not None else Path.cwd()
+        if (store is None) != (storage is None):
+            given, lacking = ("storage", "store") if store is None else ("store", "storage")
+            raise UsageError(
+                f"Project({given}=...) needs {lacking}= too: versions are recorded in the one and lie in the other",
+                hint="give both, or neither for a temporary project",
+            )
+        if not is_environment_name(environment):
+            raise UsageError(
+                f"environment={environment!r} is no name for an environment",
+                hint="letters, digits, '_' and '-', at most 63 of them, the first no digit",
+            )
+        self.root = Path(root).absolute() if root is not None else Path.cwd()
         self.name = self.root.name
         self.environment = environment
         self.clock = clock

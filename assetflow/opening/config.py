@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from assetflow.errors import ProjectError, SourceLocation
+from assetflow.keys import ENVIRONMENT_NAME
 
 FILE = "pyproject.toml"
 
@@ -20,7 +21,7 @@ _FORMS = {
     "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
     "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db"'),
     "storage": (re.compile(r".+"), 'a folder such as ".assetflow/data"'),
-    "environment": (re.compile(r"[A-Za-z_][\w-]{0,62}"), "a name of letters, digits, '_' and '-', at most 63 of them"),
+    "environment": (ENVIRONMENT_NAME, "a name of letters, digits, '_' and '-', at most 63 of them"),
 }
 
 

@@ -32,13 +32,19 @@ if TYPE_CHECKING:
 def working_in(root: Path) -> Generator[None]:
     """User code runs with the project's folder as working directory and with it, and its ``src``, on ``sys.path``."""
     before, path = os.getcwd(), list(sys.path)
-    sys.path[:0] = [str(folder) for folder in (root, root / "src") if folder.is_dir() and str(folder) not in path]
-    os.chdir(root)
+    own = [str(folder) for folder in (root, root / "src") if folder.is_dir() and str(folder) not in path]
+    try:
+        os.chdir(root)
+    except OSError as error:
+        raise ProjectError(
+            f"{root}: {error.strerror}", hint="name a folder that exists as the project's root"
+        ) from error
+    sys.path[:0] = own
     try:
         yield
     finally:
+        sys.path[:] = [entry for entry in sys.path if entry not in own]
         os.chdir(before)
-        sys.path[:] = [entry for entry in sys.path if entry in path or entry not in (str(root), str(root / "src"))]
 
 
 def load_project(path: str | Path | None) -> tuple[Path, ProjectConfig, Definitions]:
