@@ -14,6 +14,7 @@ from assetflow.definitions.context import AssetContext
 from assetflow.definitions.values import NO_DATA
 from assetflow.errors import AssetflowError, OutputError, StepError, StoreError
 from assetflow.execution.checking import run_checks
+from assetflow.execution.metadata import plain_metadata
 from assetflow.execution.task import (
     CheckOutcome,
     CurrentVersion,
@@ -88,7 +89,7 @@ def _call(
         arguments["context"] = context
     returned: object = node.computation.function(**arguments)
     by_asset = _by_output(node, returned)
-    metadata = context.collected_metadata
+    metadata = plain_metadata(context.collected_metadata)
     if node.batch is None:
         return {partitions[0].ordinal: by_asset}, metadata
     keys = [partition.key for partition in partitions if partition.key is not None]

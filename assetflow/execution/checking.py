@@ -12,6 +12,7 @@ from assetflow.definitions.annotations import ANY
 from assetflow.definitions.checks import CheckResult, CheckSpec
 from assetflow.definitions.context import AssetContext
 from assetflow.errors import AssetflowError, CheckFailed, OutputError
+from assetflow.execution.metadata import plain_metadata
 from assetflow.execution.task import (
     CheckOutcome,
 )
@@ -53,7 +54,7 @@ def _run(check: CheckSpec, version: CodeVersion, subject: StoredInput, workshop:
         place = format_address(check.asset, subject.key)
         problem = str(user_error(error, f"check {check.name} of {place}"))
     else:
-        passed, metadata = result.passed, dict(result.metadata)
+        passed, metadata = result.passed, plain_metadata(result.metadata)
         severity = result.severity or severity
     return CheckOutcome(check.name, version, passed, severity, check.blocking, workshop.clock(), metadata, problem)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -631,3 +633,86 @@ def test_checks_see_the_form_that_they_annotate() -> None:
 
     passed = result.project.catalog.query("select passed, count(*) as n from checks group by all").to_pylist()
     assert passed == [{"passed": True, "n": 8}]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (float("nan"), None),
+        ({"a": [float("inf"), 1]}, {"a": [None, 1]}),
+        ({(1, 2): 3}, {"(1, 2)": 3}),
+        (np.arange(3), [0, 1, 2]),
+        (pd.Series([1.5]), [1.5]),
+        (np.float32(1.5), 1.5),
+        (dt.datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01T00:00:00+00:00"),
+        (Path("x"), "x"),
+        (10**5000, "<int>"),
+        (float, "<class 'float'>"),
+    ],
+    ids=lambda value: str(type(value)),
+)
+def test_metadata_of_any_kind_is_kept_as_json(value: Any, kept: Any) -> None:
+    @asset(code_version="1")
+    def number(context: AssetContext) -> int:
+        context.add_metadata(it=value)
+        return 1
+
+    @asset_check(asset=number, code_version="1")
+    def check(number: int) -> CheckResult:
+        return CheckResult(passed=True, metadata={"it": value})
+
+    result = materialize([number, check])
+    (row,) = result.project.catalog.query("select metadata from checks").to_pylist()
+
+    assert result.status == "success", result.failures
+    assert json.loads(row["metadata"], parse_constant=pytest.fail) == {"it": kept}
+
+
+@pytest.mark.parametrize("returned", [None, "yes", 1, CheckResult(passed="yes"), CheckResult(True, severity="fatal")])  # type: ignore[arg-type]
+def test_a_check_that_gives_no_answer_has_not_passed(returned: Any) -> None:
+    @asset
+    def number() -> int:
+        return 1
+
+    @asset_check(asset=number, blocking=True, code_version="1")
+    def check(number: int) -> Any:
+        return returned
+
+    result = materialize([number, check])
+
+    assert result.counts["quarantined"] == 1
+    assert "returned" in message(result)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("\ud800"), ValueError("x" * 100_000), Unspeakable(), ValueError("\x00"), SystemExit(3), ValueError()],
+)
+def test_whatever_user_code_raises_is_a_failure_of_its_partition(error: BaseException) -> None:
+    @asset(code_version="1")
+    def broken() -> int:
+        raise error
+
+    @asset(code_version="1")
+    def fine() -> int:
+        return 1
+
+    @asset_check(asset=fine, code_version="1")
+    def check(fine: int) -> bool:
+        raise error
+
+    @observable_source
+    def raw() -> str:
+        raise error
+
+    result = materialize([broken, fine, check, raw])
+
+    assert (result.counts["failed"], result.counts["materialized"]) == (1, 1)
+    assert json.dumps(result.to_dict())
+    assert result.project.catalog.query("select error from steps").num_rows == 2
+    assert result.project.run(str(result.run_id))["status"] == "failed"
