@@ -39,8 +39,8 @@ class Unobserved:
 
     def sentence(self, now: datetime) -> str:
         """What to tell people."""
-        age = "it was never observed" if self.last is None else f"the observation of {_age(now, self.last)} ago is used"
-        return f"{self.asset} could not be observed, {age}: {self.error.message}"
+        age = "it never was observed" if self.last is None else f"the observation of {_age(now, self.last)} ago is used"
+        return f"{self.asset} is unobserved, {age}: {self.error.message}"
 
 
 @dataclass(frozen=True, slots=True)

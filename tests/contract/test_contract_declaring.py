@@ -681,6 +681,7 @@ def test_a_source_that_raises_keeps_its_last_observation_and_tells_its_age(tmp_p
         told = " ".join(plan.notes)
         assert "raw" in told
         assert "ftp is down" in told
+        assert "raw is unobserved" in told
         assert "5 hours" in told
         assert any("5 hours" in note for note in project.status().notes)
         with pytest.raises(AssetflowError, match="ftp is down"):

@@ -269,7 +269,7 @@ def test_a_source_that_ends_the_process_is_told_and_the_last_observation_used(sh
     shop.write(source.format(body="sys.exit(0)"))
     said = shop.run("plan")
     assert said.code == 0
-    assert "prices could not be observed" in said.out
+    assert "prices is unobserved" in said.out
     assert "source prices called sys.exit(0)" in said.out
     strict = shop.run("materialize --strict-observe --json")
     assert strict.code == 1
