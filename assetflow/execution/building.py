@@ -52,8 +52,10 @@ def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], 
 
 
 def _in_order(ledger: Ledger, rows: Sequence[int]) -> list[int]:
+    if len(rows) == 1:
+        return list(rows)
     ordered = ledger.space.ordered(ledger.decision.ordinals[np.asarray(rows, np.int64)])
-    return np.searchsorted(ledger.decision.ordinals, ordered).tolist()
+    return ledger.decision.ordinals.searchsorted(ordered).tolist()
 
 
 def _stage(ledger: Ledger, row: int, asset: AssetKey, version: VersionId) -> Stage:

@@ -82,7 +82,7 @@ def _same(
     same = members(ordinals, recorded.ordinals)
     if not same.any():
         return same
-    rows = np.minimum(np.searchsorted(recorded.ordinals, ordinals), len(recorded.ordinals) - 1)
+    rows = np.minimum(recorded.ordinals.searchsorted(ordinals), len(recorded.ordinals) - 1)
     present = [number for number, record in state.codes.items() if record.version == code]
     same &= np.isin(recorded.code[rows], np.array(present, np.int64))
     for parameter, values in sums.items():

@@ -124,29 +124,36 @@ class _Run:
         ledger.lose(_rows(decision.blocked))
         ledger.close(_rows(decision.waiting), "waiting")
         todo = ~(decision.blocked | decision.waiting)
-        offers = self._offers(decision)
-        checker = InlineExecutor(self._workshop(None))
         if not self._plan.forced:
-            # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
-            again = todo & decision.same & members(decision.ordinals, asked.build)
-            todo &= ~again
-            mended = members(decision.ordinals, asked.candidates)
-            if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
-                found = _offered(offers.candidates, self._parts.state.candidates, recheck)
-                check_candidates(ledger, _rows(recheck), found, checker)
-                todo &= ~recheck
-            published = todo & members(decision.ordinals, asked.check) & ~mended
-            check_current(ledger, _rows(published), checker)
-            todo &= ~published
-            lacking = todo & decision.same & self._unchecked(ledger, decision)
-            check_current(ledger, _rows(lacking), checker)
-            ledger.close(_rows(todo & decision.same & ~lacking), "unchanged")
-            todo &= ~decision.same
-            if offers is not None and (fits := todo & offers.reusable).any():
-                found = _offered(offers.retained, self._parts.state.retained, fits)
-                todo[reuse(ledger, _rows(fits), found, checker)] = False
-            todo |= again
+            offers = self._offers(decision)
+            if offers is not None or len(asked.check) or decision.same.any():
+                todo = self._left_to_build(ledger, decision, asked, offers, todo)
         build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
+
+    def _left_to_build(
+        self, ledger: Ledger, decision: Decision, asked: _Asked, offers: Offers | None, todo: Flags
+    ) -> Flags:
+        """Check, reuse and leave alone what can be; gives the rows that nothing spares."""
+        checker = InlineExecutor(self._workshop(None))
+        # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
+        again = todo & decision.same & members(decision.ordinals, asked.build)
+        todo &= ~again
+        mended = members(decision.ordinals, asked.candidates)
+        if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
+            found = _offered(offers.candidates, self._parts.state.candidates, recheck)
+            check_candidates(ledger, _rows(recheck), found, checker)
+            todo &= ~recheck
+        published = todo & members(decision.ordinals, asked.check) & ~mended
+        check_current(ledger, _rows(published), checker)
+        todo &= ~published
+        lacking = todo & decision.same & self._unchecked(ledger, decision)
+        check_current(ledger, _rows(lacking), checker)
+        ledger.close(_rows(todo & decision.same & ~lacking), "unchanged")
+        todo &= ~decision.same
+        if offers is not None and (fits := todo & offers.reusable).any():
+            found = _offered(offers.retained, self._parts.state.retained, fits)
+            todo[reuse(ledger, _rows(fits), found, checker)] = False
+        return todo | again
 
     def _offers(self, decision: Decision) -> Offers | None:
         setting = self._setting
@@ -261,7 +268,7 @@ class _Asked:
 
 
 def _rows(mask: Flags) -> list[int]:
-    return np.flatnonzero(mask).tolist()
+    return mask.nonzero()[0].tolist()
 
 
 def _offered(

@@ -53,7 +53,7 @@ class RunParts:
             nothing = np.zeros(len(ordinals), np.int64)
             return np.zeros(len(ordinals), np.bool_), nothing, nothing
         present = members(ordinals, live.ordinals)
-        places = np.minimum(np.searchsorted(live.ordinals, ordinals), len(live.ordinals) - 1)
+        places = np.minimum(live.ordinals.searchsorted(ordinals), len(live.ordinals) - 1)
         return present, np.where(present, live.version[places], 0), np.where(present, live.generation[places], 0)
 
     def stored_input(self, version: VersionId, key: str | None) -> StoredInput:

@@ -117,10 +117,12 @@ def _steps(scene: Scene, name: str) -> list[Step]:
     if flow.certainty is None:
         return []
     steps: list[Step] = []
-    for certainty, codes in CERTAINTIES.items():
-        rows = np.logical_or.reduce([flow.certainty == code for code in codes])
-        if not rows.any():
+    present: list[int] = np.bincount(flow.certainty).nonzero()[0].tolist()
+    for certainty, every in CERTAINTIES.items():
+        codes = [code for code in every if code in present]
+        if not codes:
             continue
+        rows = np.logical_or.reduce([flow.certainty == code for code in codes])
         step = Step(
             computation=name,
             outputs=facts.node.outputs,

@@ -71,7 +71,7 @@ def through(spans: Spans, outer: Integers, inner: Integers) -> Spans:
     if len(outer) == len(inner):
         return spans
     edges = np.concatenate((outer, _END))
-    return Spans(np.searchsorted(inner, edges[spans.lo]), np.searchsorted(inner, edges[spans.hi]))
+    return Spans(inner.searchsorted(edges[spans.lo]), inner.searchsorted(edges[spans.hi]))
 
 
 def window_sums(sums: Lanes, spans: Spans) -> Lanes:
@@ -81,7 +81,7 @@ def window_sums(sums: Lanes, spans: Spans) -> Lanes:
 
 def rows_at(outer: Integers, inner: Integers) -> Integers | None:
     """Where each of ``inner`` is in ``outer``, of which it is an ascending subset; None: everywhere, in order."""
-    return None if len(outer) == len(inner) else np.searchsorted(outer, inner)
+    return None if len(outer) == len(inner) else outer.searchsorted(inner)
 
 
 def members(ordinals: Integers, existing: Integers) -> Flags:
@@ -92,5 +92,5 @@ def members(ordinals: Integers, existing: Integers) -> Flags:
     """
     if not len(existing):
         return np.zeros(len(ordinals), np.bool_)
-    places = np.searchsorted(existing, ordinals)
+    places = existing.searchsorted(ordinals)
     return existing[np.minimum(places, len(existing) - 1)] == ordinals
