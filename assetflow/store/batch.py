@@ -242,7 +242,7 @@ class Batch:
             found = f"generation {standing[0]}" if standing else "nothing published"
             raise PublishConflict(
                 f"{place}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
-                hint="plan again",
+                hint="run it again: it is planned anew",
             )
         known = None
         if not isinstance(publication.version, VersionRecord):
@@ -364,7 +364,7 @@ class Batch:
             raise StoreError(f"{place}: it depends on a commit that was not enqueued before it")
         if isinstance(answer, AssetflowError):
             reason = f"not published, because what it was made from was not ({answer.message})"
-            raise PublishConflict(f"{place}: {reason}", hint="plan again")
+            raise PublishConflict(f"{place}: {reason}", hint="run it again: it is planned anew")
         return answer
 
 

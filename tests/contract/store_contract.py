@@ -126,7 +126,7 @@ class StoreContract:
             refused.result()
         assert str(caught.value) == (
             "daily@2024-05-17: somebody else changed it since the plan was made "
-            f"(planned on nothing published, now generation {now})\n  hint: plan again"
+            f"(planned on nothing published, now generation {now})\n  hint: run it again: it is planned anew"
         )
         assert accepted.result() == now + 1
         assert store.reader.pointers(fill.environment, fill.uid("daily")).ordinals.tolist() == [1, 3]
