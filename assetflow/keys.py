@@ -25,6 +25,9 @@ DataHash = NewType("DataHash", str)
 EMPTY_HASH = DataHash("a1:" + "0" * 32)
 """The data hash of every version that was published as having no data."""
 
+DEFAULT_ENVIRONMENT = "prod"
+"""The environment of a project that names none; the others have their name in file names."""
+
 _PART = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][\w-]{0,62}", re.ASCII)
 _OPERATORS = frozenset({"and", "or", "not"})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,16 +14,14 @@ from typing import TYPE_CHECKING, Self
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
 from assetflow.errors import UsageError
-from assetflow.fingerprint.sources import project_predicate
-from assetflow.graph import AssetGraph, build_graph
-from assetflow.keys import VersionId, is_environment_name
+from assetflow.graph import AssetGraph
+from assetflow.keys import DEFAULT_ENVIRONMENT, VersionId
 from assetflow.opening.loading import working_in
+from assetflow.opening.workspace import Workspace
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.planning import plan_from
 from assetflow.planner.selection import parse_selection
-from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
-from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
@@ -40,7 +36,6 @@ if TYPE_CHECKING:
     from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
-DEFAULT_ENVIRONMENT = "prod"
 Partitions = str | Sequence["str | tuple[str, str]"] | None
 
 
@@ -69,28 +64,20 @@ class Project:
         root: str | Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._closing = ExitStack()
-        if (store is None) != (storage is None):
-            given, lacking = ("storage", "store") if store is None else ("store", "storage")
-            raise UsageError(
-                f"Project({given}=...) needs {lacking}= too: versions are recorded in the one and lie in the other",
-                hint="give both, or neither for a temporary project",
-            )
-        if not is_environment_name(environment):
-            raise UsageError(
-                f"environment={environment!r} is no name for an environment",
-                hint="letters, digits, '_' and '-', at most 63 of them, the first no digit",
-            )
         self.root = Path(root).absolute() if root is not None else Path.cwd()
         self.name = self.root.name
         self.environment = environment
         self.clock = clock
-        self._store_url, self._storage_url = store, None if storage is None else str(storage)
-        definitions = collect(defs)
-        self.graph: AssetGraph = build_graph(definitions)
-        self.managers = Managers(definitions.io_managers)
-        other = None if environment == DEFAULT_ENVIRONMENT else environment
-        check_managers(self.graph, self.managers, temporary=store is None, environment=other)
+        self._workspace = Workspace(
+            collect(defs),
+            store=store,
+            storage=None if storage is None else str(storage),
+            environment=environment,
+            root=self.root,
+            clock=clock,
+        )
+        self.graph: AssetGraph = self._workspace.graph
+        self.managers = self._workspace.managers
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Self:
@@ -116,11 +103,11 @@ class Project:
 
     def close(self) -> None:
         """Let go of the store; a temporary project is deleted."""
-        self._closing.close()
+        self._workspace.close()
 
     def close_when_dropped(self) -> None:
         """Close once nothing refers to the project any more, at the latest when the process ends."""
-        weakref.finalize(self, self._closing.close)
+        weakref.finalize(self, self._workspace.close)
 
     def plan(
         self,
@@ -137,9 +124,9 @@ class Project:
 
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
-        notes = self._observed(select, observe=observe, strict=strict_observe)
+        notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         return plan_from(
-            self._assessed(select, now),
+            self._workspace.assessed(select, now),
             selection=select,
             partitions=partitions or (),
             force=force,
@@ -173,8 +160,8 @@ class Project:
             raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
         if workers is not None and workers != 1:
             raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
-        notes = self._observed(select, observe=observe, strict=strict_observe)
-        assessment = self._assessed(select, now)
+        notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
+        assessment = self._workspace.assessed(select, now)
         plan = plan_from(
             assessment,
             selection=select,
@@ -198,8 +185,8 @@ class Project:
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
-        notes = self._observed(key, observe=observe, strict=strict_observe)
-        return replace(explain(self._assessed(key, now), key, partition), notes=notes)
+        notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
+        return replace(explain(self._workspace.assessed(key, now), key, partition), notes=notes)
 
     def status(
         self,
@@ -212,8 +199,8 @@ class Project:
         """Counts by state, watermarks and last materializations. Raises InvalidSelection and UnknownAsset."""
         from assetflow.catalog.status import status_of
 
-        notes = self._observed(select, observe=observe, strict=strict_observe)
-        assessment = self._assessed(select, now)
+        notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
+        assessment = self._workspace.assessed(select, now)
         chosen = choose(parse_selection(select), self.graph, assessment.states_of).selected
         heads = self.store.reader.heads(self.setting.environment)
         assets = {uid: asset for asset, uid in self.setting.uids.items()}
@@ -247,7 +234,7 @@ class Project:
         from assetflow.execution.repointing import roll_back
 
         key = self.graph.require(asset)
-        assessment = self._assessed(f"{key}+", None)
+        assessment = self._workspace.assessed(f"{key}+", None)
         return roll_back(
             assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
         ).to_dict()
@@ -257,7 +244,7 @@ class Project:
         from assetflow.execution.repointing import accept
 
         key = self.graph.require(asset)
-        return accept(self._assessed(key, None), self.setting, key, reason).to_dict()
+        return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
 
     def runs(self, limit: int = 50) -> list[dict[str, object]]:
         """The last runs, the newest first."""
@@ -288,69 +275,26 @@ class Project:
 
         return catalog_of(self.setting, clock)
 
-    @cached_property
+    @property
     def code(self) -> ProjectCode:
         """The code versions of all computations and checks. Raises DefinitionErrors."""
-        from assetflow.opening.code import project_code
+        return self._workspace.code
 
-        with working_in(self.root):
-            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
-
-    @cached_property
+    @property
     def store(self) -> Store:
         """The metadata store, created on first use. Raises StoreError."""
-        from assetflow.opening.setting import store_of
+        return self._workspace.store
 
-        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
-        self._closing.callback(store.close)
-        return store
-
-    @cached_property
+    @property
     def storage(self) -> Storage:
         """Where data files lie."""
-        from assetflow.publish.folders import open_storage
+        return self._workspace.storage
 
-        return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
-
-    @cached_property
+    @property
     def setting(self) -> Setting:
         """All of it as runs take it; opening it clears what dead processes left behind."""
-        from assetflow.opening.setting import setting_of
-
-        return setting_of(
-            self.graph,
-            self.code,
-            store=self.store,
-            storage=self.storage,
-            managers=self.managers,
-            environment=self.environment,
-            clock=self.clock,
-        )
-
-    @cached_property
-    def _temporary(self) -> Path:
-        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="assetflow-")))
-
-    def _observed(self, select: str, *, observe: bool, strict: bool = False) -> tuple[str, ...]:
-        """Ask the sources upstream of a selection; gives sentences for people. Raises in the strict case."""
-        if not observe:
-            return ()
-        from assetflow.execution.observe import observe_upstream
-
-        with working_in(self.root):
-            return observe_upstream(self.setting, parse_selection(select), strict=strict)
-
-    def _assessed(self, select: str, now: datetime | None) -> Assessment:
-        setting = self.setting
-        selection = parse_selection(select)
-        only = None if selection.needs_states else choose(selection, self.graph, {}).every
-        if now is not None and now.tzinfo is None:
-            raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
-        return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+        return self._workspace.setting
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
-        setting = self.setting
-        nodes = self.graph.nodes.values()
-        sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
-        return setting.reader.read_state(setting.environment, list(self.graph.owner), setting.codes, sources=sources)
+        return self._workspace.state()

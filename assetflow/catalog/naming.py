@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from assetflow.catalog.history import Integers
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
@@ -26,34 +24,25 @@ class PartitionNames:
     def keys(self, asset: str, ordinals: Integers) -> list[str | None]:
         """The keys of an asset's partitions; None where it is not partitioned."""
         space = self._space(asset)
-        try:
-            if space is not None:
-                return space.keys(ordinals)
-        except (KeyError, ValueError, OverflowError):
-            return [self._key(space, ordinal) for ordinal in ordinals.tolist()]
-        return [self._key(None, ordinal) for ordinal in ordinals.tolist()]
+        if space is None:
+            return [None if ordinal == 0 else f"#{ordinal}" for ordinal in ordinals.tolist()]
+        known = space.has(ordinals)
+        if known.all():
+            return space.keys(ordinals)
+        keys = dict(zip(ordinals[known].tolist(), space.keys(ordinals[known]), strict=True))
+        return [keys[each] if each in keys else self._stranger(space, each) for each in ordinals.tolist()]
 
     def ranges(self, asset: str, partitions: PartitionSet) -> list[str]:
         """The partitions as ranges for people; none where the asset is not partitioned."""
         space = self._space(asset)
-        try:
-            if space is not None:
-                return space.describe(partitions)
-        except (KeyError, ValueError, OverflowError):
-            pass
+        if space is not None and space.has(partitions.array()).all():
+            return space.describe(partitions)
         return [key for key in self.keys(asset, partitions.array()) if key is not None]
 
     def _space(self, asset: str) -> PartitionSpace | None:
         name = self.graph.owner.get(AssetKey(asset))
         return None if name is None else self.spaces[name]
 
-    def _key(self, space: PartitionSpace | None, ordinal: int) -> str | None:
-        try:
-            if space is not None:
-                return space.keys(np.array([ordinal], np.int64))[0]
-            if ordinal == 0:
-                return None
-        except (KeyError, ValueError, OverflowError):
-            if space is not None and not space.time_based and ordinal in self.dictionary.ordinals.values():
-                return self.dictionary.key(ordinal)
-        return f"#{ordinal}"
+    def _stranger(self, space: PartitionSpace, ordinal: int) -> str:
+        static = not space.time_based and ordinal in self.dictionary.ordinals.values()
+        return self.dictionary.key(ordinal) if static else f"#{ordinal}"

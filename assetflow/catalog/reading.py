@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from assetflow.catalog.naming import PartitionNames
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.keys import AssetKey, VersionId, format_address
@@ -43,7 +46,8 @@ def load_value(
             )
         found = setting.reader.versions([VersionId(versions[ordinal]) for ordinal in wanted])
         records = [found[VersionId(versions[ordinal])] for ordinal in wanted]
-    inputs = [stored_input(record, setting.storage, space.key(record.ordinal)) for record in records]
+    keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64))
+    inputs = [stored_input(record, setting.storage, key) for record, key in zip(records, keys, strict=True)]
     schema = setting.reader.last_schema(setting.environment, setting.uids[asset])
     schema = schema or declared_schema(setting.graph.specs[asset].schema)
     many = partition is None and version is None and space.grain != "none"
@@ -69,11 +73,13 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
     environment = 0 if node.kind == "source" else setting.environment
     pointers = setting.reader.pointers(environment, uid)
     current = set(pointers.version.tolist())
+    records = setting.reader.versions_of(uid, ordinal)
+    keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64))
     return [
         {
             "version": record.version,
             "asset": asset,
-            "partition": space.key(record.ordinal),
+            "partition": key,
             "state": record.state,
             "run_id": record.run_id,
             "created_at": record.created_at.isoformat(),
@@ -84,7 +90,7 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             "current": record.version in current,
             "empty": record.empty,
         }
-        for record in setting.reader.versions_of(uid, ordinal)
+        for record, key in zip(records, keys, strict=True)
     ]
 
 
@@ -98,24 +104,26 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
     run = setting.reader.run(run_id)
     if run is None:
         raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
-    spaces, owner = setting.spaces, setting.graph.owner
-    steps: list[dict[str, object]] = []
-    for step in setting.reader.steps(run_id):
-        space = spaces.get(owner.get(step.asset, ""))
-        steps.append(
-            {
-                "asset": step.asset,
-                "partition": space.key(step.ordinal) if space else None,
-                "attempt": step.attempt,
-                "status": step.status,
-                "started_at": step.started_at.isoformat(),
-                "ended_at": step.ended_at.isoformat(),
-                "seconds": (step.ended_at - step.started_at).total_seconds(),
-                "version": step.version,
-                "error": dict(step.error) if step.error else None,
-            }
-        )
+    names = _names(setting)
+    steps = [
+        {
+            "asset": step.asset,
+            "partition": names.keys(step.asset, np.array([step.ordinal], np.int64))[0],
+            "attempt": step.attempt,
+            "status": step.status,
+            "started_at": step.started_at.isoformat(),
+            "ended_at": step.ended_at.isoformat(),
+            "seconds": (step.ended_at - step.started_at).total_seconds(),
+            "version": step.version,
+            "error": dict(step.error) if step.error else None,
+        }
+        for step in setting.reader.steps(run_id)
+    ]
     return {**_run_row(run), "plan": dict(run.plan), "steps": steps}
+
+
+def _names(setting: Setting) -> PartitionNames:
+    return PartitionNames(setting.graph, setting.spaces, setting.reader.keys())
 
 
 def _run_row(run: RunRecord) -> dict[str, object]:

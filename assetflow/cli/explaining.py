@@ -27,10 +27,12 @@ _SHOWN_ROOTS = 3
 _ORDER: tuple[PartitionState, ...] = ("up_to_date", "stale", "missing", "waiting", "failed")
 
 
-def show_explanation(page: Page, found: Explanation, roots: Sequence[Explanation] = ()) -> None:
+def show_explanation(
+    page: Page, found: Explanation, roots: Sequence[Explanation] = (), *, is_source: bool = False
+) -> None:
     """Print the state and each cause, then what is published and what to do.
 
-    ``roots`` explain the assets in which inherited causes began.
+    ``roots`` explain the assets in which inherited causes began. A source is observed, so there is nothing to do to it.
     """
     address = format_address(found.asset, found.partition)
     lead = f"{address} {'has' if found.state == 'failed' else 'is'} {_words(found.state)}"
@@ -47,7 +49,8 @@ def show_explanation(page: Page, found: Explanation, roots: Sequence[Explanation
         page.line("  nothing is published" if found.version is None else f"  published: version {found.version}")
     for note in found.notes:
         page.line(f"  note: {note}")
-    if hint := _hint(found.state, address):
+    hint = None if is_source else _hint(found.state, address)
+    if hint is not None:
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
 
 

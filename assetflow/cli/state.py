@@ -27,7 +27,8 @@ def why(arguments: Namespace) -> Answer:
         )
         told = [] if arguments.json else root_assets(found)
         roots = [project.why(root, observe=False) for root in told]
-    return Answer(found.to_dict, lambda page: show_explanation(page, found, roots))
+        is_source = project.graph.node_of(address.asset).kind == "source"
+    return Answer(found.to_dict, lambda page: show_explanation(page, found, roots, is_source=is_source))
 
 
 def status(arguments: Namespace) -> Answer:

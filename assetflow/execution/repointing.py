@@ -89,6 +89,11 @@ def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version:
         raise UnknownVersion(
             f"version {version} is one of {record.asset}, not of {asset}", hint=f"see `assetflow versions {asset}`"
         )
+    if not space.has(np.array([record.ordinal], np.int64)).all():
+        raise UsageError(
+            f"version {version} of {asset} is of a partition that its definition no longer has",
+            hint=f"see `assetflow versions {asset}`",
+        )
     place = format_address(asset, space.key(record.ordinal))
     if partition is not None and space.ordinal(partition) != record.ordinal:
         raise UnknownVersion(

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from assetflow.errors import ProjectError, SourceLocation
-from assetflow.keys import ENVIRONMENT_NAME
+from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
 
 FILE = "pyproject.toml"
 
@@ -36,7 +36,7 @@ class ProjectConfig:
     definitions: str
     store: str = "sqlite:///.assetflow/store.db"
     storage: str = ".assetflow/data"
-    environment: str = "prod"
+    environment: str = DEFAULT_ENVIRONMENT
 
 
 def find_root(start: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from assetflow.graph import AssetGraph
-from assetflow.keys import AssetKey
+from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey
 from assetflow.partitions.definitions import StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.spaces import spaces_of
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from assetflow.opening.code import ProjectCode
     from assetflow.publish.folders import Storage
     from assetflow.publish.registry import Managers
-
-DEFAULT_ENVIRONMENT = "prod"
 
 
 def store_of(url: str, root: Path) -> Store:

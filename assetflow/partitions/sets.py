@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap64, FrozenBitMap64
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Bools = NDArray[np.bool_]
 
 

@@ -14,7 +14,7 @@ from assetflow.partitions.bounds import time_bounds, time_calendar
 from assetflow.partitions.calendars import TimeGrain
 from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
-from assetflow.partitions.sets import Ints, PartitionSet
+from assetflow.partitions.sets import Flags, Ints, PartitionSet
 from assetflow.partitions.static_space import StaticSpace
 from assetflow.partitions.time_space import TimeSpace
 
@@ -37,6 +37,10 @@ class PartitionSpace(Protocol):
 
     def existing(self, now: datetime) -> PartitionSet:
         """The partitions that exist by ``now``: of time partitions those whose window has ended."""
+        ...
+
+    def has(self, ordinals: Ints) -> Flags:
+        """Which of these partitions the definition has; it may have been another one when they were recorded."""
         ...
 
     def key(self, ordinal: int) -> str | None:
@@ -139,6 +143,9 @@ class Unpartitioned:
 
     def existing(self, now: datetime) -> PartitionSet:
         return PartitionSet.from_range(0, 1)
+
+    def has(self, ordinals: Ints) -> Flags:
+        return ordinals == 0
 
     def key(self, ordinal: int) -> str | None:
         return None

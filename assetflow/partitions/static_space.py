@@ -15,7 +15,7 @@ from assetflow.keys import nearest_names
 from assetflow.partitions.definitions import StaticPartitions
 from assetflow.partitions.key_ranges import range_texts, runs
 from assetflow.partitions.paths import path_component
-from assetflow.partitions.sets import Ints, PartitionSet
+from assetflow.partitions.sets import Flags, Ints, PartitionSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,9 @@ class StaticSpace:
 
     def existing(self, now: datetime) -> PartitionSet:
         return PartitionSet.from_ordinals(self.declared)
+
+    def has(self, ordinals: Ints) -> Flags:
+        return np.isin(ordinals, self.declared)
 
     def key(self, ordinal: int) -> str | None:
         return self.keys(np.array([ordinal], np.int64))[0]

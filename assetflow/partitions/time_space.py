@@ -16,7 +16,7 @@ from assetflow.partitions.dates import seconds_since_epoch
 from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.key_ranges import range_texts, runs
 from assetflow.partitions.paths import path_component
-from assetflow.partitions.sets import Ints, PartitionSet
+from assetflow.partitions.sets import Flags, Ints, PartitionSet
 from assetflow.partitions.time_keys import find_window, find_windows, refusal, windows_inside
 
 
@@ -55,6 +55,10 @@ class TimeSpace:
     def shift(self, ordinals: Ints, windows: int) -> Ints:
         """The ordinals that many windows later (earlier, when negative), whatever the bounds say."""
         return self.calendar.shift(ordinals, windows)
+
+    def has(self, ordinals: Ints) -> Flags:
+        inside = ordinals >= self.bounds.first
+        return inside if self.bounds.stop is None else inside & (ordinals < self.bounds.stop)
 
     def key(self, ordinal: int) -> str | None:
         return self.keys(np.array([ordinal], np.int64))[0]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assetflow.keys import VersionId, format_address
-from assetflow.partitions.spaces import PartitionSpace
 from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
 from assetflow.publish.setting import Setting
@@ -72,18 +71,13 @@ def _files(setting: Setting) -> Iterator[Finding]:
         node = setting.graph.node_of(asset)
         if node.kind == "source":
             continue
-        lost: list[str] = []
         space = setting.spaces[node.name]
         pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
-        records = setting.reader.versions([VersionId(version) for version in pointers.version.tolist()])
-        for record in records.values():
-            checked += 1
-            folder = setting.storage.folder(record.location) if record.location else None
-            for file in record.files:
-                path = folder / file.name if folder else None
-                if path is None or not path.is_file() or path.stat().st_size != file.size:
-                    lost.append(format_address(asset, _key(space, record.ordinal)))
-                    break
+        published = pointers.version[space.has(pointers.ordinals)].tolist()
+        records = setting.reader.versions([VersionId(version) for version in published])
+        checked += len(records)
+        broken = (record for record in records.values() if not setting.storage.holds(record))
+        lost = [format_address(asset, space.key(record.ordinal)) for record in broken]
         if lost:
             more = f" (+{len(lost) - _SHOWN} more)" if len(lost) > _SHOWN else ""
             yield Finding(
@@ -94,10 +88,3 @@ def _files(setting: Setting) -> Iterator[Finding]:
             )
     project_all(setting)
     yield Finding("ok", "storage", f"{checked} published versions looked at")
-
-
-def _key(space: PartitionSpace, ordinal: int) -> str | None:
-    try:
-        return space.key(ordinal)
-    except (KeyError, ValueError):
-        return f"#{ordinal}"

@@ -25,17 +25,15 @@ def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId,
     missing = [version for version in versions if version not in known]
     records = {**known, **reader.versions(missing)} if missing else known
     generation = int(pointers.generation.max()) if versions else reader.generation()
+    kept = space.has(pointers.ordinals)
+    keys = space.keys(pointers.ordinals[kept])
     entries: list[CurrentEntry] = []
-    for ordinal, version, number in zip(
-        pointers.ordinals.tolist(), versions, pointers.generation.tolist(), strict=True
+    for key, number, made in zip(
+        keys, pointers.version[kept].tolist(), pointers.generation[kept].tolist(), strict=True
     ):
-        try:
-            key = space.key(ordinal)
-        except (KeyError, ValueError):
-            continue
-        record = records[version]
+        record = records[VersionId(number)]
         files = tuple(file.name for file in record.files)
-        entries.append(CurrentEntry(key, version, number, record.location, files))
+        entries.append(CurrentEntry(key, record.version, made, record.location, files))
     write_current(setting.storage, asset, setting.suffix, entries, generation)
 
 

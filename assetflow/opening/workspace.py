@@ -1,0 +1,139 @@
+"""Definitions bound to a store and a storage: each part is opened when it is first asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assetflow.definitions.collect import Definitions
+from assetflow.errors import UsageError
+from assetflow.fingerprint.sources import project_predicate
+from assetflow.graph import AssetGraph, build_graph
+from assetflow.keys import DEFAULT_ENVIRONMENT, is_environment_name
+from assetflow.opening.loading import working_in
+from assetflow.planner.selection import parse_selection
+from assetflow.planner.staleness import Assessment, assess
+from assetflow.planner.targets import choose
+from assetflow.publish.registry import Managers, check_managers
+from assetflow.store.interface import Store
+
+if TYPE_CHECKING:
+    from assetflow.opening.code import ProjectCode
+    from assetflow.planner.state import State
+    from assetflow.publish.folders import Storage
+    from assetflow.publish.setting import Setting
+
+
+class Workspace:
+    """What a project is made of. Without ``store`` and ``storage``, both are temporary until :meth:`close`.
+
+    Raises UsageError, and DefinitionErrors for the definitions.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        *,
+        store: str | None,
+        storage: str | None,
+        environment: str,
+        root: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._closing = ExitStack()
+        if (store is None) != (storage is None):
+            given, lacking = ("storage", "store") if store is None else ("store", "storage")
+            raise UsageError(
+                f"Project({given}=...) needs {lacking}= too: versions are recorded in the one and lie in the other",
+                hint="give both, or neither for a temporary project",
+            )
+        if not is_environment_name(environment):
+            raise UsageError(
+                f"environment={environment!r} is no name for an environment",
+                hint="letters, digits, '_' and '-', at most 63 of them, the first no digit",
+            )
+        self.root = root
+        self.environment = environment
+        self.clock = clock
+        self._store_url, self._storage_url = store, storage
+        self.graph: AssetGraph = build_graph(definitions)
+        self.managers = Managers(definitions.io_managers)
+        other = None if environment == DEFAULT_ENVIRONMENT else environment
+        check_managers(self.graph, self.managers, temporary=store is None, environment=other)
+
+    def close(self) -> None:
+        """Let go of the store; what is temporary is deleted."""
+        self._closing.close()
+
+    @cached_property
+    def code(self) -> ProjectCode:
+        """The code versions of all computations and checks. Raises DefinitionErrors."""
+        from assetflow.opening.code import project_code
+
+        with working_in(self.root):
+            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
+
+    @cached_property
+    def store(self) -> Store:
+        """The metadata store, created on first use. Raises StoreError."""
+        from assetflow.opening.setting import store_of
+
+        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
+        self._closing.callback(store.close)
+        return store
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where data files lie."""
+        from assetflow.publish.folders import open_storage
+
+        return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """All of it as runs take it; opening it clears what dead processes left behind."""
+        from assetflow.opening.setting import setting_of
+
+        return setting_of(
+            self.graph,
+            self.code,
+            store=self.store,
+            storage=self.storage,
+            managers=self.managers,
+            environment=self.environment,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _temporary(self) -> Path:
+        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="assetflow-")))
+
+    def observed(self, select: str, *, observe: bool, strict: bool = False) -> tuple[str, ...]:
+        """Ask the sources upstream of a selection; gives sentences for people. Raises in the strict case."""
+        if not observe:
+            return ()
+        from assetflow.execution.observe import observe_upstream
+
+        with working_in(self.root):
+            return observe_upstream(self.setting, parse_selection(select), strict=strict)
+
+    def assessed(self, select: str, now: datetime | None) -> Assessment:
+        """The assessment of a selection and its upstreams; ``now`` None: by the clock. Raises UsageError."""
+        setting = self.setting
+        selection = parse_selection(select)
+        only = None if selection.needs_states else choose(selection, self.graph, {}).every
+        if now is not None and now.tzinfo is None:
+            raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
+        return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+
+    def state(self) -> State:
+        """Everything recorded that a plan depends on, as of the last commit."""
+        setting = self.setting
+        nodes = self.graph.nodes.values()
+        sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
+        return setting.reader.read_state(setting.environment, list(self.graph.owner), setting.codes, sources=sources)
