@@ -204,6 +204,12 @@ def test_every_command_prints_one_document(
     assert keys <= set(inside(shop, *arguments))
 
 
+def test_why_of_a_source_does_not_offer_to_materialize_it(shop: Outside) -> None:
+    said = shop.run("why", "files@2024-01-04").stdout
+    assert "files@2024-01-04 is missing" in said
+    assert "materialize" not in said
+
+
 def test_the_query_document(shop: Outside, inside: Inside) -> None:
     sql = 'select partition, n, n > 1 as many, null as nothing from "data"."raw/orders" where n > 0 order by 1'
     found = inside(shop, "query", sql)
