@@ -62,7 +62,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(shop: Shop, line: str) -> 
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("assetflow query 'select * from partitions a, partitions b' | head -1", 0),
+        ("assetflow query 'select * from partitions a, partitions b' --limit 1000 | head -1", 0),
         ("assetflow query 'select * from partitions a, partitions b' --json | head -c 10", 0),
         ("assetflow status | true", 0),
         ("assetflow why nope 2>&1 | true", 2),
