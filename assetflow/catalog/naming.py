@@ -43,6 +43,11 @@ class PartitionNames:
         name = self.graph.owner.get(AssetKey(asset))
         return None if name is None else self.spaces[name]
 
-    def _stranger(self, space: PartitionSpace, ordinal: int) -> str:
-        static = not space.time_based and ordinal in self.dictionary.ordinals.values()
-        return self.dictionary.key(ordinal) if static else f"#{ordinal}"
+    def _stranger(self, space: PartitionSpace, ordinal: int) -> str | None:
+        """The key of a partition that the definition had once: before its start, of a key that was taken out."""
+        try:
+            if space.time_based:
+                return space.key(ordinal)
+            return self.dictionary.key(ordinal)
+        except (KeyError, ValueError, OverflowError):
+            return f"#{ordinal}"

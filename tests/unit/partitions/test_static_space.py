@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assetflow.errors import InvalidPartition
-from assetflow.partitions import StaticPartitions
+from assetflow.partitions import DailyPartitions, StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace, bind
@@ -28,6 +28,16 @@ def test_every_key_exists_and_keeps_the_dictionary_s_ordinal(sizes: PartitionSpa
     assert sizes.key(5) == "medium"
     assert sizes.ordinals(["large", "red", "medium"]).tolist() == [1, -1, 5]
     assert sizes.ordinals([]).tolist() == []
+
+
+def test_ordinals_of_other_definitions_are_told_apart(sizes: PartitionSpace) -> None:
+    assert sizes.has(np.array([0, 1, 2, 5, 735234])).tolist() == [False, True, False, True, False]
+    assert bind(None, KeyDictionary()).has(np.array([-1, 0, 1])).tolist() == [False, True, False]
+    days = bind(DailyPartitions("2024-01-01", end="2024-01-03"), KeyDictionary())
+    first = days.ordinal("2024-01-01")
+    assert days.has(np.array([0, first - 1, first, first + 1, first + 2])).tolist() == [False, False, True, True, False]
+    endless = bind(DailyPartitions("2024-01-01"), KeyDictionary())
+    assert endless.has(np.array([first - 1, first + 10_000])).tolist() == [False, True]
 
 
 def test_order_and_ranges_are_as_declared(sizes: PartitionSpace) -> None:
