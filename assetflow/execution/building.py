@@ -84,7 +84,7 @@ class _Inputs:
         self._ledger = ledger
         self._loaded = [reading for reading in ledger.decision.readings if reading.edge.loaded]
         self._known: dict[tuple[AssetKey, VersionId], StoredInput] = {}
-        self._schemas: dict[AssetKey, bytes] = {}
+        self._schemas: dict[AssetKey, bytes | None] = {}
         parts = ledger.parts
         wanted = {version for row in rows for asset in ledger.node.outputs if (version := ledger.current(row, asset))}
         for reading in self._loaded:
@@ -101,18 +101,24 @@ class _Inputs:
 
     def known_schemas(self, tasks: Sequence[PartitionTask]) -> dict[str, bytes]:
         """The schema of the upstream's last table, else the declared one, by parameter that lacks data in some task."""
-        setting = self._ledger.parts.setting
         found: dict[str, bytes] = {}
         for reading in self._loaded:
             parameter, upstream = reading.edge.parameter, reading.edge.upstream
             if all(any(read.stored is not None for read in task.inputs[parameter]) for task in tasks):
                 continue
-            schema = self._schemas.get(upstream)
-            schema = schema or setting.reader.last_schema(setting.environment, setting.uids[upstream])
-            schema = schema or declared_schema(setting.graph.specs[upstream].schema)
+            if upstream not in self._schemas:
+                self._schemas[upstream] = self._last_schema(upstream)
+            schema = self._schemas[upstream]
             if schema is not None:
                 found[parameter] = schema
         return found
+
+    def _last_schema(self, upstream: AssetKey) -> bytes | None:
+        setting = self._ledger.parts.setting
+        # The last table may be one of this run, whose commit is on its way.
+        setting.writer.flush()
+        last = setting.reader.last_schema(setting.environment, setting.uids[upstream])
+        return last or declared_schema(setting.graph.specs[upstream].schema)
 
     def _read(self, upstream: AssetKey, row: int, place: int) -> Iterator[StoredInput]:
         reading = self._loaded[place]

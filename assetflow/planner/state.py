@@ -100,8 +100,7 @@ class State:
     codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
     failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])
     retained: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
-    """Derivations under a present code version that are not the current ones, of the kinds that computing leads to:
-    ``computed``, and ``unchanged`` where it gave the data of a version that was there."""
+    """Derivations under a present code version that are not the current ones, of the kind ``computed``."""
     candidates: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
     """Quarantined versions under the present code version."""
     checks: Mapping[tuple[AssetKey, str], CheckResults] = field(

@@ -174,7 +174,7 @@ class StoreReader(Protocol):
     def lineage_of(self, versions: Collection[VersionId], *, environment: int | None = None) -> list[LineageRow]:
         """What the versions were made from: one row for each range of upstream partitions.
 
-        The derivation that counts is the newest of kind ``computed``, ``unchanged`` or ``reused`` in ``environment``;
+        The derivation that counts is the newest of kind ``computed`` or ``reused`` in ``environment``;
         where there is none, and for environment None, the one that the version was first made by.
         """
         ...

@@ -26,7 +26,7 @@ ORDER BY v.id, i.parameter, 8
 CHOSEN = """(
     SELECT w.id AS version, coalesce((
         SELECT max(d.id) FROM derivations AS d
-        WHERE d.version = w.id AND d.environment = :environment AND d.kind IN ('computed', 'unchanged', 'reused')
+        WHERE d.version = w.id AND d.environment = :environment AND d.kind IN ('computed', 'reused')
     ), w.derivation) AS derivation
     FROM versions AS w WHERE w.id IN ({versions})
 )"""

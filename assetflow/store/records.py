@@ -16,8 +16,8 @@ from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 if TYPE_CHECKING:
     from assetflow.planner.state import Integers
 
-DerivationKind = Literal["computed", "unchanged", "reused", "rollback", "accept", "override", "observed"]
-"""``unchanged``: a rebuild gave equal data, or the inputs turned out to be those of the current version's twin."""
+DerivationKind = Literal["computed", "reused", "rollback", "accept", "observed"]
+"""``computed``: also where computing gave the data of a version that was there, which is kept."""
 
 VersionState = Literal["published", "quarantined", "observed"]
 RunStatus = Literal["running", "success", "failed", "canceled"]

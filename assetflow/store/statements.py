@@ -30,7 +30,7 @@ INSERT INTO derivations (id, version, asset, ordinal, environment, kind, code, k
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A version was computed, or found again by computing, under the derivation's key: it may be reused by that key.
-RETIRE_DERIVATION = "UPDATE derivations SET retired = 1 WHERE id = ? AND kind IN ('computed', 'unchanged')"
+RETIRE_DERIVATION = "UPDATE derivations SET retired = 1 WHERE id = ? AND kind = 'computed'"
 INSERT_INPUT = """
 INSERT INTO derivation_inputs (derivation, parameter, upstream, sums, ranges, partitions, as_of)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -102,7 +102,7 @@ CURRENT_ELSEWHERE = """
 SELECT p.asset, p.ordinal, 0, d.key, p.version, p.derivation
 FROM pointers AS p JOIN derivations AS d ON d.id = p.derivation
 WHERE p.environment = ? AND p.asset IN (SELECT value FROM json_each(?))
-    AND p.code IN (SELECT value FROM json_each(?)) AND d.kind IN ('computed', 'unchanged')
+    AND p.code IN (SELECT value FROM json_each(?)) AND d.kind = 'computed'
 ORDER BY p.asset, p.ordinal
 """
 # A result that only warns stands in nobody's way, whatever the check is declared as.

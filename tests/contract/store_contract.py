@@ -442,7 +442,7 @@ class StoreContract:
         first = fill.publish("daily", 7, version=version, inputs=[fill.read("orders", as_of=1)])
         dev = store.writer.open_environment("dev")
         again = fill.publish(
-            "daily", 7, version=version.version, inputs=[fill.read("orders", as_of=5)], expected=first, kind="unchanged"
+            "daily", 7, version=version.version, inputs=[fill.read("orders", as_of=5)], expected=first, kind="computed"
         )
         fill.publish("daily", 7, version=version.version, expected=again, kind="accept")
         as_of = {
