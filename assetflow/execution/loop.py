@@ -32,6 +32,9 @@ from assetflow.publish.liveness import this_process
 from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord, VersionRecord
 
+_REMEMBERED = 100_000
+"""Version records that a run keeps in memory from one computation to the next: some 100 MB."""
+
 
 def run_plan(
     plan: Plan, state: State, setting: Setting, *, trigger: str, listener: Listener | None = None
@@ -116,6 +119,9 @@ class _Run:
         decision = decide(node, _ordinals(steps), parts)
         ledger = Ledger(parts, decision)
         self._treat(ledger, decision, _Asked.of(steps))
+        if len(parts.versions) > _REMEMBERED:
+            parts.journal.settle()  # now the store has them all
+            parts.versions.clear()
         self._tell("step_finished", node)
 
     def _treat(self, ledger: Ledger, decision: Decision, asked: _Asked) -> None:

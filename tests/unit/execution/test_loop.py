@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from assetflow import AssetContext, StaticPartitions, asset, asset_check
+from assetflow.execution import loop
 from assetflow.execution.result import RunEvent
 
 WORLD: dict[str, Any] = {}
@@ -100,3 +102,26 @@ def test_a_run_that_breaks_off_is_recorded_as_ended(opened: Any, kind: str, erro
         assert type(error).__name__ in str(run["error"])
         if kind != "started":
             assert (project.storage.root / "one" / "_current.json").exists(), "what was committed is projected"
+
+
+def test_versions_that_are_forgotten_on_the_way_are_read_again(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_REMEMBERED", 0)
+
+    @asset(partitions=LETTERS)
+    def letter(context: AssetContext) -> object:
+        return {context.partition_key}
+
+    @asset(partitions=LETTERS)
+    def pair(letter: set[str]) -> object:
+        return letter | {"z"}
+
+    @asset
+    def every(pair: dict[str, set[str]]) -> int:
+        return len(pair)
+
+    with opened(letter, pair, every) as project:
+        assert counted(project.materialize()) == {"materialized": 9}
+        assert project.load("every") == 4
+        current = json.loads((project.storage.root / "letter" / "_current.json").read_text())
+        assert len(current["partitions"]) == 4
+        assert counted(project.materialize(force=True)) == {"unchanged": 9}
