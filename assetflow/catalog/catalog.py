@@ -24,7 +24,7 @@ from assetflow.errors import InvalidPartition, UnknownVersion, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
 from assetflow.keys import AssetKey, VersionId, format_address
-from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.spaces import PartitionSpace, ordinal_of
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
 from assetflow.publish.stored import stored_partition
@@ -78,7 +78,7 @@ class Catalog:
             raise UsageError(f"depth is {depth}", hint="give 0 or more steps, or leave it out for all")
         if partition is None:
             return asset_lineage(self.graph, key, direction, depth)
-        ordinal = self._space(key).ordinal(partition)
+        ordinal = ordinal_of(self._space(key), key, partition)
         version = dict(self._current(key)).get(ordinal)
         if version is None:
             raise InvalidPartition(
@@ -103,7 +103,7 @@ class Catalog:
         space = self._space(key)
         if partition is None and space.grain != "none":
             return self._preview_of_all(key, limit)
-        ordinal = 0 if partition is None else space.ordinal(partition)
+        ordinal = 0 if partition is None else ordinal_of(space, key, partition)
         current = dict(self._current(key)).get(ordinal)
         if current is None:
             raise InvalidPartition(
@@ -135,7 +135,7 @@ class Catalog:
 
     def _version(self, asset: AssetKey, partition: str | None, version: VersionId) -> VersionRecord:
         record = self.reader.version(version)
-        wanted = None if partition is None else self._space(asset).ordinal(partition)
+        wanted = None if partition is None else ordinal_of(self._space(asset), asset, partition)
         if record.asset != asset or (wanted is not None and record.ordinal != wanted):
             raise UnknownVersion(
                 f"{format_address(asset, partition)} has no version {version}: that is one of {record.asset}",

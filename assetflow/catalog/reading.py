@@ -8,6 +8,7 @@ from assetflow.catalog.naming import PartitionNames
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.partitions.spaces import ordinal_of
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
 from assetflow.publish.setting import Setting
@@ -38,7 +39,7 @@ def load_value(
         if partition is None:
             wanted = [o for o in space.ordered(space.existing(setting.clock()).array()).tolist() if o in versions]
         else:
-            wanted = [ordinal] if (ordinal := space.ordinal(partition)) in versions else []
+            wanted = [ordinal] if (ordinal := ordinal_of(space, asset, partition)) in versions else []
         if not wanted:
             raise DataMissing(
                 f"{format_address(asset, partition)} has no version yet",
@@ -69,7 +70,7 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
     node = setting.graph.node_of(asset)
     space = setting.spaces[node.name]
     uid = setting.uids[asset]
-    ordinal = None if partition is None else space.ordinal(partition)
+    ordinal = None if partition is None else ordinal_of(space, asset, partition)
     environment = 0 if node.kind == "source" else setting.environment
     pointers = setting.reader.pointers(environment, uid)
     current = set(pointers.version.tolist())

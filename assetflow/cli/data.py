@@ -21,6 +21,10 @@ _NUMBERS = ("int", "uint", "float", "double", "decimal", "bigint", "hugeint", "s
 _LONGEST_CELL = 60
 
 
+_SHOWN_ROWS = 200
+_DOCUMENT_ROWS = 10_000
+
+
 def show(arguments: Namespace) -> Answer:
     """Preview what is published, or one older version."""
     with open_project(arguments) as project:
@@ -37,7 +41,8 @@ def query(arguments: Namespace) -> Answer:
     if not text.strip():
         raise UsageError("the query is empty", hint="assetflow query 'select asset, partition, state from partitions'")
     with open_project(arguments) as project:
-        result = project.catalog.answer(text, limit=arguments.limit)
+        limit = arguments.limit or (_DOCUMENT_ROWS if arguments.json else _SHOWN_ROWS)
+        result = project.catalog.answer(text, limit=limit)
     return Answer(result.to_dict, lambda page: _show_result(page, result))
 
 
@@ -45,6 +50,8 @@ def _show_result(page: Page, result: QueryResult) -> None:
     _show_rows(page, result)
     page.line()
     page.line(_row_count(result.table.num_rows, truncated=result.truncated))
+    if result.truncated:
+        page.line("  hint: --limit N shows more, --json is for programs", style="cyan", lead="  hint:")
 
 
 def _show_preview(page: Page, preview: Preview) -> None:
@@ -100,7 +107,12 @@ def _show_arguments(parser: Parser) -> None:
 
 def _query_arguments(parser: Parser) -> None:
     parser.add_argument("sql", metavar="SQL", help="one select statement; - reads it from stdin")
-    parser.add_argument("--limit", metavar="N", type=positive, default=10_000, help="at most so many rows (10000)")
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=positive,
+        help=f"at most so many rows ({_SHOWN_ROWS}; {_DOCUMENT_ROWS} with --json)",
+    )
 
 
 COMMANDS = {

@@ -19,6 +19,7 @@ from assetflow.execution.stages import VersionIds
 from assetflow.execution.task import StagedVersion
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
@@ -95,7 +96,7 @@ def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version:
             hint=f"see `assetflow versions {asset}`",
         )
     place = format_address(asset, space.key(record.ordinal))
-    if partition is not None and space.ordinal(partition) != record.ordinal:
+    if partition is not None and ordinal_of(space, asset, partition) != record.ordinal:
         raise UnknownVersion(
             f"version {version} is one of {place}, not of {format_address(asset, partition)}",
             hint=f"see `assetflow versions {format_address(asset, partition)}`",

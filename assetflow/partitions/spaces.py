@@ -106,6 +106,14 @@ class PartitionSpace(Protocol):
         ...
 
 
+def ordinal_of(space: PartitionSpace, asset: str, key: str) -> int:
+    """The partition of an asset with this key. Raises InvalidPartition, which names the asset."""
+    try:
+        return space.ordinal(key)
+    except InvalidPartition as error:
+        raise InvalidPartition(f"{asset}: {error.message}", hint=error.hint) from None
+
+
 def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> PartitionSpace:
     """The space of a definition without problems; static keys must be in ``keys``. None: unpartitioned.
 

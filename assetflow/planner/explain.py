@@ -9,6 +9,7 @@ import numpy as np
 
 from assetflow.errors import InvalidPartition
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE, Cause, PartitionState
 from assetflow.planner.facts import Facts
 from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
@@ -77,7 +78,7 @@ def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey) -> Explanatio
 
 
 def _row(facts: Facts, asset: AssetKey, partition: str) -> int:
-    ordinal = facts.space.ordinal(partition)
+    ordinal = ordinal_of(facts.space, asset, partition)
     row = int(np.searchsorted(facts.ordinals, ordinal))
     if row < len(facts.ordinals) and facts.ordinals[row] == ordinal:
         return row

@@ -88,7 +88,7 @@ class Selection:
 
 
 def parse_selection(text: str) -> Selection:
-    """Read a selection; an empty text selects everything. Raises InvalidSelection, which points at the place.
+    """Read a selection. Raises InvalidSelection, which points at the place.
 
     >>> parse_selection("+weather_daily").expression
     Atom(kind='name', value='weather_daily', up=None, down=0, column=0)
@@ -98,7 +98,9 @@ def parse_selection(text: str) -> Selection:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users may pass anything
         raise InvalidSelection(f"{text!r} is no selection", hint='write it as a text: "orders or customers"')
     reader = _Reader(text, _tokens(text))
-    expression = Atom("all", "*") if not reader.tokens else reader.either()
+    if not reader.tokens:
+        raise InvalidSelection("the selection is empty", hint="write * for all assets")
+    expression = reader.either()
     if reader.current is not None:
         word, column = reader.current
         hint = "join two selections with and or or" if word != ")" else "remove it, or open it with ("

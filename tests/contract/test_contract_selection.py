@@ -85,7 +85,6 @@ EVERY = {"raw/orders", "raw/customers", "daily", "monthly", "summary", "lettered
         ("daily", {"daily"}),
         ("raw/*", {"raw/orders", "raw/customers"}),
         ("*", EVERY),
-        ("", EVERY),
         ("+daily", {"raw/orders", "raw/customers", "daily"}),
         ("daily+", {"daily", "monthly", "summary"}),
         ("1+monthly", {"daily", "monthly"}),

@@ -34,8 +34,6 @@ EVERYTHING = sorted(shop().graph.nodes)
     ("text", "selected"),
     [
         ("*", EVERYTHING),
-        ("", EVERYTHING),
-        ("  ", EVERYTHING),
         ("orders", ["orders"]),
         ("items", ["split"]),
         ("raw/*", ["raw/items", "raw/orders"]),
@@ -159,3 +157,10 @@ def test_no_asset_has_any_group() -> None:
     with pytest.raises(InvalidSelection) as caught:
         World([computed("a")]).plan("group:x")
     assert caught.value.hint == "no asset has a group"
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_selection_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSelection, match="the selection is empty") as caught:
+        parse_selection(text)
+    assert caught.value.hint == "write * for all assets"
