@@ -161,17 +161,30 @@ class Project:
         if workers is not None and workers != 1:
             raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        assessment = self._workspace.assessed(select, now)
-        plan = plan_from(
-            assessment,
-            selection=select,
-            partitions=partitions or (),
-            force=force,
-            retry_failed=retry_failed,
-            notes=notes,
-        )
+        partitions = partitions or ()
+
+        def planned(as_of: datetime | None) -> tuple[Plan, State]:
+            assessment = self._workspace.assessed(select, as_of)
+            plan = plan_from(
+                assessment,
+                selection=select,
+                partitions=partitions,
+                force=force,
+                retry_failed=retry_failed,
+                notes=notes,
+            )
+            return plan, assessment.world.state
+
+        plan, state = planned(now)
         with working_in(self.root):
-            run = run_plan(plan, assessment.world.state, self.setting, trigger=trigger, listener=on_event)
+            run = run_plan(
+                plan,
+                state,
+                self.setting,
+                trigger=trigger,
+                listener=on_event,
+                replan=lambda: planned(plan.as_of),
+            )
         return Result(run, self)
 
     def why(

@@ -53,7 +53,8 @@ class Entry:
 class Journal:
     """Enqueues what a run has to say and tallies it; an outcome counts once its commit is acknowledged.
 
-    ``lost`` is told of the entries whose commit was refused, and of the versions that were staged for it.
+    ``lost`` is told of the entries whose commit was refused, and of the versions that were staged for it. What another
+    run's publication got in the way of, and what that blocked, stays open until :meth:`reopen` or :meth:`conclude`.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Journal:
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
         self.failures: list[Failure] = []
         self._lost = lost
+        self._conflicts: list[Entry] = []
+        self._blocked: list[Entry] = []
 
     def publish(self, group: Group, entries: Sequence[Entry]) -> Ticket:
         """Enqueue a publication; its entries count when it is committed."""
@@ -78,6 +81,28 @@ class Journal:
 
     def note(self, entry: Entry) -> None:
         """Count an outcome that publishes nothing."""
+        if entry.outcome == "blocked":
+            self._blocked.append(entry)
+        else:
+            self._count(entry)
+
+    def reopen(self) -> list[Entry]:
+        """What to plan again, empty without conflicts: the entries are taken back, as if they had not been tried."""
+        reopened = [*self._conflicts, *self._blocked] if self._conflicts else []
+        if reopened:
+            self._conflicts, self._blocked = [], []
+        return reopened
+
+    def conclude(self) -> None:
+        """Settle, and count what is still open. Raises StoreError."""
+        self._collect(wait=True)
+        for entry in (*self._conflicts, *self._blocked):
+            self._count(entry)
+        self._conflicts, self._blocked = [], []
+        self._hand_over()
+        self._writer.flush()
+
+    def _count(self, entry: Entry) -> None:
         self.counts.setdefault(entry.asset, no_counts())[entry.outcome] += 1
         error = entry.error.document() if entry.error else None
         if error is not None and entry.outcome in ("failed", "quarantined"):
@@ -120,13 +145,17 @@ class Journal:
             try:
                 ticket.result()
             except (PublishConflict, StorageError) as refusal:
-                for entry in entries:
-                    self.note(_failed(entry, refusal))
+                failed = [_failed(entry, refusal) for entry in entries]
+                if isinstance(refusal, PublishConflict):
+                    self._conflicts += failed
+                else:
+                    for entry in failed:
+                        self._count(entry)
                 versions = (publication.version for publication in group.publications)
                 self._lost(entries, [version for version in versions if isinstance(version, VersionRecord)])
             else:
                 for entry in entries:
-                    self.note(entry)
+                    self._count(entry)
 
     def _hand_over(self) -> None:
         if self._steps or self._events:

@@ -113,6 +113,10 @@ class LiveState:
             unavailable=live.unavailable,
         )
 
+    def lost(self) -> dict[AssetKey, Integers]:
+        """By asset: what this run could not make."""
+        return {key: live.unavailable for key, live in self._assets.items() if len(live.unavailable)}
+
     def lose(self, key: AssetKey, ordinals: Sequence[int]) -> None:
         """Note partitions that this run could not make."""
         if ordinals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -24,8 +24,9 @@ from assetflow.execution.treatments import check_candidates, check_current, reus
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId
+from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.offers import Offers, offers_of
-from assetflow.planner.plan import Plan, Step
+from assetflow.planner.plan import Partitions, Plan, Step
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import Retained, State
 from assetflow.publish.liveness import this_process
@@ -36,14 +37,28 @@ _REMEMBERED = 100_000
 """Version records that a run keeps in memory from one computation to the next: some 100 MB."""
 
 
+Replan = Callable[[], tuple[Plan, State]]
+_ROUNDS = 3
+"""How often a run tries what other runs got in the way of."""
+
+
 def run_plan(
-    plan: Plan, state: State, setting: Setting, *, trigger: str, listener: Listener | None = None
+    plan: Plan,
+    state: State,
+    setting: Setting,
+    *,
+    trigger: str,
+    listener: Listener | None = None,
+    replan: Replan | None = None,
 ) -> RunResult:
-    """Execute a plan inline; an interrupt ends it as ``canceled``. Raises StoreError when the store fails."""
+    """Execute a plan inline; an interrupt ends it as ``canceled``. Raises StoreError when the store fails.
+
+    ``replan`` makes the plan anew on what is committed: for partitions that another run published in the meantime.
+    """
     waiting = sum(len(entry.partitions.ordinals) * len(entry.outputs) for entry in plan.waiting)
     if not plan.steps:
         return RunResult("success", None, {**no_counts(), "waiting": waiting}, 0.0, (), plan)
-    return _Run(plan, state, setting, trigger, listener).execute(waiting)
+    return _Run(plan, state, setting, trigger, listener).execute(waiting, replan)
 
 
 class _Run:
@@ -74,7 +89,7 @@ class _Run:
             versions,
         )
 
-    def execute(self, waiting: int) -> RunResult:
+    def execute(self, waiting: int, replan: Replan | None) -> RunResult:
         setting, journal = self._setting, self._parts.journal
         record = RunRecord(
             self._parts.run_id,
@@ -91,11 +106,12 @@ class _Run:
             setting.writer.start_run(record)
             try:
                 self._tell("started")
-                for name, steps in _by_computation(self._plan.steps):
-                    self._computation(setting.graph.nodes[name], steps)
+                self._carry_out(self._plan.steps)
+                if replan is not None:
+                    self._settle_conflicts(replan)
             except KeyboardInterrupt:
                 interrupted = True
-            journal.settle()
+            journal.conclude()
         except BaseException as error:
             self._break_off(record, error)
             raise
@@ -112,6 +128,38 @@ class _Run:
         self._tell("finished")
         seconds = time.monotonic() - self._began
         return RunResult(status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset)
+
+    def _carry_out(self, steps: Sequence[Step]) -> None:
+        for name, of_computation in _by_computation(steps):
+            self._computation(self._setting.graph.nodes[name], of_computation)
+
+    def _settle_conflicts(self, replan: Replan) -> None:
+        """Plan again what other runs got in the way of, and what that blocked; what they made is left as it is."""
+        journal = self._parts.journal
+        for _ in range(1, _ROUNDS):
+            journal.settle()
+            reopened = journal.reopen()
+            if not reopened:
+                return
+            open_by_asset: dict[AssetKey, set[int]] = {}
+            for entry in reopened:
+                open_by_asset.setdefault(entry.asset, set()).add(entry.ordinal)
+            plan, state = replan()
+            live = LiveState(state, lambda key: self._exists(self._setting.graph.owner[key]))
+            for asset, ordinals in self._parts.live.lost().items():
+                live.lose(asset, [o for o in ordinals.tolist() if o not in open_by_asset.get(asset, ())])
+            self._parts = replace(self._parts, state=state, live=live)
+            steps = [
+                replace(step, partitions=Partitions(chosen, step.partitions.ranges))
+                for step in plan.steps
+                if (chosen := step.partitions.ordinals & _open(step, open_by_asset))
+            ]
+            planned = {(asset, o) for step in steps for asset in step.outputs for o in step.partitions.ordinals}
+            for entry in reopened:
+                if (entry.asset, entry.ordinal) not in planned:
+                    made = entry.ordinal in live.asset(entry.asset).ordinals
+                    journal.note(replace(entry, outcome="unchanged", error=None) if made else entry)
+            self._carry_out(steps)
 
     def _computation(self, node: Node, steps: Sequence[Step]) -> None:
         self._tell("step_started", node)
@@ -244,6 +292,10 @@ def _by_computation(steps: Sequence[Step]) -> list[tuple[str, list[Step]]]:
     for step in steps:
         grouped.setdefault(step.computation, []).append(step)
     return list(grouped.items())
+
+
+def _open(step: Step, open_by_asset: Mapping[AssetKey, set[int]]) -> PartitionSet:
+    return PartitionSet.from_ordinals([o for asset in step.outputs for o in open_by_asset.get(asset, ())])
 
 
 def _ordinals(steps: Sequence[Step]) -> Integers:

@@ -9,6 +9,7 @@ import pytest
 from assetflow import Project, StaticPartitions, asset
 from assetflow.errors import DefinitionErrors
 from assetflow.execution.loop import run_plan
+from assetflow.execution.result import RunEvent
 from assetflow.planner.planning import plan_from
 from assetflow.planner.staleness import assess
 
@@ -74,3 +75,68 @@ def test_a_manager_that_forgets_is_refused_in_a_lasting_project(tmp_path: Path) 
         Project([kept], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
     with Project([kept]) as project:
         assert project.materialize().value("kept") == 1
+
+
+def test_what_another_run_published_meanwhile_is_planned_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as slow, opened(tmp_path) as fast:
+        SOURCE["value"] = 1
+        meddled: list[str] = []
+
+        def meddle(event: RunEvent) -> None:
+            if event.kind == "step_started" and event.computation == "number" and not meddled:
+                meddled.append("once")
+                fast.materialize()
+                SOURCE["value"] = 5
+
+        result = slow.materialize(on_event=meddle)
+
+        assert result.status == "success"
+        assert {outcome: n for outcome, n in result.counts.items() if n} == {"unchanged": 2}
+        assert (slow.load("number"), slow.load("double")) == (1, 2)
+        assert slow.plan().steps == ()
+        statuses = {run["run_id"]: run["status"] for run in slow.runs()}
+        assert statuses[result.run_id] == "success"
+
+
+def test_a_run_goes_on_from_what_another_one_published(tmp_path: Path) -> None:
+    """The other run built only the upstream: the downstream is built from that."""
+    with opened(tmp_path) as slow, opened(tmp_path) as fast:
+        SOURCE["value"] = 1
+        meddled: list[str] = []
+
+        def meddle(event: RunEvent) -> None:
+            if event.kind == "step_started" and event.computation == "number" and not meddled:
+                meddled.append("once")
+                fast.materialize("number")
+                SOURCE["value"] = 5
+
+        result = slow.materialize(on_event=meddle)
+
+        assert {outcome: n for outcome, n in result.counts.items() if n} == {"unchanged": 1, "materialized": 1}
+        assert (slow.load("number"), slow.load("double")) == (1, 2)
+        assert slow.plan().steps == ()
+
+
+def test_a_failure_of_its_own_still_blocks_after_planning_again(tmp_path: Path) -> None:
+    @asset
+    def broken() -> int:
+        raise ValueError("no network")
+
+    @asset
+    def needs(broken: int, number: int) -> int:
+        return broken + number
+
+    definitions = [number, broken, needs]
+    places = {"store": f"sqlite:///{tmp_path}/store.db", "storage": tmp_path / "data"}
+    with Project(definitions, **places) as slow, Project(definitions, **places) as fast:  # type: ignore[arg-type]
+        meddled: list[str] = []
+
+        def meddle(event: RunEvent) -> None:
+            if event.kind == "step_started" and event.computation == "number" and not meddled:
+                meddled.append("once")
+                fast.materialize("number")
+
+        result = slow.materialize(on_event=meddle)
+
+        assert {o: n for o, n in result.counts.items() if n} == {"unchanged": 1, "failed": 1, "blocked": 1}
+        assert sum(result.counts.values()) == result.plan.totals["partitions"]

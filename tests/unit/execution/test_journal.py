@@ -105,7 +105,7 @@ def test_a_refused_commit_fails_all_its_entries_and_gives_up_what_was_staged(
     both = Group((*group(1).publications, Publication(*_fields(known, version=VersionId(2)))))
     journal.publish(both, [entry("materialized", 1), entry("reused", 2)])
     writer.tickets[0].answer = refusal
-    journal.settle()
+    journal.conclude()
     assert {outcome: n for outcome, n in journal.counts[ONE].items() if n} == {"failed": 2}
     assert lost == [([1, 2], [1])], "a version that the store has stays"
     assert [(step.status, step.version) for step in writer.steps] == [("failed", None)] * 2
@@ -124,7 +124,7 @@ def test_a_store_that_fails_is_not_an_outcome(journal: Journal, writer: Writer) 
 def test_waiting_is_counted_and_leaves_no_step(journal: Journal, writer: Writer) -> None:
     journal.note(entry("waiting"))
     journal.note(entry("blocked", 1))
-    journal.settle()
+    journal.conclude()
     assert (journal.counts[ONE]["waiting"], journal.counts[ONE]["blocked"]) == (1, 1)
     assert [step.status for step in writer.steps] == ["blocked"]
     assert [event.kind for event in writer.events] == ["blocked"]
@@ -146,3 +146,24 @@ def test_what_is_answered_already_is_counted_on_the_way(journal: Journal, writer
 def _fields(publication: Publication, **changed: Any) -> list[Any]:
     names = list(Publication.__dataclass_fields__)
     return [changed.get(name, getattr(publication, name)) for name in names]
+
+
+def test_conflicts_and_what_they_blocked_can_be_tried_again(journal: Journal, writer: Writer) -> None:
+    journal.publish(group(1), [entry("materialized", 1)])
+    journal.note(entry("blocked", 2))
+    writer.tickets[0].answer = PublishConflict("one: somebody else")
+    journal.settle()
+    assert [(each.ordinal, each.outcome) for each in journal.reopen()] == [(1, "failed"), (2, "blocked")]
+    assert journal.reopen() == []
+    journal.note(entry("unchanged", 1))
+    journal.note(entry("unchanged", 2))
+    journal.conclude()
+    assert {outcome: n for outcome, n in journal.counts[ONE].items() if n} == {"unchanged": 2}
+    assert journal.failures == []
+
+
+def test_what_a_failure_blocked_is_not_tried_again(journal: Journal) -> None:
+    journal.note(entry("blocked", 1))
+    assert journal.reopen() == []
+    journal.conclude()
+    assert journal.counts[ONE]["blocked"] == 1
