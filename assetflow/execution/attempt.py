@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from assetflow.execution.tracebacks import user_error
 from assetflow.execution.workshop import Workshop
 from assetflow.fingerprint.data import hash_files
 from assetflow.graph import Edge, Node
-from assetflow.io import OutputContext, StoredFile, StoredPartition, duckdb_connection
+from assetflow.io import DiscardingIOManager, OutputContext, StoredFile, StoredPartition, duckdb_connection
 from assetflow.keys import AssetKey, DataHash, format_address
 from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
@@ -192,15 +193,18 @@ def _built(
 ) -> PartitionOutcome:
     """Stage and check every output of one partition; None for ``values`` publishes all of them as empty."""
     outputs: list[StagedVersion] = []
+    discards: list[Callable[[], None]] = []
     try:
         for asset, spec, returns in zip(node.outputs, node.specs, node.output_returns, strict=True):
             value = NO_DATA if values is None else values[asset]
             if isinstance(value, OutputError):
                 raise value
-            outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop))
+            outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop, discards))
     except (KeyboardInterrupt, StoreError):
         raise
     except BaseException as error:
+        for discard in discards:
+            discard()
         problem = _problem(error, node, format_address(node.name, partition.key))
         return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs), problem)
     return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
@@ -214,10 +218,13 @@ def _staged(
     metadata: Mapping[str, object],
     partition: PartitionTask,
     workshop: Workshop,
+    discards: list[Callable[[], None]],
 ) -> StagedVersion:
+    """Stage and check one output; ``discards`` gets what makes its IO manager forget it again."""
     address = format_address(asset, partition.key)
     version = partition.versions[asset]
     current = partition.current.get(asset)
+    own: list[Callable[[], None]] = []
     prepared = prepare(
         value,
         address=address,
@@ -232,14 +239,18 @@ def _staged(
             asset, version, prepared.data_hash or DataHash(""), empty=prepared.empty, metadata=metadata
         )
     else:
-        staged = _stored(asset, spec, prepared, metadata, partition, workshop, current)
+        staged = _stored(asset, spec, prepared, metadata, partition, workshop, current, own)
     if current is not None and _equal(staged, current):
+        for discard in own:
+            discard()
+        own.clear()
         staged = replace(
             staged,
             version=current.version,
             same=True,
             row_count=current.stored.row_count,
         )
+    discards += own
     return replace(staged, checks=_checks(asset, staged, current, partition, workshop))
 
 
@@ -251,6 +262,7 @@ def _stored(
     partition: PartitionTask,
     workshop: Workshop,
     current: CurrentVersion | None,
+    discards: list[Callable[[], None]],
 ) -> StagedVersion:
     address = format_address(asset, partition.key)
     version = partition.versions[asset]
@@ -279,7 +291,10 @@ def _stored(
 
     given = staged_value(prepared, manager, address)
     with storage_errors(f"{address}: {workshop.storage.folder(location)}"):
-        made = manager.stage(OutputContext(asset, partition.key, version, folder), given)
+        context = OutputContext(asset, partition.key, version, folder)
+        made = manager.stage(context, given)
+    if isinstance(manager, DiscardingIOManager):
+        discards.append(partial(manager.discard, context, made))
     files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
     data_hash = prepared.pending.result() if prepared.pending else prepared.data_hash
     data_hash = data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)

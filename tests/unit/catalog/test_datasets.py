@@ -122,7 +122,9 @@ def test_plain_values_do_not_read_as_a_table(tmp_path: Path):
     shelf.put("a", {"n": 1}, "json")
     with pytest.raises(InvalidQuery, match="raw/orders does not read as a table: it is stored as json") as caught:
         shelf.query('select * from "data"."raw/orders"')
-    assert caught.value.hint == ("see it with `assetflow show raw/orders@a`, or in Python by project.load('raw/orders')")
+    assert caught.value.hint == (
+        "see it with `assetflow show raw/orders@a`, or in Python by project.load('raw/orders')"
+    )
 
 
 def test_a_lost_file_is_named(tmp_path: Path):

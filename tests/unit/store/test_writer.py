@@ -15,8 +15,8 @@ import pytest
 from assetflow.errors import PublishConflict, StoreDamaged, StoreError, StoreLocked
 from assetflow.keys import VersionId
 from assetflow.store import opening, writer
-from assetflow.store.opening import open_store
 from assetflow.store.interface import Store
+from assetflow.store.opening import open_store
 from assetflow.store.records import (
     Group,
     Publication,
