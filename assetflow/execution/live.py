@@ -115,7 +115,8 @@ class LiveState:
 
     def lost(self) -> dict[AssetKey, Integers]:
         """By asset: what this run could not make."""
-        return {key: live.unavailable for key, live in self._assets.items() if len(live.unavailable)}
+        found = {key: self.asset(key).unavailable for key in {*self._assets, *self._lost}}
+        return {key: ordinals for key, ordinals in found.items() if len(ordinals)}
 
     def lose(self, key: AssetKey, ordinals: Sequence[int]) -> None:
         """Note partitions that this run could not make."""

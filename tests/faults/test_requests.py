@@ -150,7 +150,8 @@ def test_every_request_is_refused_with_a_reason_and_a_way_out(built: Shop) -> No
             assert said.error["type"] == kind, command
         text = built.run(command)
         assert (text.code, text.out) == (2, "")
-        assert text.err.startswith("error: ") and message in text.err, command
+        assert text.err.startswith("error: "), command
+        assert message in text.err, command
         assert f"\n  hint: {said.error['hint']}\n" in text.err, command
     assert built.published() == before
 
