@@ -29,3 +29,17 @@ def test_readers_see_old_or_new_and_the_next_run_cleans_up(share: int, tmp_path:
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     last = int(done.stdout.split()[-1])
     assert last > 100, "the protocol has more moments than that: the points are not being reached"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("attempt", range(5))
+def test_every_moment_several_times(attempt: int, tmp_path: Path) -> None:
+    """Threads interleave differently each time: the same number names another moment."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "driver.py"), str(tmp_path), "1", "0"],
+        capture_output=True,
+        text=True,
+        timeout=3_600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
