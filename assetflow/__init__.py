@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StaticPartitions,
         WeeklyPartitions,
     )
+    from assetflow.partitions.keyed import PartitionMapping, StaticMapping
     from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
     from assetflow.project import Project
     from assetflow.results import materialize
@@ -47,8 +48,10 @@ __all__ = [
     "LastN",
     "MonthlyPartitions",
     "Out",
+    "PartitionMapping",
     "Project",
     "Schema",
+    "StaticMapping",
     "StaticPartitions",
     "TimeWindow",
     "WeeklyPartitions",
@@ -77,6 +80,7 @@ _HOMES = {
         "StaticPartitions",
         "WeeklyPartitions",
     ),
+    "assetflow.partitions.keyed": ("PartitionMapping", "StaticMapping"),
     "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
     "assetflow.project": ("Project",),
     "assetflow.results": ("materialize",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from assetflow.definitions.schema import Schema
 
 if TYPE_CHECKING:
-    from assetflow.partitions.mappings import PartitionMapping
+    from assetflow.partitions.mappings import EdgeMapping
 
 AssetRef = str | Callable[..., Any]
 """An asset where one is named: its key, or the decorated function."""
@@ -30,7 +30,7 @@ class Input:
     """
 
     asset: AssetRef
-    mapping: PartitionMapping | None = None
+    mapping: EdgeMapping | None = None
     schema: type[Schema] | None = None
     columns: Sequence[str] | None = None
     missing: Literal["wait", "allow"] | None = None

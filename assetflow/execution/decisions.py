@@ -24,9 +24,9 @@ class Reading:
     live: LiveAsset
     signature: EdgeSignature
 
-    def positions(self, row: int) -> slice:
+    def positions(self, row: int) -> slice | Integers:
         """The upstream partitions that a row reads."""
-        return slice(int(self.signature.read.lo[row]), int(self.signature.read.hi[row]))
+        return self.signature.read.positions(row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,8 @@ def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
             blocked |= signature.unavailable
         if edge.missing == "wait":
             waiting |= signature.lacking
+        if signature.broken is not None:
+            waiting |= signature.broken
     code = setting.codes.computations[node.name].version
     sums = {reading.edge.parameter: reading.signature.sums for reading in readings}
     keys = derivations_of(code, len(ordinals), sums)

@@ -123,12 +123,12 @@ class LiveState:
         if ordinals:
             self._lost.setdefault(key, []).extend(ordinals)
 
-    def awaited(self, live: LiveAsset, positions: slice) -> tuple[Ticket, ...]:
+    def awaited(self, live: LiveAsset, positions: slice | Integers) -> tuple[Ticket, ...]:
         """The commits of this run that wrote the pointers at ``positions``."""
         sequence: list[int] = live.sequence[positions].tolist()
         return tuple(self.tickets[place - 1] for place in sorted(set(sequence)) if place)
 
-    def as_of(self, live: LiveAsset, positions: slice) -> int | Ticket:
+    def as_of(self, live: LiveAsset, positions: slice | Integers) -> int | Ticket:
         """The commit as of which pointers were read: the last ticket of this run, else the greatest generation."""
         sequence = live.sequence[positions]
         if len(sequence) and (last := int(sequence.max())):

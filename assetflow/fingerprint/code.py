@@ -79,12 +79,14 @@ def fingerprint(
     cache: SourceCache,
     skip: Callable[[object], bool] = skip_nothing,
     code_version: str | None = None,
+    objects: Mapping[str, object] | None = None,
 ) -> Fingerprint:
     """The code version of a computation.
 
     ``inside`` says which files belong to the project; ``options`` are the semantic options, where keys that start with
     ``schema:`` stay apart from the others; ``skip`` says which classes named in annotations count by their options
-    instead (schemas). ``code_version`` replaces the function and its helpers. Raises DefinitionError if the source of
+    instead (schemas). ``objects`` count by the source of their class and by their attributes, under the names given.
+    ``code_version`` replaces the function, its helpers and the objects. Raises DefinitionError if the source of
     ``function`` cannot be found and no ``code_version`` is given.
     """
     digests: dict[str, bytes] = {}
@@ -94,6 +96,8 @@ def fingerprint(
         collector = Collector(cache.linker(inside, skip))
         if not collector.collect(function):
             raise _no_source(function)
+        for name, value in (objects or {}).items():
+            collector.collect_object(name, value)
         untracked = collector.untracked
         for name, parts in collector.parts.items():
             digests[name] = _digest(sorted(parts))

@@ -41,6 +41,11 @@ class Collector:
         self._layers(layers, name)
         return True
 
+    def collect_object(self, name: str, value: object) -> None:
+        """Gather the class of an object, and its attributes, under ``name``."""
+        self._value(name, type(value))
+        self._mapping(name, dict(vars(value)))
+
     def _layers(self, layers: Sequence[object], name: str) -> None:
         for layer in layers:
             # The innermost counts wherever it comes from; a wrapper from a library does not.

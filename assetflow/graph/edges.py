@@ -17,7 +17,7 @@ from assetflow.errors import DefinitionError
 from assetflow.graph.model import Edge
 from assetflow.keys import AssetKey, nearest_names
 from assetflow.partitions.defaults import default_mapping, mapping_problem
-from assetflow.partitions.mappings import AllPartitions, Identity, LastN, PartitionMapping, TimeWindow, WholeUpstream
+from assetflow.partitions.mappings import AllPartitions, EdgeMapping, Identity, LastN, TimeWindow, WholeUpstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +136,13 @@ def _at(note: Note, place: str, message: str, hint: str | None) -> None:
     note(f"{place}: {message}", hint)
 
 
-def _mapping(computation: Computation, upstream: Upstream, given: Input, note: Note) -> PartitionMapping | None:
+def _mapping(computation: Computation, upstream: Upstream, given: Input, note: Note) -> EdgeMapping | None:
     down, up = computation.partitions, upstream.computation.partitions
     mapping: Any = given.mapping
-    if mapping is not None and not isinstance(mapping, PartitionMapping):
-        note(f"mapping={mapping!r} is no mapping", "write Identity(), TimeWindow(), LastN(n) or AllPartitions()")
+    if mapping is not None and not isinstance(mapping, EdgeMapping):
+        hint = "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}) or a PartitionMapping"
+        is_class = isinstance(mapping, type) and issubclass(mapping, EdgeMapping)
+        note(f"mapping={mapping!r} is no mapping", f"write {mapping.__name__}(...)" if is_class else hint)
         return None
     if not upstream.sound:
         return WholeUpstream() if mapping is None else mapping
@@ -153,7 +155,7 @@ def _mapping(computation: Computation, upstream: Upstream, given: Input, note: N
     return mapping
 
 
-def _inferred(computation: Computation, upstream: Upstream, note: Note) -> PartitionMapping | None:
+def _inferred(computation: Computation, upstream: Upstream, note: Note) -> EdgeMapping | None:
     down, up = computation.partitions, upstream.computation.partitions
     mapping = default_mapping(down, up)
     if mapping is None:

@@ -15,7 +15,7 @@ from assetflow.definitions.references import referenced_key
 from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
 from assetflow.partitions.definitions import PartitionsDefinition
-from assetflow.partitions.mappings import PartitionMapping
+from assetflow.partitions.mappings import EdgeMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Edge:
     computation: str
     parameter: str
     upstream: AssetKey
-    mapping: PartitionMapping
+    mapping: EdgeMapping
     missing: Literal["wait", "allow"]
     loaded: bool
     columns: tuple[str, ...] | None = None

@@ -12,7 +12,8 @@ from typing import Any, cast
 from assetflow.definitions.checks import CheckSpec
 from assetflow.definitions.schema import canonical
 from assetflow.graph.model import Node
-from assetflow.partitions.mappings import PartitionMapping
+from assetflow.partitions.keyed import KeyedMapping, PartitionMapping
+from assetflow.partitions.mappings import EdgeMapping
 
 
 def semantic_options(node: Node) -> dict[str, str]:
@@ -37,12 +38,22 @@ def semantic_options(node: Node) -> dict[str, str]:
     return options
 
 
+def written_objects(node: Node) -> dict[str, object]:
+    """By component name: objects of classes that users write, whose source counts for the code version."""
+    return {
+        f"mapping:{edge.parameter}": edge.mapping for edge in node.edges if isinstance(edge.mapping, PartitionMapping)
+    }
+
+
 def check_options(check: CheckSpec) -> dict[str, str]:
     """The same for a check: the form in which the asset's value arrives."""
     return {f"option:type:{check.parameter}": str(check.arrival)} if check.parameter else {}
 
 
-def _mapping_text(mapping: PartitionMapping) -> str:
+def _mapping_text(mapping: EdgeMapping) -> str:
+    if isinstance(mapping, KeyedMapping):
+        # What it gives is in the signatures of the inputs, partition by partition; a user's class is in the code.
+        return type(mapping).__name__
     # Only what differs from the defaults, so that a field added later changes no text.
     found = fields(cast("Any", mapping)) if is_dataclass(mapping) else ()
     said = [(each.name, getattr(mapping, each.name)) for each in found if getattr(mapping, each.name) != each.default]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assetflow.definitions.schema import is_schema
 from assetflow.errors import DefinitionError, DefinitionErrors
 from assetflow.fingerprint.code import Fingerprint, SourceCache, fingerprint
-from assetflow.graph import AssetGraph, check_options, semantic_options
+from assetflow.graph import AssetGraph, check_options, semantic_options, written_objects
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.planner.state import CodeRecord, Codes
 from assetflow.store.records import CodeSource
@@ -33,7 +33,11 @@ def project_code(graph: AssetGraph, inside: Callable[[str], bool]) -> ProjectCod
     untracked: dict[str, tuple[str, ...]] = {}
 
     def made(
-        name: str, function: Callable[..., object], options: Mapping[str, str], code_version: str | None
+        name: str,
+        function: Callable[..., object],
+        options: Mapping[str, str],
+        code_version: str | None,
+        objects: Mapping[str, object] | None = None,
     ) -> Fingerprint | None:
         try:
             found = fingerprint(
@@ -43,6 +47,7 @@ def project_code(graph: AssetGraph, inside: Callable[[str], bool]) -> ProjectCod
                 cache=cache,
                 skip=is_schema,
                 code_version=code_version,
+                objects=objects,
             )
         except DefinitionError as error:
             errors.append(error)
@@ -55,7 +60,9 @@ def project_code(graph: AssetGraph, inside: Callable[[str], bool]) -> ProjectCod
     for name, node in graph.nodes.items():
         if node.kind == "asset":
             computation = node.computation
-            found = made(name, computation.function, semantic_options(node), computation.code_version)
+            found = made(
+                name, computation.function, semantic_options(node), computation.code_version, written_objects(node)
+            )
             if found:
                 computations[name] = CodeRecord(found.version, found.components)
         for key in node.outputs:

@@ -9,6 +9,7 @@ from assetflow.partitions.definitions import (
     StaticPartitions,
     WeeklyPartitions,
 )
+from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Identity",
     "LastN",
     "MonthlyPartitions",
+    "PartitionMapping",
+    "StaticMapping",
     "StaticPartitions",
     "TimeWindow",
     "WeeklyPartitions",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from assetflow.keys import nearest_names
 from assetflow.partitions.bounds import is_whole_number
 from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
+from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import (
     AllPartitions,
+    EdgeMapping,
     Identity,
     LastN,
-    PartitionMapping,
     TimeWindow,
     WholeUpstream,
 )
 
 
-def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> PartitionMapping | None:
+def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> EdgeMapping | None:
     """The mapping from a downstream's partitions to its upstream's, or None when it has to be stated.
 
     >>> from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions
@@ -33,7 +38,7 @@ def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition 
 
 
 def mapping_problem(
-    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+    mapping: EdgeMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
 ) -> str | None:
     """Why ``mapping`` does not fit between these partitions, and what to do; None when it does."""
     match mapping:
@@ -48,13 +53,19 @@ def mapping_problem(
                 instead = "leave the mapping out" if up is None else "use AllPartitions()"
                 return f"LastN needs an upstream with time partitions, but it has {_named(up)}: {instead}"
             return None
+        case StaticMapping():
+            return _static_problem(mapping, down, up)
+        case PartitionMapping() if up is None:
+            return f"{type(mapping).__name__} needs an upstream with partitions: leave the mapping out"
+        case PartitionMapping() if down is None:
+            return f"{type(mapping).__name__} needs partitions to map, but the asset has none: use AllPartitions()"
         case WholeUpstream() if up is not None:
             return f"the upstream has partitions ({up.describe()}): use AllPartitions()"
         case _:
             return None
 
 
-def strictly_backward(mapping: PartitionMapping) -> bool:
+def strictly_backward(mapping: EdgeMapping) -> bool:
     """Whether an asset may read itself through ``mapping``: only its own earlier windows are read.
 
     >>> strictly_backward(TimeWindow(-1, -1)), strictly_backward(TimeWindow(-1, 0))
@@ -92,6 +103,31 @@ def _time_window_problem(
         offsets = f"start_offset {mapping.start_offset}, end_offset {mapping.end_offset}"
         return f"TimeWindow reads nothing with {offsets}: start_offset must not be the larger one"
     return None
+
+
+def _static_problem(
+    mapping: StaticMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> str | None:
+    if not isinstance(down, StaticPartitions) or not isinstance(up, StaticPartitions):
+        return f"StaticMapping needs lists of keys on both sides: {_sides(down, up)}"
+    pairs = cast("object", mapping.keys)
+    if not isinstance(pairs, Mapping):
+        return f"StaticMapping({pairs!r}): write {{upstream key: [downstream keys]}}"
+    known_up, known_down = set(up.keys), set(down.keys)
+    for key, readers in cast("Mapping[object, object]", pairs).items():
+        if key not in known_up:
+            return _unknown_key(key, "upstream", up)
+        if isinstance(readers, str) or not isinstance(readers, Sequence):
+            return f"StaticMapping: {key!r} has {readers!r}; write a list of the asset's keys"
+        for reader in cast("Sequence[object]", readers):
+            if reader not in known_down:
+                return _unknown_key(reader, "asset", down)
+    return None
+
+
+def _unknown_key(key: object, side: str, definition: StaticPartitions) -> str:
+    near = nearest_names(str(key), definition.keys) or definition.describe()
+    return f"StaticMapping: the {side} has no key {key!r}: {near}"
 
 
 def _sides(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str:

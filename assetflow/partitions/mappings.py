@@ -1,7 +1,7 @@
 """Which upstream partitions a partition reads: the declared mappings, resolved on ordinals.
 
-Every mapping here reads a contiguous run of the upstream's existing partitions, so an image is a pair of positions
-``[lo, hi)`` in their ascending array, computed for all downstream partitions at once.
+Most read a contiguous run of the upstream's existing partitions, so that an image is a pair of positions ``[lo, hi)``
+in their ascending array. Others say it by key, and gather. Either way all downstream partitions are mapped at once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,66 @@ import numpy as np
 
 from assetflow.partitions.sets import Bools, Ints, PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.spans import Spans, any_within, covered
 from assetflow.partitions.time_space import TimeSpace
 
 
-class PartitionMapping(ABC):
-    """Base of the mappings; ``down`` and ``up`` are the spaces of the two assets of an edge.
+class EdgeMapping(ABC):
+    """Base of all mappings; ``down`` and ``up`` are the spaces of the two assets of an edge.
 
-    A mapping says what it asks for by :meth:`requested`; ``existing_up`` is always the ascending array (or the set) of
-    the upstream partitions that exist.
+    ``existing_up`` is always the ascending array (or the set) of the upstream partitions that exist.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> Spans:
+        """The positions in ``existing_up`` that each downstream partition reads; none is possible."""
+
+    @abstractmethod
+    def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
+        """Whether all that each downstream partition asks for, within the upstream's bounds, exists by ``now``.
+
+        False means that it has to wait: a month for the week that begins in it and is not over yet.
+        """
+
+    @abstractmethod
+    def awaited(
+        self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, now: datetime
+    ) -> PartitionSet:
+        """The upstream partitions that these ask for and that do not exist by ``now``, but will."""
+
+    @abstractmethod
+    def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
+        """Whether each downstream partition asks for an upstream partition that can never exist."""
+
+    def upstream(
+        self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, existing_up: PartitionSet
+    ) -> PartitionSet:
+        """The existing upstream partitions that any of these downstream ``partitions`` reads."""
+        existing, readers = existing_up.array(), partitions.array()
+        spans = self.spans(down, readers, up, existing)
+        reached = covered(np.ones(readers.size, np.bool_), spans, existing.size)
+        return PartitionSet.from_ordinals(existing[reached])
+
+    def downstream(
+        self,
+        partitions: PartitionSet,
+        down: PartitionSpace,
+        up: PartitionSpace,
+        existing_down: PartitionSet,
+        existing_up: PartitionSet,
+    ) -> PartitionSet:
+        """The existing downstream partitions that read any of these upstream ``partitions``."""
+        readers, existing = existing_down.array(), existing_up.array()
+        read = np.isin(existing, (partitions & existing_up).array(), assume_unique=True)
+        return PartitionSet.from_ordinals(readers[any_within(read, self.spans(down, readers, up, existing))])
+
+
+class RangeMapping(EdgeMapping):
+    """A mapping that reads a contiguous run of the upstream's existing partitions.
+
+    It says what it asks for by :meth:`requested`, and all else follows from that, for all partitions at once.
     """
 
     __slots__ = ()
@@ -33,43 +85,15 @@ class PartitionMapping(ABC):
         They may lie outside the upstream's bounds. None: whatever exists, nothing in particular.
         """
 
-    def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> tuple[Ints, Ints]:
-        """The positions ``[lo, hi)`` in ``existing_up`` that each downstream partition reads; empty is possible."""
+    def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> Spans:
         asked = self.requested(down, ordinals, up)
         if asked is None:
-            return np.zeros(ordinals.size, np.int64), np.full(ordinals.size, existing_up.size, np.int64)
+            return Spans(np.zeros(ordinals.size, np.int64), np.full(ordinals.size, existing_up.size, np.int64))
         lo = np.searchsorted(existing_up, asked[0]).astype(np.int64, copy=False)
         hi = np.searchsorted(existing_up, asked[1]).astype(np.int64, copy=False)
-        return lo, np.maximum(lo, hi)
-
-    def upstream(
-        self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, existing_up: PartitionSet
-    ) -> PartitionSet:
-        """The existing upstream partitions that any of these downstream ``partitions`` reads."""
-        existing = existing_up.array()
-        lo, hi = self.spans(down, partitions.array(), up, existing)
-        depth = np.bincount(lo, minlength=existing.size + 1) - np.bincount(hi, minlength=existing.size + 1)
-        return PartitionSet.from_ordinals(existing[np.cumsum(depth)[:-1] > 0])
-
-    def downstream(
-        self,
-        partitions: PartitionSet,
-        down: PartitionSpace,
-        up: PartitionSpace,
-        existing_down: PartitionSet,
-        existing_up: PartitionSet,
-    ) -> PartitionSet:
-        """The existing downstream partitions that read any of these upstream ``partitions``."""
-        readers = existing_down.array()
-        lo, hi = self.spans(down, readers, up, existing_up.array())
-        places = np.searchsorted(existing_up.array(), (partitions & existing_up).array())
-        return PartitionSet.from_ordinals(readers[np.searchsorted(places, hi) > np.searchsorted(places, lo)])
+        return Spans(lo, np.maximum(lo, hi))
 
     def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
-        """Whether all that each downstream partition asks for, within the upstream's bounds, exists by ``now``.
-
-        False means that it has to wait: a month for the week that begins in it and is not over yet.
-        """
         asked = self.requested(down, ordinals, up)
         if asked is None or not isinstance(up, TimeSpace):
             return np.ones(ordinals.size, np.bool_)
@@ -79,7 +103,6 @@ class PartitionMapping(ABC):
     def awaited(
         self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, now: datetime
     ) -> PartitionSet:
-        """The upstream partitions that these ask for and that do not exist by ``now``, but will."""
         asked = self.requested(down, partitions.array(), up)
         awaited = PartitionSet.empty()
         if asked is None or not isinstance(up, TimeSpace):
@@ -92,7 +115,6 @@ class PartitionMapping(ABC):
         return awaited
 
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
-        """Whether each downstream partition asks for an upstream partition that can never exist."""
         asked = self.requested(down, ordinals, up)
         if asked is None or not isinstance(up, TimeSpace):
             return np.zeros(ordinals.size, np.bool_)
@@ -101,7 +123,7 @@ class PartitionMapping(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity(PartitionMapping):
+class Identity(RangeMapping):
     """The upstream partition with the same key."""
 
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:
@@ -109,7 +131,7 @@ class Identity(PartitionMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeWindow(PartitionMapping):
+class TimeWindow(RangeMapping):
     """The upstream windows that overlap the downstream window, whatever their grains and time zones.
 
     ``start_offset`` and ``end_offset`` move the two ends by that many upstream windows: ``TimeWindow(-1, -1)`` between
@@ -127,12 +149,12 @@ class TimeWindow(PartitionMapping):
         return upstream.shift(first, self.start_offset), upstream.shift(stop, self.end_offset)
 
     def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
-        expected = PartitionMapping.expected(self, down, ordinals, up, now)
+        expected = RangeMapping.expected(self, down, ordinals, up, now)
         return expected if self.allow_nonexistent else expected & ~self.nonexistent(down, ordinals, up)
 
 
 @dataclass(frozen=True, slots=True)
-class AllPartitions(PartitionMapping):
+class AllPartitions(RangeMapping):
     """All upstream partitions that exist."""
 
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:
@@ -140,18 +162,18 @@ class AllPartitions(PartitionMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class LastN(PartitionMapping):
+class LastN(RangeMapping):
     """The last ``n`` windows of a time-based upstream: those that end no later than the downstream window does, or,
     for a downstream without windows, the last that exist. Fewer, where the upstream has no more.
     """
 
     n: int
 
-    def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> tuple[Ints, Ints]:
+    def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> Spans:
         if isinstance(down, TimeSpace):
-            return PartitionMapping.spans(self, down, ordinals, up, existing_up)
+            return RangeMapping.spans(self, down, ordinals, up, existing_up)
         size = existing_up.size
-        return np.full(ordinals.size, max(0, size - self.n), np.int64), np.full(ordinals.size, size, np.int64)
+        return Spans(np.full(ordinals.size, max(0, size - self.n), np.int64), np.full(ordinals.size, size, np.int64))
 
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:
         if not isinstance(down, TimeSpace):
@@ -164,7 +186,7 @@ class LastN(PartitionMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class WholeUpstream(PartitionMapping):
+class WholeUpstream(RangeMapping):
     """The one partition of an unpartitioned upstream."""
 
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:

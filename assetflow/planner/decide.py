@@ -14,8 +14,9 @@ import numpy as np
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.spans import Spans, any_within
 from assetflow.planner.signatures import derivation_keys, mix, prefix_sums, try_keys
-from assetflow.planner.spans import Flags, Integers, Lanes, Spans, any_within, members, spans_of, through, window_sums
+from assetflow.planner.spans import Flags, Integers, Lanes, members, straightened, through, window_sums
 from assetflow.planner.state import InputColumn
 
 
@@ -57,6 +58,11 @@ class EdgeSignature:
     """Whether a partition that must not be read is among them; None: nowhere."""
 
     @property
+    def broken(self) -> Flags | None:
+        """Rows whose mapping cannot tell what they read; None: no row."""
+        return self.existing.broken
+
+    @property
     def count(self) -> Integers:
         """How many upstream partitions are read."""
         return self.read.hi - self.read.lo
@@ -92,21 +98,31 @@ def edge_signatures(
     where they are known.
     """
     if spans is None:
-        lo, hi = edge.mapping.spans(space_down, ordinals, space_up, upstream.existing)
-        spans = spans_of(lo, hi, len(upstream.existing))
+        spans = edge.mapping.spans(space_down, ordinals, space_up, upstream.existing)
+        spans = straightened(spans, len(upstream.existing))
     read = through(spans, upstream.existing, upstream.ordinals)
 
-    if summands is not None:
-        sums = summands if read.straight else window_sums(prefix_sums(summands), read)
-    elif read.straight:
-        sums = mix(uid, edge.parameter, upstream.ordinals, upstream.hashes)
-    elif len(read.lo) == 0:
-        sums = np.empty((0, 2), np.uint64)
-    else:
-        first, stop = int(read.lo.min()), int(read.hi.max())
-        needed = mix(uid, edge.parameter, upstream.ordinals[first:stop], upstream.hashes[first:stop])
-        sums = window_sums(prefix_sums(needed), Spans(read.lo - first, read.hi - first))
+    sums = _summed(edge, uid, upstream, read) if summands is None else _sums_of(summands, read)
     return EdgeSignature(spans, read, sums, _unavailable(spans, upstream))
+
+
+def _sums_of(summands: Lanes, read: Spans) -> Lanes:
+    """The signatures, from the summand of each upstream partition that has a version."""
+    if read.straight:
+        return summands
+    return window_sums(prefix_sums(summands if read.gather is None else summands[read.gather]), read)
+
+
+def _summed(edge: Edge, uid: int, upstream: UpstreamView, read: Spans) -> Lanes:
+    """The signatures, mixing no more than what is read."""
+    if read.straight:
+        return mix(uid, edge.parameter, upstream.ordinals, upstream.hashes)
+    if len(read.lo) == 0:
+        return np.empty((0, 2), np.uint64)
+    first, stop = int(read.lo.min()), int(read.hi.max())
+    needed = slice(first, stop) if read.gather is None else read.gather[first:stop]
+    mixed = mix(uid, edge.parameter, upstream.ordinals[needed], upstream.hashes[needed])
+    return window_sums(prefix_sums(mixed), Spans(read.lo - first, read.hi - first))
 
 
 def _unavailable(spans: Spans, upstream: UpstreamView) -> Flags | None:

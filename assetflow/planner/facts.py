@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey
-from assetflow.partitions.mappings import PartitionMapping
+from assetflow.partitions.keyed import KeyedMapping
+from assetflow.partitions.mappings import EdgeMapping
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.spans import Spans
 from assetflow.planner.decide import EdgeSignature, UpstreamView, edge_signatures, inputs_differ
 from assetflow.planner.offers import CheckFacts, Offers, check_facts, failed_tries, offers_of
 from assetflow.planner.signatures import mix, mix_all
 from assetflow.planner.spaces import spaces_of
-from assetflow.planner.spans import Flags, Integers, Lanes, Spans, members, rows_at, spans_of
+from assetflow.planner.spans import Flags, Integers, Lanes, members, rows_at, straightened
 from assetflow.planner.state import AssetState, Codes, InputColumn, State, empty_asset_state
 
 Bits = NDArray[np.uint16]
@@ -159,8 +161,8 @@ class _Edges:
             key: UpstreamView(world.existing[world.graph.owner[key]], output.pointers.ordinals, output.pointers.hashes)
             for key, output in outputs.items()
         }
-        self._spans: dict[tuple[PartitionMapping, int, int], Spans] = {}
-        self._premature: dict[tuple[PartitionMapping, int, int], Flags | None] = {}
+        self._spans: dict[tuple[object, int, int], Spans] = {}
+        self._premature: dict[tuple[object, int, int], Flags | None] = {}
         self._summands = self._mixed({(edge.upstream, edge.parameter) for node in nodes for edge in node.edges})
 
     def _mixed(self, wanted: set[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], Lanes]:
@@ -181,11 +183,12 @@ class _Edges:
         upstream = world.graph.owner[edge.upstream]
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
-        key = (edge.mapping, id(down), id(up))
+        key = (_alike(edge.mapping), id(down), id(up))
         spans = self._spans.get(key)
         if spans is None:
             existing = world.existing[upstream]
-            spans = self._spans[key] = spans_of(*edge.mapping.spans(down, ordinals, up, existing), len(existing))
+            spans = edge.mapping.spans(down, ordinals, up, existing)
+            spans = self._spans[key] = straightened(spans, len(existing))
             premature = ~edge.mapping.expected(down, ordinals, up, world.now)
             self._premature[key] = premature if premature.any() else None
 
@@ -200,6 +203,11 @@ class _Edges:
             summands=self._summands[edge.upstream, edge.parameter],
         )
         return upstream, signature, self._premature[key] if edge.missing == "wait" else None
+
+
+def _alike(mapping: EdgeMapping) -> object:
+    """What mappings that read the same have in common; those by key may be large, or compare as their user likes."""
+    return id(mapping) if isinstance(mapping, KeyedMapping) else mapping
 
 
 def _facts(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetflow.keys import AssetKey
+from assetflow.partitions.spans import any_within
 from assetflow.planner.facts import (
     CHECK_DUE,
     CHECK_FAILED,
@@ -26,7 +27,7 @@ from assetflow.planner.facts import (
     Facts,
 )
 from assetflow.planner.plan import Certainty
-from assetflow.planner.spans import Flags, any_within
+from assetflow.planner.spans import Flags
 
 NO_STEP, CHECK, CANDIDATE, REUSE, MAY, WILL = range(6)
 CERTAINTIES: Mapping[Certainty, tuple[int, ...]] = {
@@ -110,11 +111,11 @@ def _flow(name: str, facts: Facts, all_facts: Mapping[str, Facts], flows: Mappin
 def _lacks(facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow]) -> Flags | None:
     lacks: Flags | None = None
     for edge in facts.edges:
-        if edge.edge.missing != "wait":
-            continue
-        absent = unobtainable(all_facts[edge.upstream], flows[edge.upstream], edge.edge.upstream)
-        found = None if absent is None else any_within(absent, edge.spans)
-        for flags in (found, edge.premature):
+        found = None
+        if edge.edge.missing == "wait":
+            absent = unobtainable(all_facts[edge.upstream], flows[edge.upstream], edge.edge.upstream)
+            found = None if absent is None else any_within(absent, edge.spans)
+        for flags in (found, edge.premature, edge.spans.broken):
             if flags is not None:
                 lacks = flags if lacks is None else lacks | flags
     return lacks if lacks is not None and lacks.any() else None

@@ -13,12 +13,13 @@ import numpy as np
 from assetflow.errors import InvalidPartition
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, parse_range
+from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.facts import FAILED, STALE_ROOTS, Facts
+from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Certainty, Partitions, Plan, Reuse, Step, Waiting
-from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, own_causes
+from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.spans import Flags
@@ -174,13 +175,14 @@ def _waiting(assessment: Assessment, scene: Scene, name: str, asked: Flags) -> l
 
 
 def _notes(scene: Scene, name: str) -> list[str]:
-    """What the steps ask for in vain: upstream partitions that cannot exist."""
+    """What mappings fail to say, and what the steps ask for in vain or not at all."""
     facts, flow = scene.facts[name], scene.flows[name]
+    notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
     if flow.moves is None:
-        return []
+        return notes
     ordinals = facts.ordinals[flow.moves]
-    notes: list[str] = []
     for edge in facts.edges:
+        notes += _reading_nothing(facts, edge, flow.moves)
         space = scene.facts[edge.upstream].space
         asking = PartitionSet.from_ordinals(ordinals[edge.edge.mapping.nonexistent(facts.space, ordinals, space)])
         if asking and space.definition is not None:
@@ -191,6 +193,20 @@ def _notes(scene: Scene, name: str) -> list[str]:
                 "it is built from those that it can"
             )
     return notes
+
+
+def _reading_nothing(facts: Facts, edge: EdgeFacts, rows: Flags) -> list[str]:
+    """A note about the rows to which a mapping by key gives nothing of the upstream."""
+    if not isinstance(edge.edge.mapping, KeyedMapping):
+        return []
+    nothing = rows & (edge.spans.lo == edge.spans.hi)
+    if not nothing.any():
+        return []
+    shown = ", ".join(facts.space.describe(PartitionSet.from_ordinals(facts.ordinals[nothing]), 3))
+    mapping = type(edge.edge.mapping).__name__
+    return [
+        f"{facts.node.name} {shown}: reads nothing of {edge.edge.upstream}, for the {mapping} gives it no partition"
+    ]
 
 
 def _plan_id(scene: Scene, steps: Sequence[Step], waiting: Sequence[Waiting], outside: Sequence[AssetKey]) -> str:

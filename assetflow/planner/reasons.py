@@ -11,10 +11,11 @@ import numpy as np
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.spans import covered, flattened
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
-from assetflow.planner.spans import Flags, Integers, covered
+from assetflow.planner.spans import Flags, Integers
 
 _SHOWN = 3
 """How many ranges or names a sentence lists."""
@@ -67,7 +68,25 @@ def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
     waiting = rows & flow.lacks
     shown = tuple(text for _, text in lacking_addresses(scene, name, waiting, _SHOWN))
     roots = _waiting_roots(scene, name, waiting)
-    return Cause("waiting", int(np.count_nonzero(waiting)), f"waits for {', '.join(shown)}", roots, partitions=shown)
+    detail = "; ".join([f"waits for {', '.join(shown)}", *mapping_problems(scene.facts[name], waiting)])
+    return Cause("waiting", int(np.count_nonzero(waiting)), detail, roots, partitions=shown)
+
+
+def mapping_problems(facts: Facts, rows: Flags) -> list[str]:
+    """A sentence for each reason why nobody knows what some of these rows read."""
+    sentences: list[str] = []
+    for edge in facts.edges:
+        rows_of_problem: dict[str, list[int]] = {}
+        for row, problem in edge.spans.problems.items():
+            if rows[row]:
+                rows_of_problem.setdefault(problem, []).append(row)
+        for problem, concerned in list(rows_of_problem.items())[:_SHOWN]:
+            shown = facts.space.describe(PartitionSet.from_ordinals(facts.ordinals[concerned]), _SHOWN)
+            sentences.append(f"{facts.node.name}@{', '.join(shown)}: the mapping to {edge.edge.upstream}: {problem}")
+        if len(rows_of_problem) > _SHOWN:
+            hidden = len(rows_of_problem) - _SHOWN
+            sentences.append(f"the mapping to {edge.edge.upstream} has {hidden} more problems")
+    return sentences
 
 
 def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]:
@@ -79,6 +98,9 @@ def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]
         if asking is None:
             continue
         for edge in scene.facts[each].edges:
+            broken = edge.spans.broken
+            if broken is not None and (asking & broken).any():
+                roots.update(dict.fromkeys(scene.facts[each].node.outputs))
             if edge.edge.missing != "wait":
                 continue
             absent = unobtainable(scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream)
@@ -99,6 +121,11 @@ def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = 
     facts = scene.facts[name]
     seen: set[tuple[AssetKey, str]] = set()
     for edge in facts.edges:
+        broken = edge.spans.broken
+        if broken is not None and (rows & broken).any():
+            # Nobody knows which partitions it waits for.
+            seen.add((edge.edge.upstream, edge.edge.upstream))
+            yield edge.edge.upstream, edge.edge.upstream
         if edge.edge.missing != "wait":
             continue
         for address in _lacking(scene, facts, edge, rows, limit):
@@ -191,20 +218,20 @@ def _changed_partitions(facts: Facts, edge: EdgeFacts, upstream: Output, rows: F
     """The upstream partitions published since these rows were: what was removed since cannot be told any more."""
     pointers = upstream.pointers
     changed = np.zeros(len(pointers.ordinals), np.bool_)
-    lo, hi = edge.signature.read.lo, edge.signature.read.hi
+    read = edge.signature.read
+    lo, hi = read.lo, read.hi
     for output in facts.outputs:
         built = rows[output.places]
         at = np.flatnonzero(rows) if output.rows is None else output.rows[built]
         generations, sizes = output.pointers.generation[built], hi[at] - lo[at]
-        total = int(sizes.sum())
-        if total <= _MOST_PAIRS:
-            offsets = np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            positions = np.repeat(lo[at], sizes) + offsets
+        if int(sizes.sum()) <= _MOST_PAIRS:
+            positions = flattened(lo[at], hi[at])
+            positions = positions if read.gather is None else read.gather[positions]
             changed[positions[pointers.generation[positions] > np.repeat(generations, sizes)]] = True
         else:
             concerned = np.zeros(len(facts.ordinals), np.bool_)
             concerned[at] = True
-            changed |= covered(concerned, edge.signature.read, len(changed)) & (pointers.generation > generations.min())
+            changed |= covered(concerned, read, len(changed)) & (pointers.generation > generations.min())
     return PartitionSet.from_ordinals(pointers.ordinals[changed])
 
 

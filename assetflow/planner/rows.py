@@ -10,8 +10,9 @@ from assetflow.errors import InvalidPartition
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, escape_key
 from assetflow.partitions.sets import PartitionSet
+from assetflow.partitions.spans import any_within, covered
 from assetflow.planner.facts import Facts
-from assetflow.planner.spans import Flags, any_within, covered, members
+from assetflow.planner.spans import Flags, members
 from assetflow.planner.targets import Chosen
 
 Range = tuple[str, str]

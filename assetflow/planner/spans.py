@@ -1,11 +1,13 @@
-"""Windows over aligned arrays: which positions each row spans, and the two directions of asking about them."""
+"""What planning does with spans: which rows they lead to, over which array, and the sums over them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from assetflow.partitions.spans import Spans
 
 Integers = NDArray[np.int64]
 Lanes = NDArray[np.uint64]
@@ -14,52 +16,13 @@ Flags = NDArray[np.bool_]
 _END = np.array([np.iinfo(np.int64).max], np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Spans:
-    """For each row the half-open positions ``[lo, hi)`` in another array.
-
-    ``straight`` says that row n spans exactly position n, so that flags and sums pass through unchanged.
-    """
-
-    lo: Integers
-    hi: Integers
-    straight: bool = False
-
-
-def spans_of(lo: Integers, hi: Integers, size: int) -> Spans:
+def straightened(spans: Spans, size: int) -> Spans:
     """The spans, with ``straight`` found out; ``size`` is the length of the array that they point into."""
-    rows = len(lo)
-    straight = rows == size and (rows == 0 or bool(np.array_equal(lo, np.arange(rows)) and np.array_equal(hi, lo + 1)))
-    return Spans(lo, hi, straight)
-
-
-def any_within(flags: Flags, spans: Spans) -> Flags:
-    """By row: whether any position that it spans is flagged.
-
-    >>> any_within(np.array([False, True, False]), Spans(np.array([0, 2]), np.array([2, 3]))).tolist()
-    [True, False]
-    """
-    if spans.straight:
-        return flags
-    counts = np.zeros(len(flags) + 1, np.int64)
-    np.cumsum(flags, out=counts[1:])
-    return counts[spans.hi] > counts[spans.lo]
-
-
-def covered(rows: Flags, spans: Spans, size: int) -> Flags:
-    """By position: whether any flagged row spans it.
-
-    >>> covered(np.array([True, False]), Spans(np.array([0, 2]), np.array([2, 3])), 3).tolist()
-    [True, True, False]
-    """
-    if spans.straight:
-        return rows
-    lo, hi = spans.lo[rows], spans.hi[rows]
-    filled = lo < hi
-    steps = np.zeros(size + 1, np.int64)
-    np.add.at(steps, lo[filled], 1)
-    np.add.at(steps, hi[filled], -1)
-    return np.cumsum(steps[:-1]) > 0
+    lo, hi, rows = spans.lo, spans.hi, len(spans.lo)
+    if spans.gather is not None or rows != size:
+        return spans
+    straight = rows == 0 or bool(np.array_equal(lo, np.arange(rows)) and np.array_equal(hi, lo + 1))
+    return replace(spans, straight=straight)
 
 
 def through(spans: Spans, outer: Integers, inner: Integers) -> Spans:
@@ -70,12 +33,18 @@ def through(spans: Spans, outer: Integers, inner: Integers) -> Spans:
     """
     if len(outer) == len(inner):
         return spans
+    if spans.gather is not None:
+        read = outer[spans.gather]
+        kept = members(read, inner)
+        counts = np.zeros(len(kept) + 1, np.int64)
+        np.cumsum(kept, out=counts[1:])
+        return replace(spans, lo=counts[spans.lo], hi=counts[spans.hi], gather=inner.searchsorted(read[kept]))
     edges = np.concatenate((outer, _END))
     return Spans(inner.searchsorted(edges[spans.lo]), inner.searchsorted(edges[spans.hi]))
 
 
 def window_sums(sums: Lanes, spans: Spans) -> Lanes:
-    """The sum over what each row spans, from prefix sums of shape ``(n + 1, 2)``."""
+    """The sum over each row's run, from prefix sums of shape ``(n + 1, 2)``; with a gather, over what it holds."""
     return sums[spans.hi] - sums[spans.lo]
 
 

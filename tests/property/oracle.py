@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow, WholeUpstream
 
 Key = str | None
@@ -19,6 +20,19 @@ Window = tuple[date, date]
 Inputs = Mapping[str, frozenset[tuple[str, Key, str | None]]]
 Steps = dict[str, dict[str, set[Key]]]
 """Computation, certainty, partitions."""
+
+
+class Listed(PartitionMapping):
+    """A mapping as a user may write it: a table by downstream key, which has no answer for some keys."""
+
+    def __init__(self, table: Mapping[str, Sequence[str]], refused: frozenset[str]) -> None:
+        self.table, self.refused = table, refused
+
+    def upstream_keys(self, partition_keys: Sequence[str], upstream: object) -> list[Sequence[str]]:
+        if self.refused.intersection(partition_keys):
+            raise LookupError("no answer")
+        return [self.table.get(key, ()) for key in partition_keys]
+
 
 CALENDAR_FROM, CALENDAR_TO = date(2023, 10, 2), date(2024, 6, 3)
 
@@ -70,6 +84,11 @@ class Model:
         up_name = self.graph.owner[edge.upstream]
         up, existing = self.graph.nodes[up_name].partitions, self.existing(up_name)
         match edge.mapping:
+            case StaticMapping(pairs):
+                return [each for each in existing if key in pairs.get(str(each), ())], False
+            case Listed():
+                listed = [] if self.unmapped(edge, key) else edge.mapping.table.get(str(key), ())
+                return [each for each in existing if each in listed], bool(set(listed) - set(existing))
             case WholeUpstream() | AllPartitions():
                 return existing, False
             case Identity():
@@ -91,6 +110,10 @@ class Model:
                 impossible = bool(set(wanted) - defined) and not allow_nonexistent
                 return [each for each in existing if each in wanted], early or impossible
         raise AssertionError(edge.mapping)
+
+    def unmapped(self, edge: Edge, key: Key) -> bool:
+        """Whether nobody can tell what an edge reads."""
+        return isinstance(edge.mapping, Listed) and key in edge.mapping.refused
 
     # Facts
 
@@ -218,6 +241,7 @@ class Model:
             reads, early = self.asked(edge, key)
             upstream = self.graph.owner[edge.upstream]
             pending += [(upstream, each) for each in reads if (upstream, each) in made.moves]
+            lacks |= self.unmapped(edge, key)
             if edge.missing == "wait":
                 published = self.content(edge.upstream)
                 lacks |= early
@@ -379,6 +403,13 @@ def _calendar(definition: object) -> list[tuple[str, Window]]:
             firsts = [each for each in days if each.day == 1]
             return [(f"{a:%Y-%m}", (a, b)) for a, b in pairwise(firsts)]
     raise AssertionError(definition)
+
+
+def defined_keys(definition: object) -> list[str]:
+    """The keys of a definition, of an open one those of some months."""
+    if isinstance(definition, StaticPartitions):
+        return list(definition.keys)
+    return [key for key, _ in _defined(definition)]
 
 
 def _defined(definition: object) -> list[tuple[str, Window]]:

@@ -23,7 +23,7 @@ from assetflow.partitions import (
 from assetflow.partitions.calendars import WEEKDAYS, Calendar
 from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.dictionary import KeyDictionary
-from assetflow.partitions.mappings import PartitionMapping
+from assetflow.partitions.mappings import EdgeMapping
 from assetflow.partitions.paths import path_component
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import bind
@@ -212,7 +212,7 @@ def test_watermark_and_gaps_count_from_the_first_partition(
     assert space.gaps(done, now) == PartitionSet.from_ordinals([int(ordinals[index]) for index in holes])
 
 
-def windows_read(mapping: PartitionMapping, down: TimeSpace, up: TimeSpace) -> dict[int, set[int]]:
+def windows_read(mapping: EdgeMapping, down: TimeSpace, up: TimeSpace) -> dict[int, set[int]]:
     """What each downstream partition reads, window by window."""
     reach = 400 * DAY
     uppers = everything(up).array()
@@ -262,9 +262,7 @@ def edges(draw: st.DrawFn) -> tuple[TimePartitions, TimePartitions]:
         st.just(AllPartitions()),
     ),
 )
-def test_mappings_read_what_the_windows_say(
-    edge: tuple[TimePartitions, TimePartitions], mapping: PartitionMapping
-) -> None:
+def test_mappings_read_what_the_windows_say(edge: tuple[TimePartitions, TimePartitions], mapping: EdgeMapping) -> None:
     down, up = map(space_of, edge)
     existing_down, existing_up = everything(down), everything(up)
     expected = windows_read(mapping, down, up)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
 from assetflow.planner.plan import Plan
-from tests.property.oracle import Decision, Key, Model
+from tests.property.oracle import Decision, Key, Listed, Model, defined_keys
 from tests.unit.planner.building import World, check, computed, several, source
 
 NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
@@ -23,6 +24,7 @@ DEFINITIONS = (
     WeeklyPartitions("2024-01-08"),
     MonthlyPartitions("2023-12"),
     StaticPartitions(["north", "south"]),
+    StaticPartitions(["spain", "south", "norway"]),
 )
 TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
 CONTENTS = st.sampled_from(["one", "two", None])
@@ -30,14 +32,25 @@ CONTENTS = st.sampled_from(["one", "two", None])
 
 def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
     """The mappings that may join two definitions; None is the default."""
+    if down is None or up is None:
+        return st.none()
     if isinstance(down, TIMED) and isinstance(up, TIMED):
         windows = st.sampled_from(
             [TimeWindow(), TimeWindow(-1, 0), TimeWindow(0, 0, allow_nonexistent=False), TimeWindow(-1, -1)]
         )
-        return st.one_of(st.none(), windows, st.sampled_from([LastN(2), AllPartitions()]))
-    if up is None or down == up:
-        return st.none()
-    return st.just(AllPartitions())
+        return st.one_of(st.none(), windows, st.sampled_from([LastN(2), AllPartitions()]), listed(down, up))
+    stated = [st.just(AllPartitions()), listed(down, up)]
+    if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
+        some = st.lists(st.sampled_from(defined_keys(down)), max_size=3)
+        stated.append(st.dictionaries(st.sampled_from(defined_keys(up)), some).map(StaticMapping))
+    return st.one_of(*stated, *([st.none()] if down == up else []))
+
+
+def listed(down: object, up: object) -> st.SearchStrategy[Listed]:
+    """A mapping of a user's own, which does not know what to do with some of the keys."""
+    readers = st.sampled_from(defined_keys(down)[:8])
+    read = st.lists(st.sampled_from(defined_keys(up)[:8]), max_size=3)
+    return st.builds(Listed, st.dictionaries(readers, read, max_size=5), st.frozensets(readers, max_size=1))
 
 
 @st.composite

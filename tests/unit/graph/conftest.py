@@ -16,7 +16,7 @@ PREAMBLE = (
     "import datetime; from pathlib import Path; from typing import *; import pandas as pd; import pyarrow as pa; "
     "from assetflow import asset, multi_asset, asset_check, observable_source, Definitions, Input, Out, Schema, Field; "
     "from assetflow import DailyPartitions, MonthlyPartitions, StaticPartitions, Batch, AssetContext; "
-    "from assetflow import Identity, TimeWindow, LastN, AllPartitions\n"
+    "from assetflow import Identity, TimeWindow, LastN, AllPartitions, StaticMapping, PartitionMapping\n"
 )
 
 

@@ -152,6 +152,29 @@ MISTAKES = {
         "totals: deps: 'orders': LastN(0): n counts partitions; write a whole number from 1 on",
         None,
     ),
+    "an unknown key in a static mapping": (
+        """
+        @asset(partitions=StaticPartitions(["berlin", "paris"]))
+        def cities(): ...
+        where = StaticMapping({"pariss": ["france"]})
+        @asset(partitions=StaticPartitions(["france"]), deps=[Input(cities, where)])  # here
+        def countries(): ...
+        """,
+        "countries: deps: 'cities': StaticMapping: the upstream has no key 'pariss': did you mean paris?",
+        None,
+    ),
+    "the class of a mapping": (
+        """
+        class Mine(PartitionMapping):
+            def upstream_keys(self, partition_keys, upstream): ...
+        @asset(partitions=DailyPartitions("2024-01-01"))
+        def orders(): ...
+        @asset(partitions=DailyPartitions("2024-01-01"), deps=[Input(orders, mapping=Mine)])  # here
+        def totals(): ...
+        """,
+        "totals: deps: 'orders': mapping=<class 'shop.Mine'> is no mapping",
+        "write Mine(...)",
+    ),
     "a mapping that is none": (
         """
         @asset
@@ -160,7 +183,7 @@ MISTAKES = {
         def totals(orders): ...
         """,
         "totals: parameter 'orders': mapping='all' is no mapping",
-        "write Identity(), TimeWindow(), LastN(n) or AllPartitions()",
+        "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}) or a PartitionMapping",
     ),
     "an input without parameter": (
         """

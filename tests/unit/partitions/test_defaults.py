@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from assetflow.partitions import (
@@ -9,16 +11,23 @@ from assetflow.partitions import (
     Identity,
     LastN,
     MonthlyPartitions,
+    PartitionMapping,
+    StaticMapping,
     StaticPartitions,
     TimeWindow,
     WeeklyPartitions,
 )
 from assetflow.partitions.defaults import default_mapping, mapping_problem, strictly_backward
 from assetflow.partitions.definitions import PartitionsDefinition
-from assetflow.partitions.mappings import PartitionMapping, WholeUpstream
+from assetflow.partitions.mappings import EdgeMapping, WholeUpstream
 
 DAYS = DailyPartitions("2013-01-01")
 LETTERS = StaticPartitions(["a", "b"])
+
+
+class Listed(PartitionMapping):
+    def upstream_keys(self, partition_keys: Sequence[str], upstream: PartitionsDefinition) -> list[list[str]]:
+        return [[key] for key in partition_keys]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +50,7 @@ LETTERS = StaticPartitions(["a", "b"])
     ],
 )
 def test_default_mapping(
-    down: PartitionsDefinition | None, up: PartitionsDefinition | None, mapping: PartitionMapping | None
+    down: PartitionsDefinition | None, up: PartitionsDefinition | None, mapping: EdgeMapping | None
 ) -> None:
     assert default_mapping(down, up) == mapping
     assert mapping is None or mapping_problem(mapping, down, up) is None
@@ -69,7 +78,7 @@ def test_definitions_with_problems_still_get_an_answer() -> None:
     ],
 )
 def test_mappings_that_fit(
-    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+    mapping: EdgeMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
 ) -> None:
     assert mapping_problem(mapping, down, up) is None
 
@@ -163,13 +172,57 @@ def test_mappings_that_fit(
             None,
             "LastN needs an upstream with time partitions, but it has no partitions: leave the mapping out",
         ),
+        (
+            StaticMapping({"a": ["x"]}),
+            DAYS,
+            LETTERS,
+            f"StaticMapping needs lists of keys on both sides: "
+            f"the asset has {DAYS.describe()}, its upstream 2 keys: a, b",
+        ),
+        (
+            StaticMapping({"a": ["b", "B"]}),
+            LETTERS,
+            LETTERS,
+            "StaticMapping: the asset has no key 'B': 2 keys: a, b",
+        ),
+        (
+            StaticMapping({"c": ["a"]}),
+            LETTERS,
+            LETTERS,
+            "StaticMapping: the upstream has no key 'c': 2 keys: a, b",
+        ),
+        (
+            StaticMapping({"a": "b"}),
+            LETTERS,
+            LETTERS,
+            "StaticMapping: 'a' has 'b'; write a list of the asset's keys",
+        ),
+        (
+            StaticMapping({"a": 5}),  # type: ignore[dict-item]
+            LETTERS,
+            LETTERS,
+            "StaticMapping: 'a' has 5; write a list of the asset's keys",
+        ),
+        (
+            StaticMapping(["a"]),  # type: ignore[arg-type]
+            LETTERS,
+            LETTERS,
+            "StaticMapping(['a']): write {upstream key: [downstream keys]}",
+        ),
+        (Listed(), LETTERS, None, "Listed needs an upstream with partitions: leave the mapping out"),
+        (Listed(), None, LETTERS, "Listed needs partitions to map, but the asset has none: use AllPartitions()"),
         (WholeUpstream(), DAYS, LETTERS, "the upstream has partitions (2 keys: a, b): use AllPartitions()"),
     ],
 )
 def test_mappings_that_do_not_fit_say_what_to_do(
-    mapping: PartitionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None, problem: str
+    mapping: EdgeMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None, problem: str
 ) -> None:
     assert mapping_problem(mapping, down, up) == problem
+
+
+def test_a_static_mapping_of_known_keys_fits_whichever_it_leaves_out() -> None:
+    assert mapping_problem(StaticMapping({"b": ("a",)}), LETTERS, LETTERS) is None
+    assert mapping_problem(StaticMapping({}), LETTERS, LETTERS) is None
 
 
 @pytest.mark.parametrize(
@@ -184,5 +237,5 @@ def test_mappings_that_do_not_fit_say_what_to_do(
         (LastN(1), False),
     ],
 )
-def test_only_earlier_windows_may_be_read_from_oneself(mapping: PartitionMapping, backward: bool) -> None:
+def test_only_earlier_windows_may_be_read_from_oneself(mapping: EdgeMapping, backward: bool) -> None:
     assert strictly_backward(mapping) is backward

@@ -19,7 +19,7 @@ from assetflow.partitions import (
 )
 from assetflow.partitions.definitions import PartitionsDefinition
 from assetflow.partitions.dictionary import KeyDictionary
-from assetflow.partitions.mappings import PartitionMapping, WholeUpstream
+from assetflow.partitions.mappings import EdgeMapping, WholeUpstream
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace, bind
 
@@ -40,7 +40,7 @@ class Edge:
 
     def __init__(
         self,
-        mapping: PartitionMapping,
+        mapping: EdgeMapping,
         down: PartitionsDefinition | None,
         up: PartitionsDefinition | None,
         now: datetime = datetime(2026, 1, 1, tzinfo=UTC),
@@ -52,9 +52,9 @@ class Edge:
     def reads(self, *keys: str) -> list[str]:
         asked = ordinals_of(self.down, *keys)
         image = self.mapping.upstream(PartitionSet.from_ordinals(asked), self.down, self.up, self.existing_up)
-        lo, hi = self.mapping.spans(self.down, asked, self.up, self.existing_up.array())
-        spans = [self.existing_up.array()[begin:end] for begin, end in zip(lo.tolist(), hi.tolist(), strict=True)]
-        assert image == PartitionSet.from_ordinals(np.concatenate(spans))
+        spans = self.mapping.spans(self.down, asked, self.up, self.existing_up.array())
+        read = [self.existing_up.array()[spans.positions(row)] for row in range(len(asked))]
+        assert image == PartitionSet.from_ordinals(np.concatenate(read))
         return self.up.describe(image)
 
     def readers(self, *keys: str) -> list[str]:
@@ -103,7 +103,8 @@ def test_a_local_day_reads_its_23_to_25_hours() -> None:
     edge = Edge(TimeWindow(), DAYS, HOURS)
     assert edge.reads("2013-03-10") == ["2013-03-10T00:00-05:00...2013-03-10T23:00-04:00"]
     ordinals = ordinals_of(edge.down, "2013-03-09", "2013-03-10", "2013-11-03")
-    lo, hi = edge.mapping.spans(edge.down, ordinals, edge.up, edge.existing_up.array())
+    spans = edge.mapping.spans(edge.down, ordinals, edge.up, edge.existing_up.array())
+    lo, hi = spans.lo, spans.hi
     assert (hi - lo).tolist() == [24, 23, 25]
     assert edge.readers("2013-11-03T01:00-05:00", "2013-11-04T00:00-05:00") == ["2013-11-03...2013-11-04"]
 
@@ -188,7 +189,8 @@ def test_only_days_that_the_zone_has_are_awaited() -> None:
 
 def test_a_window_that_ends_before_it_starts_is_empty() -> None:
     edge = Edge(TimeWindow(start_offset=30), DAYS, HOURS)
-    lo, hi = edge.mapping.spans(edge.down, ordinals_of(edge.down, "2013-01-05"), edge.up, edge.existing_up.array())
+    spans = edge.mapping.spans(edge.down, ordinals_of(edge.down, "2013-01-05"), edge.up, edge.existing_up.array())
+    lo, hi = spans.lo, spans.hi
     assert lo.tolist() == hi.tolist()
     assert edge.reads("2013-01-05") == []
 
@@ -248,12 +250,13 @@ def test_an_unpartitioned_upstream_is_read_whole(down: PartitionsDefinition | No
 
 
 @pytest.mark.parametrize("mapping", [Identity(), TimeWindow(), AllPartitions(), LastN(2)])
-def test_without_partitions_images_are_empty(mapping: PartitionMapping) -> None:
+def test_without_partitions_images_are_empty(mapping: EdgeMapping) -> None:
     edge = Edge(mapping, UTC_DAYS, UTC_DAYS, datetime(2000, 1, 1, tzinfo=UTC))
     nothing = PartitionSet.empty()
     assert mapping.upstream(nothing, edge.down, edge.up, edge.existing_up) == nothing
     assert mapping.downstream(nothing, edge.down, edge.up, nothing, nothing) == nothing
-    lo, hi = mapping.spans(edge.down, ordinals_of(edge.down, "2013-01-01"), edge.up, nothing.array())
+    spans = mapping.spans(edge.down, ordinals_of(edge.down, "2013-01-01"), edge.up, nothing.array())
+    lo, hi = spans.lo, spans.hi
     assert (lo.tolist(), hi.tolist()) == ([0], [0])
 
 
