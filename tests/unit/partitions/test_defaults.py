@@ -176,8 +176,10 @@ def test_mappings_that_fit(
             StaticMapping({"a": ["x"]}),
             DAYS,
             LETTERS,
-            f"StaticMapping needs lists of keys on both sides: "
-            f"the asset has {DAYS.describe()}, its upstream 2 keys: a, b",
+            (
+                f"StaticMapping needs lists of keys on both sides: the asset has {DAYS.describe()}, "
+                "its upstream 2 keys: a, b"
+            ),
         ),
         (
             StaticMapping({"a": ["b", "B"]}),

@@ -1,0 +1,147 @@
+"""CONTRACT, mappings by key: ``StaticMapping({up: [down]})``, and a user's own subclass of ``PartitionMapping``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from assetflow import (
+    AssetContext,
+    Batch,
+    Input,
+    PartitionMapping,
+    Project,
+    StaticMapping,
+    StaticPartitions,
+    asset,
+    materialize,
+)
+from tests.contract.conftest import Outside
+
+CITIES = StaticPartitions(["berlin", "oslo", "paris", "rome"])
+REGIONS = StaticPartitions(["north", "south", "nowhere"])
+WHERE = StaticMapping({"oslo": ["north"], "berlin": ["north", "south"], "rome": ["south"]})
+
+
+@asset(partitions=CITIES, code_version="1")
+def people(context: AssetContext) -> int:
+    return len(context.partition_key or "")
+
+
+@asset(partitions=CITIES, code_version="1")
+def streets(context: AssetContext) -> pd.DataFrame:
+    return pd.DataFrame({"city": [context.partition_key]})
+
+
+class FirstLetter(PartitionMapping):
+    """The cities whose name begins with a letter of the region's name."""
+
+    def upstream_keys(self, partition_keys: Sequence[str], upstream: Any) -> list[list[str]]:
+        return [[city for city in upstream.keys if city[0] in region] for region in partition_keys]
+
+
+def test_a_partition_gets_what_the_static_mapping_gives_it() -> None:
+    seen: dict[str | None, dict[str, int]] = {}
+
+    @asset(partitions=REGIONS, inputs={"people": Input("people", WHERE)}, code_version="1")
+    def region(context: AssetContext, people: dict[str, int]) -> int:
+        seen[context.partition_key] = people
+        return sum(people.values())
+
+    result = materialize([people, region])
+    assert result.counts["materialized"] == 7
+    assert seen == {"north": {"berlin": 6, "oslo": 4}, "south": {"berlin": 6, "rome": 4}}
+    assert result.value("region", "south") == 10
+    assert result.plan.notes == (
+        "region nowhere: reads nothing of people, for the StaticMapping gives it no partition",
+    )
+
+
+def test_what_was_read_is_recorded_by_partition() -> None:
+    @asset(partitions=REGIONS, deps=[Input(people, WHERE)], code_version="1")
+    def region() -> int:
+        return 1
+
+    with Project([people, region]) as project:
+        project.materialize()
+        found = project.catalog.query(
+            "select partition, upstream_partition from lineage where asset = 'region' order by all"
+        ).to_pylist()
+        assert [(row["partition"], row["upstream_partition"]) for row in found] == [
+            ("north", "berlin"),
+            ("north", "oslo"),
+            ("south", "berlin"),
+            ("south", "rome"),
+        ]
+        nodes = project.catalog.lineage("people", "berlin", direction="downstream").nodes
+        assert sorted((node.asset, node.partition) for node in nodes) == [
+            ("people", "berlin"),
+            ("region", "north"),
+            ("region", "south"),
+        ]
+        assert project.plan().steps == ()
+
+
+def test_a_mapping_of_ones_own_feeds_tables_and_batches() -> None:
+    @asset(partitions=REGIONS, inputs={"streets": Input("streets", FirstLetter())}, batch=Batch(5), code_version="1")
+    def region(streets: pd.DataFrame) -> pd.DataFrame:
+        return (
+            streets.groupby("_partition", as_index=False)["city"]
+            .agg(",".join)
+            .rename(columns={"_partition": "partition"})
+        )
+
+    result = materialize([streets, region])
+    found = {key: result.value("region", key)["city"].tolist() for key in REGIONS.keys}
+    assert found == {"north": ["oslo,rome"], "south": ["oslo"], "nowhere": ["oslo,rome"]}
+
+
+SHOP = """
+    from assetflow import Input, PartitionMapping, StaticPartitions, asset
+
+    cities, regions = StaticPartitions(["oslo", "rome"]), StaticPartitions(["north", "south"])
+
+    def letters(region):
+        return region[:3]
+
+    class Near(PartitionMapping):
+        def __init__(self, extra):
+            self.extra = extra
+
+        def upstream_keys(self, partition_keys, upstream):
+            return [[city for city in upstream.keys if city[0] in letters(key) + self.extra] for key in partition_keys]
+
+    @asset(partitions=cities)
+    def people() -> int:
+        return 1
+
+    @asset(partitions=regions, inputs={"people": Input("people", Near(""))})
+    def region(people: dict[str, int]) -> int:
+        return sum(people.values())
+"""
+
+
+def test_the_source_of_a_mapping_its_helpers_and_its_attributes_count(
+    outside: Callable[[str], Outside], inside: Callable[..., dict[str, Any]]
+) -> None:
+    project = outside("mappings")
+    project.write("pyproject.toml", '[tool.assetflow]\ndefinitions = "shop"\n')
+    project.write("shop.py", SHOP)
+    assert inside(project, "materialize")["counts"]["materialized"] == 4
+    assert inside(project, "plan")["steps"] == []
+    edges = inside(project, "graph")["edges"]
+    assert [edge["mapping"] for edge in edges] == ["Near"]
+
+    def changed(old: str, new: str) -> list[str]:
+        project.edit("shop.py", old, new)
+        steps = inside(project, "plan")["steps"]
+        found = [name for step in steps for cause in step["causes"] for name in cause["components"]]
+        inside(project, "materialize")
+        return sorted(set(found))
+
+    assert changed("self.extra] for", "self.extra] for  # near\n           ") == []
+    assert changed("region[:3]", "region[:4]") == ["shop.letters"]
+    assert changed("letters(key) + self.extra", "self.extra + letters(key)") == ["shop.Near"]
+    assert changed('Near("")', 'Near("xyz")') == ["mapping:people:extra"]
