@@ -44,7 +44,7 @@ class Collector:
     def collect_object(self, name: str, value: object) -> None:
         """Gather the class of an object, and its attributes, under ``name``."""
         self._value(name, type(value))
-        self._mapping(name, dict(vars(value)))
+        self._mapping(name, _attributes(value))
 
     def _layers(self, layers: Sequence[object], name: str) -> None:
         for layer in layers:
@@ -202,6 +202,17 @@ def unwrapped(function: object) -> list[object]:
         if inner is None or any(inner is layer for layer in layers):
             return layers
         layers.append(inner)
+
+
+def _attributes(value: object) -> dict[str, object]:
+    """The attributes of an object, in its ``__dict__`` or in slots."""
+    held = dict(vars(value))
+    for kind in type(value).__mro__:
+        slots: str | Iterable[str] = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                held[name] = getattr(value, name)
+    return held
 
 
 def _captured(function: FunctionType) -> list[tuple[str, object]]:

@@ -148,7 +148,9 @@ class _Answers:
             # A user may give anything, whatever the annotation says.
             given = cast("object", self._mapping.upstream_keys(tuple(keys), self._upstream))
             answer = _listed(given)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit, and what some libraries raise, too
             if len(keys) > 1 and len(self.problems) < _ASKED_APART:
                 half = len(keys) // 2
                 self.ask(keys[:half], first)
@@ -186,7 +188,7 @@ class _Answers:
     def _all(self, keys: Sequence[str], first: int, problem: str) -> None:
         self.problems.update(dict.fromkeys(range(first, first + len(keys)), problem))
 
-    def _line(self, error: Exception | None = None) -> str:
+    def _line(self, error: BaseException | None = None) -> str:
         """The user's line: where the error passed through the user's file last, else where the method begins."""
         code = cast("CodeType | None", getattr(type(self._mapping).upstream_keys, "__code__", None))
         frames = [] if error is None else list(walk_tb(error.__traceback__))[1:]

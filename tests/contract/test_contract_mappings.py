@@ -99,6 +99,8 @@ def test_a_mapping_of_ones_own_feeds_tables_and_batches() -> None:
 
 
 SHOP = """
+    from dataclasses import dataclass
+
     from assetflow import Input, PartitionMapping, StaticPartitions, asset
 
     cities, regions = StaticPartitions(["oslo", "rome"]), StaticPartitions(["north", "south"])
@@ -106,9 +108,9 @@ SHOP = """
     def letters(region):
         return region[:3]
 
+    @dataclass(frozen=True, slots=True)
     class Near(PartitionMapping):
-        def __init__(self, extra):
-            self.extra = extra
+        extra: str
 
         def upstream_keys(self, partition_keys, upstream):
             return [[city for city in upstream.keys if city[0] in letters(key) + self.extra] for key in partition_keys]

@@ -37,6 +37,7 @@ WRONG = {
         "Near.upstream_keys raised ValueError: which west?",
         "raise ValueError",
     ),
+    "ends the process": ("raise SystemExit(3)", "Near.upstream_keys raised SystemExit: 3", "raise SystemExit"),
     "an unknown key": (
         "return ['rme']",
         (

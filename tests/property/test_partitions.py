@@ -16,6 +16,7 @@ from assetflow.partitions import (
     HourlyPartitions,
     LastN,
     MonthlyPartitions,
+    StaticMapping,
     StaticPartitions,
     TimeWindow,
     WeeklyPartitions,
@@ -29,6 +30,7 @@ from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import bind
 from assetflow.partitions.time_space import TimeSpace
 from assetflow.partitions.zones import transitions_between
+from tests.property.oracle import Listed
 
 ZONES = [
     "UTC",
@@ -277,6 +279,40 @@ def test_mappings_read_what_the_windows_say(edge: tuple[TimePartitions, TimePart
     for upper in existing_up.array()[:5].tolist():
         readers = mapping.downstream(PartitionSet.from_ordinals([upper]), down, up, existing_down, existing_up)
         assert readers == PartitionSet.from_ordinals([ordinal for ordinal, read in expected.items() if upper in read])
+
+
+LETTERS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)
+
+
+@given(LETTERS, LETTERS, st.data())
+def test_mappings_by_key_read_what_their_tables_say(readers: list[str], read: list[str], data: st.DataObject) -> None:
+    keys = KeyDictionary().extended(data.draw(st.permutations("abcdefgh")))
+    down, up = bind(StaticPartitions(readers), keys), bind(StaticPartitions(read), keys)
+    some_readers, some_read = (st.lists(st.sampled_from(each), max_size=9) for each in (readers, read))
+    pairs: dict[str, list[str]]
+    mapping: StaticMapping | Listed
+    if data.draw(st.booleans()):
+        table = data.draw(st.dictionaries(st.sampled_from(read), some_readers))
+        mapping = StaticMapping(table)
+        pairs = {key: [each for each in table if key in table[each]] for key in readers}
+    else:
+        refused = data.draw(st.frozensets(st.sampled_from(readers)))
+        pairs = data.draw(st.dictionaries(st.sampled_from(readers), some_read))
+        mapping = Listed(pairs, refused)
+        pairs = {key: [] if key in refused else pairs.get(key, []) for key in readers}
+
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    existing_down, existing_up = down.existing(now), up.existing(now)
+    for key in readers:
+        one = PartitionSet.from_ordinals([down.ordinal(key)])
+        image = mapping.upstream(one, down, up, existing_up)
+        assert image == PartitionSet.from_ordinals(up.ordinals(pairs[key]))
+        back = mapping.downstream(image, down, up, existing_down, existing_up)
+        assert one.issubset(back) == bool(image)
+    for each in read:
+        one = PartitionSet.from_ordinals([up.ordinal(each)])
+        found = mapping.downstream(one, down, up, existing_down, existing_up)
+        assert found == PartitionSet.from_ordinals(down.ordinals([key for key in readers if each in pairs[key]]))
 
 
 @given(edges(), st.builds(TimeWindow, st.integers(-2, 1), st.integers(-1, 2)), st.integers(-5, 60))
