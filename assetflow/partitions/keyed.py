@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from traceback import walk_tb
@@ -21,6 +21,8 @@ from assetflow.partitions.spans import Spans, flattened
 
 _ASKED_APART = 32
 """After so many partitions that make a mapping raise, the rest of what raises is not taken apart further."""
+
+_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,11 +158,12 @@ class _Answers:
                 self.ask(keys[:half], first)
                 self.ask(keys[half:], first + half)
                 return
-            text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self._all(keys, first, f"{self._name} raised {text} ({self._line(error)})")
+            text = _text_of(error, str)
+            raised = f"{type(error).__name__}: {text}" if text else type(error).__name__
+            self._all(keys, first, f"{self._name} raised {raised} ({self._line(error)})")
             return
         if answer is None:
-            wrong = f"gave {_shown(given)}, where a list with one list of keys for each partition is due"
+            wrong = f"gave {_text_of(given, repr)}, where a list with one list of keys for each partition is due"
             self._all(keys, first, f"{self._name} {wrong} ({self._line()})")
         elif len(answer) != len(keys):
             wrong = f"gave {len(answer)} lists of keys for {len(keys)} partitions"
@@ -172,7 +175,7 @@ class _Answers:
     def _take(self, row: int, given: object) -> None:
         keys = _listed(given)
         if keys is None or not all(isinstance(key, str) for key in keys):
-            self.problems[row] = f"{self._name} gave {_shown(given)}, which is no list of keys ({self._line()})"
+            self.problems[row] = f"{self._name} gave {_text_of(given, repr)}, which is no list of keys ({self._line()})"
         else:
             self.found[row] = cast("list[str]", keys)
 
@@ -208,9 +211,14 @@ def _listed(given: object) -> list[object] | None:
     return list(cast("Iterable[object]", given))
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _text_of(value: object, told: Callable[[object], str]) -> str:
+    """What ``str`` or ``repr`` says, on one line, not too long, and printable; a user's object may refuse to say it."""
+    try:
+        text = told(value)
+    except Exception as problem:
+        return f"(its text cannot be had: {told.__name__}() raised {type(problem).__name__})"
+    text = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 
 def _at(existing: Ints, places: Ints, ordinals: Ints) -> Flags:

@@ -192,6 +192,26 @@ def test_what_cannot_be_used_is_told_with_the_line_of_the_method(given: Any, pro
     assert found.endswith(f"({__file__}:{Mine.upstream_keys.__code__.co_firstlineno})")
 
 
+def test_whatever_an_error_says_is_one_short_line() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    def problem(error: BaseException) -> str:
+        def broken(keys: Sequence[str]) -> list[list[str]]:
+            raise error
+
+        [found] = Edge(Mine(broken), REGIONS, CITIES).problems("europe")
+        return found.removeprefix("Mine.upstream_keys raised ").rpartition(" (")[0]
+
+    assert problem(ValueError("one\ntwo \udcff")) == "ValueError: one two \\udcff"
+    assert problem(ValueError("x" * 5000)) == f"ValueError: {'x' * 197}..."
+    assert problem(Mute()) == "Mute: (its text cannot be had: str() raised ValueError)"
+    assert problem(SystemExit(2)) == "SystemExit: 2"
+    with pytest.raises(KeyboardInterrupt):
+        problem(KeyboardInterrupt())
+
+
 def test_a_key_outside_the_bounds_is_told_with_the_bounds() -> None:
     edge = Edge(each(lambda key: ["2023-12-31"]), REGIONS, DAYS)
     [problem] = edge.problems("europe")
