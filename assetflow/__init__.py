@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assetflow.definitions.collect import Definitions
     from assetflow.definitions.context import AssetContext
     from assetflow.definitions.decorators import asset, asset_check, multi_asset, observable_source
+    from assetflow.definitions.freshness import FreshnessPolicy
     from assetflow.definitions.inputs import Input, Out
     from assetflow.definitions.schema import Field, Schema
     from assetflow.definitions.values import NO_DATA
@@ -42,6 +43,7 @@ __all__ = [
     "DailyPartitions",
     "Definitions",
     "Field",
+    "FreshnessPolicy",
     "HourlyPartitions",
     "Identity",
     "Input",
@@ -69,6 +71,7 @@ _HOMES = {
     "assetflow.definitions.collect": ("Definitions",),
     "assetflow.definitions.context": ("AssetContext",),
     "assetflow.definitions.decorators": ("asset", "asset_check", "multi_asset", "observable_source"),
+    "assetflow.definitions.freshness": ("FreshnessPolicy",),
     "assetflow.definitions.inputs": ("Input", "Out"),
     "assetflow.definitions.schema": ("Field", "Schema"),
     "assetflow.definitions.values": ("NO_DATA",),

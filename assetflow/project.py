@@ -19,6 +19,7 @@ from assetflow.keys import DEFAULT_ENVIRONMENT, VersionId
 from assetflow.opening.loading import working_in
 from assetflow.opening.workspace import Workspace
 from assetflow.planner.explain import Explanation, explain
+from assetflow.planner.freshness import conditions_of
 from assetflow.planner.planning import plan_from
 from assetflow.planner.selection import parse_selection
 from assetflow.planner.targets import choose
@@ -116,11 +117,14 @@ class Project:
         *,
         now: datetime | None = None,
         force: bool = False,
+        due: bool = False,
         retry_failed: bool = True,
         observe: bool = True,
         strict_observe: bool = False,
     ) -> Plan:
         """What is stale in a selection, why, and what would run; ``now`` decides which partitions exist.
+
+        ``due``: only what freshness policies need.
 
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
@@ -130,6 +134,7 @@ class Project:
             selection=select,
             partitions=partitions or (),
             force=force,
+            due=due,
             retry_failed=retry_failed,
             notes=notes,
         )
@@ -140,6 +145,7 @@ class Project:
         partitions: Partitions = None,
         *,
         force: bool = False,
+        due: bool = False,
         executor: str = "inline",
         workers: int | None = None,
         now: datetime | None = None,
@@ -149,7 +155,7 @@ class Project:
         on_event: Listener | None = None,
         trigger: str = "api",
     ) -> Result:
-        """Plan and run: build what is missing or stale, check it, publish it.
+        """Plan and run: build what is missing or stale (``due``: what freshness needs), check it, publish it.
 
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
@@ -170,6 +176,7 @@ class Project:
                 selection=select,
                 partitions=partitions,
                 force=force,
+                due=due,
                 retry_failed=retry_failed,
                 notes=notes,
             )
@@ -214,7 +221,7 @@ class Project:
 
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         assessment = self._workspace.assessed(select, now)
-        chosen = choose(parse_selection(select), self.graph, assessment.states_of).selected
+        chosen = choose(parse_selection(select), self.graph, conditions_of(assessment)).selected
         heads = self.store.reader.heads(self.setting.environment)
         assets = {uid: asset for asset, uid in self.setting.uids.items()}
         by_asset = {assets[uid]: head for uid, head in heads.items() if uid in assets}

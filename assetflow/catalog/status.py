@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from assetflow.keys import AssetKey
+from assetflow.planner.data_times import DataTimes
+from assetflow.planner.freshness import Freshness, freshness_of, late_notes
 from assetflow.planner.staleness import Assessment
 from assetflow.store.records import AssetHead
 
@@ -21,6 +23,7 @@ class AssetStatus:
     watermark: datetime | None
     gaps: tuple[str, ...]
     last_materialized: datetime | None
+    freshness: Freshness
 
     def to_dict(self) -> dict[str, object]:
         """The entry as in the status document."""
@@ -30,7 +33,7 @@ class AssetStatus:
             "partitions": dict(self.partitions),
             "watermark": self.watermark.isoformat() if self.watermark else None,
             "gaps": list(self.gaps),
-            "freshness": {"state": "none", "lag_seconds": None},
+            "freshness": self.freshness.to_dict(),
             "last_materialized": self.last_materialized.isoformat() if self.last_materialized else None,
         }
 
@@ -64,6 +67,7 @@ def status_of(
 ) -> Status:
     """The status of every asset of some assessed computations."""
     rows: list[AssetStatus] = []
+    times = DataTimes(assessment)
     for name in computations:
         facts = assessment.facts[name]
         for asset in facts.node.outputs:
@@ -77,6 +81,8 @@ def status_of(
                     assessment.watermark(asset),
                     tuple(facts.space.describe(gaps, limit=3)) if gaps else (),
                     head.published_at if head else None,
+                    freshness_of(assessment, asset, times),
                 )
             )
-    return Status(tuple(rows), notes)
+    late = late_notes({row.asset: row.freshness for row in rows})
+    return Status(tuple(rows), (*notes, *late))

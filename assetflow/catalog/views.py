@@ -18,6 +18,8 @@ from assetflow.definitions.schema import schema_columns
 from assetflow.graph import AssetGraph, semantic_options
 from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.causes import PRECEDENCE
+from assetflow.planner.data_times import DataTimes, ageing_assets
+from assetflow.planner.freshness import freshness_of
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.publish.schemas import read_schema
@@ -54,7 +56,13 @@ class StateViews:
     def state(self) -> State:
         """Everything recorded that states depend on."""
         sources = [key for node in self.graph.nodes.values() if node.kind == "source" for key in node.outputs]
-        return self.reader.read_state(self.environment, list(self.graph.owner), self.codes, sources=sources)
+        return self.reader.read_state(
+            self.environment,
+            list(self.graph.owner),
+            self.codes,
+            sources=sources,
+            verified=ageing_assets(self.graph),
+        )
 
     @cached_property
     def assessment(self) -> Assessment:
@@ -143,8 +151,13 @@ class StateViews:
         return view_of_rows("columns", rows)
 
     def freshness(self) -> pa.Table:
-        """One row per asset and source: how far its time partitions are there without a gap."""
-        rows = [(key, "none", self.assessment.watermark(key), None) for key in self.graph.owner]
+        """One row per asset and source: whether it is fresh, and how far its time partitions reach without a gap."""
+        times = DataTimes(self.assessment)
+        rows: list[Sequence[object]] = []
+        for key in self.graph.owner:
+            found = freshness_of(self.assessment, key, times)
+            lag = None if found.lag is None else found.lag.total_seconds()
+            rows.append((key, found.state, self.assessment.watermark(key), lag))
         return view_of_rows("freshness", rows)
 
 

@@ -43,6 +43,11 @@ def add_observe(parser: Parser) -> None:
     parser.add_argument("--strict-observe", action="store_true", help="fail when a source cannot be observed")
 
 
+def add_due(parser: Parser) -> None:
+    """``--due``."""
+    parser.add_argument("--due", action="store_true", help="only what freshness policies need now")
+
+
 def add_retry_failed(parser: Parser) -> None:
     """Add ``--no-retry-failed``."""
     parser.add_argument(

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from assetflow.cli.options import (
+    add_due,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -16,7 +17,7 @@ from assetflow.cli.options import (
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.sentences import show_plan
 from assetflow.cli.terminal import Answer, Page
-from assetflow.cli.words import count
+from assetflow.cli.words import count, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +36,12 @@ def plan(arguments: Namespace) -> Answer:
         made = project.plan(
             arguments.select,
             partitions,
+            due=arguments.due,
             retry_failed=arguments.retry_failed,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
         )
-        totals = totals_when_idle(project, arguments, idle=not made.steps)
+        totals = totals_when_idle(project, arguments, idle=not made.steps and not made.due)
     found = WORK_FOUND if arguments.fail_if_stale and made.steps else 0
     return plan_answer(made, totals, explain=arguments.explain, exit_code=found)
 
@@ -54,10 +56,16 @@ def plan_answer(made: Plan, totals: Mapping[str, int], *, explain: bool = False,
 
     def show(page: Page) -> None:
         if not made.steps:
-            page.line(nothing_to_do(totals))
+            page.line(NOTHING_DUE if made.due else nothing_to_do(totals))
         show_plan(page, made, explain=explain)
+        if made.due and made.next_deadline is not None:
+            page.line(f"next deadline: {moment(made.next_deadline)}")
 
     return Answer(made.to_dict, show, exit_code)
+
+
+NOTHING_DUE = "Nothing is due: no freshness policy needs a step now."
+"""The sentence for an empty plan of what is due."""
 
 
 def nothing_to_do(totals: Mapping[str, int]) -> str:
@@ -79,6 +87,7 @@ def nothing_to_do(totals: Mapping[str, int]) -> str:
 def _arguments(parser: Parser) -> None:
     add_select(parser)
     add_partitions(parser)
+    add_due(parser)
     parser.add_argument("--explain", action="store_true", help="show all partitions, every cause, and where it began")
     parser.add_argument("--fail-if-stale", action="store_true", help="exit with 3 when there is something to do")
     add_retry_failed(parser)

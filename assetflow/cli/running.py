@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from assetflow.cli.failures import show_fields
 from assetflow.cli.options import (
+    add_due,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -17,7 +18,7 @@ from assetflow.cli.options import (
     open_project,
 )
 from assetflow.cli.parsing import Command, Parser, positive
-from assetflow.cli.planning import nothing_to_do, plan_answer, totals_when_idle
+from assetflow.cli.planning import NOTHING_DUE, nothing_to_do, plan_answer, totals_when_idle
 from assetflow.cli.progress import following
 from assetflow.cli.sentences import waiting_sentence
 from assetflow.cli.terminal import Answer, Column, Page
@@ -46,6 +47,7 @@ def materialize(arguments: Namespace) -> Answer:
                 arguments.select,
                 chosen_partitions(arguments),
                 force=arguments.force,
+                due=arguments.due,
                 executor=arguments.executor,
                 workers=arguments.workers,
                 retry_failed=arguments.retry_failed,
@@ -54,7 +56,8 @@ def materialize(arguments: Namespace) -> Answer:
                 on_event=listener,
                 trigger="cli",
             )
-        totals = totals_when_idle(project, arguments, idle=result.run_id is None)
+        idle = result.run_id is None and not arguments.due
+        totals = totals_when_idle(project, arguments, idle=idle)
     return Answer(result.to_dict, lambda page: _show(page, result, totals), _EXIT_CODES[result.status])
 
 
@@ -63,16 +66,17 @@ def _dry_run(project: Project, arguments: Namespace) -> Answer:
         arguments.select,
         chosen_partitions(arguments),
         force=arguments.force,
+        due=arguments.due,
         retry_failed=arguments.retry_failed,
         observe=arguments.observe,
         strict_observe=arguments.strict_observe,
     )
-    return plan_answer(made, totals_when_idle(project, arguments, idle=not made.steps))
+    return plan_answer(made, totals_when_idle(project, arguments, idle=not made.steps and not made.due))
 
 
 def _show(page: Page, result: Result, totals: Mapping[str, int]) -> None:
     if result.run_id is None:
-        page.line(nothing_to_do(totals))
+        page.line(NOTHING_DUE if result.plan.due else nothing_to_do(totals))
     else:
         _table(page, result)
         for failure in result.failures[:_TOLD_FAILURES]:
@@ -131,6 +135,7 @@ def _next_steps(result: Result) -> list[str]:
 def _arguments(parser: Parser) -> None:
     add_select(parser)
     add_partitions(parser)
+    add_due(parser)
     parser.add_argument("--force", action="store_true", help="compute even what is up to date")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     parser.add_argument("--executor", metavar="E", default="inline", help="where steps run: inline")

@@ -10,11 +10,13 @@ from assetflow.cli.explaining import root_assets, show_explanation
 from assetflow.cli.options import add_observe, add_select, add_target, open_project, read_address
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.terminal import Answer, Column, Page
-from assetflow.cli.words import count, moment
+from assetflow.cli.words import count, duration, moment
 
 if TYPE_CHECKING:
     from assetflow.catalog.status import AssetStatus, Status
+    from assetflow.planner.freshness import Freshness
 
+_WORDS = {"pass": "fresh", "warn": "due", "fail": "late"}
 _STATES = ("up_to_date", "stale", "missing", "waiting", "failed", "empty")
 
 
@@ -42,15 +44,17 @@ def _show_status(page: Page, found: Status) -> None:
     rows = found.rows
     states = [state for state in _STATES if state == "up_to_date" or any(row.partitions[state] for row in rows)]
     gaps = any(row.gaps for row in rows)
+    policies = any(row.freshness.state != "none" for row in rows)
     columns = [
         Column("asset", whole=True),
         Column("partitions", right=True),
         *(Column(state.replace("_", " "), right=True) for state in states),
+        *([Column("freshness", whole=True)] if policies else []),
         Column("watermark", whole=True),
         *([Column("gaps")] if gaps else []),
         Column("last materialized", whole=True),
     ]
-    page.table(columns, [_cells(row, states, gaps=gaps) for row in rows])
+    page.table(columns, [_cells(row, states, gaps=gaps, policies=policies) for row in rows])
     for note in found.notes:
         page.line(f"note: {note}")
     totals = found.totals()
@@ -61,15 +65,23 @@ def _show_status(page: Page, found: Status) -> None:
         page.line("  hint: assetflow plan", style="cyan", lead="  hint:")
 
 
-def _cells(row: AssetStatus, states: Sequence[str], *, gaps: bool) -> list[object]:
+def _cells(row: AssetStatus, states: Sequence[str], *, gaps: bool, policies: bool) -> list[object]:
     return [
         f"{row.asset} (source)" if row.kind == "source" else row.asset,
         f"{row.partitions['total']:,}",
         *(f"{row.partitions[state]:,}" if row.partitions[state] else None for state in states),
+        *([_freshness(row.freshness)] if policies else []),
         row.watermark.isoformat(" ", "minutes") if row.watermark else None,
         *([", ".join(row.gaps)] if gaps else []),
         None if row.kind == "source" else moment(row.last_materialized),
     ]
+
+
+def _freshness(found: Freshness) -> str | None:
+    """A word, and how old the data is."""
+    if found.state == "none":
+        return None
+    return _WORDS[found.state] + (f", {duration(found.lag.total_seconds())} old" if found.lag is not None else "")
 
 
 def _why_arguments(parser: Parser) -> None:

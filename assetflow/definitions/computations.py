@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from assetflow.definitions.batch import Batch
+from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.definitions.inputs import Hashing, Input
 from assetflow.definitions.problems import Problem
 from assetflow.definitions.schema import Schema
@@ -38,6 +39,7 @@ class AssetSpec:
     io_manager: str | None = None
     schema: type[Schema] | None = None
     hashing: Hashing | None = None
+    freshness_policy: FreshnessPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

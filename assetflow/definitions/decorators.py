@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict, TypeVar, Un
 from assetflow.definitions.batch import Batch
 from assetflow.definitions.checks import CheckSpec, Severity
 from assetflow.definitions.computations import ATTRIBUTE, REPLACES, AssetSpec, Computation
+from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.definitions.functions import caller_location, location_of, name_of, parameters_of, replaced_by
 from assetflow.definitions.inputs import AssetRef, Hashing, Input, Out
 from assetflow.definitions.keywords import Keywords, first_paragraph
@@ -51,7 +52,7 @@ class ComputedKeywords(SharedKeywords, total=False):
     code_version: str | None
     io_manager: str | None
     hashing: Hashing | None
-    freshness_policy: object
+    freshness_policy: FreshnessPolicy | None
     automation_condition: object
     retry_policy: object
     timeout: str | timedelta | None
@@ -94,7 +95,6 @@ class CheckKeywords(TypedDict, total=False):
 
 
 _NOT_YET: Mapping[str, object] = {
-    "freshness_policy": None,
     "automation_condition": None,
     "retry_policy": None,
     "timeout": None,
@@ -116,8 +116,9 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
 
     The key is the function's name, or ``name``. ``deps`` are upstreams that are not loaded; ``inputs`` says more about
     a parameter; ``partitions`` and ``batch`` cut the asset into parts; ``schema``, ``hashing`` and ``io_manager``
-    concern what is published; ``code_version`` replaces the automatic one; ``group``, ``owners``, ``tags``, ``kinds``,
-    ``description`` (otherwise the docstring's first paragraph) and ``metadata`` are for people.
+    concern what is published, ``freshness_policy`` how late it may be; ``code_version`` replaces the automatic one;
+    ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
+    ``metadata`` are for people.
 
     >>> @asset(group="sales")
     ... def doubled(amount: int) -> int:
@@ -130,7 +131,13 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
         read = Keywords("@asset", keywords, _known(AssetKeywords))
         name = read.text("name") or name_of(function)
         shared = _shared_spec(read, name, function)
-        spec = replace(shared, io_manager=read.text("io_manager"), schema=read.schema(), hashing=read.hashing())
+        spec = replace(
+            shared,
+            io_manager=read.text("io_manager"),
+            schema=read.schema(),
+            hashing=read.hashing(),
+            freshness_policy=read.freshness_policy(),
+        )
         return _attach(function, _computation(function, read, name, (spec,), multiple=False))
 
     return _applied("@asset", function, declare)
@@ -139,9 +146,9 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
 def multi_asset(**keywords: Unpack[MultiAssetKeywords]) -> Callable[[F], F]:
     """Declare that a function produces several assets, published together.
 
-    It returns a dict by the names in ``outs``, or a tuple in their order. Other keywords are those of :func:`asset`;
-    what ``group``, ``owners``, ``tags``, ``kinds``, ``metadata``, ``io_manager`` and ``hashing`` say holds for each
-    output that does not say otherwise in its :class:`Out`.
+    It returns a dict by the names in ``outs``, or a tuple in their order. Other keywords are those of
+    :func:`asset`; what ``group``, ``owners``, ``tags``, ``kinds``, ``metadata``, ``io_manager``, ``hashing`` and
+    ``freshness_policy`` say holds for each output that does not say otherwise in its :class:`Out`.
 
     >>> @multi_asset(outs={"low": Out(), "high": Out()})
     ... def bounds(amounts: list[int]) -> tuple[int, int]:
@@ -157,7 +164,12 @@ def multi_asset(**keywords: Unpack[MultiAssetKeywords]) -> Callable[[F], F]:
         if not isinstance(outs, Mapping) or not outs:
             read.note(f"outs={outs!r} names no output", 'write outs={"orders": Out(), "items": Out()}')
             outs = {}
-        shared = replace(_shared_spec(read, name, function), io_manager=read.text("io_manager"), hashing=read.hashing())
+        shared = replace(
+            _shared_spec(read, name, function),
+            io_manager=read.text("io_manager"),
+            hashing=read.hashing(),
+            freshness_policy=read.freshness_policy(),
+        )
         specs = tuple(_output_spec(read, str(key), out, shared) for key, out in cast("dict[str, object]", outs).items())
         return _attach(function, _computation(function, read, name, specs, multiple=True))
 
@@ -298,6 +310,7 @@ def _output_spec(read: Keywords, key: str, out: object, shared: AssetSpec) -> As
         io_manager=own.text("io_manager") or shared.io_manager,
         schema=own.schema(),
         hashing=own.hashing() or shared.hashing,
+        freshness_policy=own.freshness_policy() or shared.freshness_policy,
     )
     for problem in own.problems:
         read.note(f"outs[{key!r}]: {problem.message}", problem.hint or "")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.definitions.schema import Schema
 
 if TYPE_CHECKING:
@@ -54,3 +55,4 @@ class Out:
     tags: Mapping[str, str] | None = None
     kinds: Sequence[str] | None = None
     metadata: Mapping[str, object] | None = None
+    freshness_policy: FreshnessPolicy | None = None

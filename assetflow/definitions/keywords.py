@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from assetflow.definitions.batch import Batch
 from assetflow.definitions.durations import parse_duration
+from assetflow.definitions.freshness import FreshnessPolicy, policy_problems
 from assetflow.definitions.inputs import AssetRef, Hashing, Input
 from assetflow.definitions.problems import Problem
 from assetflow.definitions.references import referenced_key
@@ -129,6 +130,21 @@ class Keywords:
             'write DailyPartitions("2024-01-01") or StaticPartitions(["a", "b"])',
         )
         return None
+
+    def freshness_policy(self) -> FreshnessPolicy | None:
+        """A ``FreshnessPolicy``; None where it is not a sound one."""
+        value = self.given.get("freshness_policy")
+        if value is None:
+            return None
+        if not isinstance(value, FreshnessPolicy):
+            self.note(
+                f"freshness_policy={value!r} is no FreshnessPolicy",
+                'write freshness_policy=FreshnessPolicy(max_lag="36h")',
+            )
+            return None
+        problems = policy_problems(value)
+        self.problems += problems
+        return None if problems else value
 
     def batch(self) -> Batch | None:
         """A ``Batch``."""

@@ -191,6 +191,8 @@ class _Run:
         checker = InlineExecutor(self._workshop(None))
         # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
         again = todo & decision.same & members(decision.ordinals, asked.build)
+        # What is too old is found anew: an earlier version would not be any newer.
+        again |= todo & members(decision.ordinals, asked.expired)
         todo &= ~again
         mended = members(decision.ordinals, asked.candidates)
         if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
@@ -310,19 +312,23 @@ class _Asked:
     """What the plan is sure of, ordinals ascending: ``build`` anew, or only ``check``.
 
     Of the latter, the ``candidates`` are to be published if the checks pass now; of the others, what is published is
-    checked.
+    checked. What is ``expired`` is built whatever has changed.
     """
 
     build: Integers
     check: Integers
     candidates: Integers
+    expired: Integers
 
     @classmethod
     def of(cls, steps: Sequence[Step]) -> _Asked:
         checks = [step for step in steps if step.certainty == "check"]
         arrays = [reuse.ordinals for step in checks for reuse in step.reuse.values()]
         candidates = np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
-        return cls(_ordinals([step for step in steps if step.certainty == "will"]), _ordinals(checks), candidates)
+        builds = [step for step in steps if step.certainty == "will"]
+        expired = [step.expired.array() for step in steps if step.expired]
+        old = np.unique(np.concatenate(expired)) if expired else np.empty(0, np.int64)
+        return cls(_ordinals(builds), _ordinals(checks), candidates, old)
 
 
 def _rows(mask: Flags) -> list[int]:

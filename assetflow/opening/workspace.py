@@ -16,6 +16,7 @@ from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import DEFAULT_ENVIRONMENT, is_environment_name
 from assetflow.opening.loading import working_in
+from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
@@ -136,4 +137,10 @@ class Workspace:
         setting = self.setting
         nodes = self.graph.nodes.values()
         sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
-        return setting.reader.read_state(setting.environment, list(self.graph.owner), setting.codes, sources=sources)
+        return setting.reader.read_state(
+            setting.environment,
+            list(self.graph.owner),
+            setting.codes,
+            sources=sources,
+            verified=ageing_assets(self.graph),
+        )

@@ -7,7 +7,7 @@ partitions does (where only upstream partitions with a step of their own make a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ class Request:
     rows: Mapping[str, Flags] | None = None
     force: bool = False
     retry_failed: bool = True
+    expired: Mapping[str, Flags] = field(default_factory=dict[str, Flags])
+    """Rows by computation that are computed although nothing has changed."""
 
 
 _NOTHING = Flow()
@@ -95,16 +97,17 @@ def _flow(name: str, facts: Facts, all_facts: Mapping[str, Facts], flows: Mappin
     pending = tuple(_pending(edge, flows[edge.upstream]) for edge in facts.edges)
     chosen = None if request.rows is None else request.rows.get(name)
     skipped = request.rows is not None and chosen is None
-    idle = facts.seen == 0 and not request.force and all(each is None for each in pending)
+    expired = request.expired.get(name)
+    idle = facts.seen == 0 and not request.force and expired is None and all(each is None for each in pending)
     if skipped or idle:
         return _NOTHING if lacks is None else Flow(lacks=lacks, pending=pending)
 
     rows = np.ones(len(facts.ordinals), np.bool_) if chosen is None else chosen
     any_pending = _any(pending, len(facts.ordinals))
-    certainty = _certainty(facts, rows if lacks is None else rows & ~lacks, any_pending, request)
+    certainty = _certainty(facts, rows if lacks is None else rows & ~lacks, any_pending, request, expired)
     moves = certainty > CHECK
     if moves.any():
-        return Flow(certainty, moves, lacks, pending, _roots(facts, moves, flows, request.force))
+        return Flow(certainty, moves, lacks, pending, _roots(facts, moves, flows, expired, force=request.force))
     return Flow(certainty if certainty.any() else None, None, lacks, pending)
 
 
@@ -133,13 +136,15 @@ def _any(flags: tuple[Flags | None, ...], size: int) -> Flags:
     return np.logical_or.reduce(found) if found else np.zeros(size, np.bool_)
 
 
-def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request) -> NDArray[np.uint8]:
+def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request, expired: Flags | None) -> NDArray[np.uint8]:
     """Which step each of ``rows`` gets, given where a step upstream is pending."""
     bits = facts.bits
     due = (bits & STALE_ROOTS) != 0
     failed = (bits & FAILED) != 0
     certain = (bits & (MISSING | CODE | SCHEMA)) != 0
     certain |= (bits & INPUT != 0) & ~pending
+    if expired is not None:
+        certain |= expired
     computes = rows & (certain | due | pending | failed)
     if request.force:
         computes, certain = rows, rows
@@ -153,6 +158,8 @@ def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request) -> N
     certainty[computes & certain] = WILL
     if facts.offers is not None and not request.force:
         settled = rows & due & ~pending
+        if expired is not None:
+            settled &= ~expired
         certainty[settled & facts.offers.checkable & ~failed] = CANDIDATE
         certainty[settled & facts.offers.reusable] = REUSE
     checks = CHECK_DUE | CHECK_FAILED if request.retry_failed else CHECK_DUE
@@ -165,11 +172,13 @@ def roots_through(edge: EdgeFacts, upstream: Flow) -> Roots:
     return tuple((keys, any_within(flags, edge.spans)) for keys, flags in upstream.roots)
 
 
-def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], force: bool) -> Roots:
+def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], expired: Flags | None, *, force: bool) -> Roots:
     """Where the causes of the moves began; rows with a cause of their own pass on nothing inherited."""
     found: dict[frozenset[AssetKey], Flags] = {}
     bits = facts.bits
     own = moves if force else moves & ((bits & (MISSING | CODE | SCHEMA | FAILED)) != 0)
+    if expired is not None:
+        own = own | (moves & expired)
     _add(found, frozenset(facts.node.outputs), own)
     for edge in facts.edges:
         _add(found, frozenset((edge.edge.upstream,)), edge.changed & moves)

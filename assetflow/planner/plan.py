@@ -53,6 +53,8 @@ class Step:
     """Causes of kind ``upstream_stale``, kept apart from the roots."""
     reuse: Mapping[AssetKey, Reuse] = field(default_factory=dict[AssetKey, Reuse])
     """By output: what a ``reuse`` step publishes again, or the candidates that a ``check`` step is to publish."""
+    expired: PartitionSet = field(default_factory=PartitionSet.empty)
+    """Those of the partitions that are computed although nothing may have changed: their data is too old."""
 
     @property
     def asset_partitions(self) -> int:
@@ -104,10 +106,14 @@ class Plan:
     notes: tuple[str, ...] = ()
     """Sentences for people: upstream keys that cannot exist, sources that could not be observed."""
     totals: Mapping[str, int | float | None] = field(default_factory=dict[str, "int | float | None"])
+    due: bool = False
+    """Whether it is made of what freshness policies need now, instead of all that is stale."""
+    next_deadline: datetime | None = None
+    """Of a ``due`` plan: when there will be more to do, if nothing is done until then."""
 
     def to_dict(self) -> dict[str, object]:
         """The plan as the JSON document that programs read."""
-        return {
+        document: dict[str, object] = {
             "plan_id": self.plan_id,
             "as_of": self.as_of.isoformat(),
             "generation": self.generation,
@@ -117,3 +123,6 @@ class Plan:
             "outside": list(self.outside),
             "notes": list(self.notes),
         }
+        if self.due:
+            document["next_deadline"] = self.next_deadline.isoformat() if self.next_deadline else None
+        return document

@@ -10,13 +10,15 @@ from typing import cast
 
 import numpy as np
 
-from assetflow.errors import InvalidPartition
+from assetflow.errors import InvalidPartition, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, parse_range
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.sets import PartitionSet
+from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
+from assetflow.planner.freshness import conditions_of, late_notes
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Certainty, Partitions, Plan, Reuse, Step, Waiting
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
@@ -38,17 +40,21 @@ def plan(
     partitions: str | Sequence[str | Range] = (),
     force: bool = False,
     retry_failed: bool = True,
+    due: bool = False,
 ) -> Plan:
     """What would run for a selection, why, and in which order; :func:`assess` says what the first four are.
 
     ``partitions`` are keys (also coarser time keys), ranges ``A...B`` or pairs of keys; with several, all of them.
     ``force`` computes even what is up to date. Without ``retry_failed``, a partition whose last try failed under the
-    present key gets no step. Raises InvalidSelection, UnknownAsset and InvalidPartition.
+    present key gets no step. ``due`` makes the least plan that meets the freshness policies of what is
+    selected. Raises InvalidSelection, UnknownAsset and InvalidPartition, and UsageError for ``force`` with ``due``.
     """
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
     only = None if parsed.needs_states else choose(parsed, graph, {}).every
     assessment = assess(graph, state, codes, now, only=only)
-    return plan_from(assessment, selection=parsed, partitions=partitions, force=force, retry_failed=retry_failed)
+    return plan_from(
+        assessment, selection=parsed, partitions=partitions, force=force, retry_failed=retry_failed, due=due
+    )
 
 
 def plan_from(
@@ -58,17 +64,23 @@ def plan_from(
     partitions: str | Sequence[str | Range] = (),
     force: bool = False,
     retry_failed: bool = True,
+    due: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
     """The plan that :func:`plan` makes, from an assessment of everything selected; ``notes`` are added to its own."""
+    if due and force:
+        raise UsageError("force computes everything, due only what is needed", hint="leave one of them out")
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
     world, facts = assessment.world, assessment.facts
-    chosen = choose(parsed, world.graph, assessment.states_of)
+    chosen = choose(parsed, world.graph, conditions_of(assessment))
     ranges = _ranges(partitions)
     rows = selected_rows(facts, chosen, ranges)
-    full = not ranges and not force and retry_failed and chosen.targets.issuperset(facts)
-    flows = assessment.flows if full else flows_of(facts, Request(rows, force, retry_failed))
-    scene = Scene(world, facts, flows, force)
+    needed = due_of(assessment, chosen.selected) if due else Due()
+    if due:
+        rows = {name: flags & needed.rows[name] for name, flags in rows.items() if name in needed.rows}
+    full = not ranges and not force and not due and retry_failed and chosen.targets.issuperset(facts)
+    flows = assessment.flows if full else flows_of(facts, Request(rows, force, retry_failed, needed.expired))
+    scene = Scene(world, facts, flows, force, needed.expired)
 
     steps: list[Step] = []
     waiting: list[Waiting] = []
@@ -77,6 +89,8 @@ def plan_from(
         steps += _steps(scene, name)
         waiting += _waiting(assessment, scene, name, asked)
         own_notes += _notes(scene, name)
+    helped = {output for step in steps for output in step.outputs}
+    late = late_notes({key: each for key, each in needed.freshness.items() if key not in helped})
     moves = {name: flow.moves for name, flow in assessment.flows.items()}
     outside = stale_outside(world.graph, facts, rows, moves)
     return Plan(
@@ -87,8 +101,10 @@ def plan_from(
         waiting=tuple(waiting),
         outside=outside,
         forced=force,
-        notes=(*own_notes, *notes),
+        notes=(*own_notes, *late, *notes),
         totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
+        due=due,
+        next_deadline=needed.deadline,
     )
 
 
@@ -132,6 +148,7 @@ def _steps(scene: Scene, name: str) -> list[Step]:
             causes=own_causes(scene, name, rows),
             inherited=inherited_causes(scene, name, rows),
             reuse=_reuse(scene, facts, flow, certainty),
+            expired=_expired(scene, name, rows),
         )
         steps.append(step)
     return steps
@@ -141,6 +158,12 @@ def _partitions(facts: Facts, rows: Flags) -> Partitions:
     ordinals = PartitionSet.from_ordinals(facts.ordinals[rows])
     ranges = None if facts.space.grain == "none" else tuple(facts.space.ranges_of_keys(ordinals))
     return Partitions(ordinals, ranges)
+
+
+def _expired(scene: Scene, name: str, rows: Flags) -> PartitionSet:
+    if name not in scene.expired:
+        return PartitionSet.empty()
+    return PartitionSet.from_ordinals(scene.facts[name].ordinals[rows & scene.expired[name]])
 
 
 def _reuse(scene: Scene, facts: Facts, flow: Flow, certainty: Certainty) -> Mapping[AssetKey, Reuse]:

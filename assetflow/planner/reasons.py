@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Scene:
     facts: Mapping[str, Facts]
     flows: Mapping[str, Flow]
     forced: bool = False
+    expired: Mapping[str, Flags] = field(default_factory=dict[str, Flags])
 
 
 def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
@@ -39,11 +40,13 @@ def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     facts = scene.facts[name]
     own = facts.node.outputs
     forced = int(np.count_nonzero(rows)) if scene.forced else 0
+    expired = int(np.count_nonzero(rows & scene.expired[name])) if name in scene.expired else 0
     return (
         *_missing(facts, rows),
         *_code(scene.world, facts, rows),
         *(cause for edge in facts.edges for cause in _input_changed(scene, facts, edge, rows)),
         *([Cause("forced", forced, "forced", own)] if forced else []),
+        *([Cause("expired", expired, "its data is older than a freshness policy allows", own)] if expired else []),
         *_failed(scene.world, facts, rows),
         *_check_failed(facts, rows),
         *_check_due(scene, facts, rows),

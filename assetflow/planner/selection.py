@@ -19,7 +19,7 @@ Attribute = Literal["group", "tag", "owner", "kind", "status"]
 _TOKEN = re.compile(r"\s*(?:(?P<mark>[()])|(?P<word>(?:\"[^\"]*\"|[^\s()\"])+)|(?P<quote>\"))")
 _ATOM = re.compile(r"(?:(?P<up>\d*)(?P<above>\+))?(?P<core>.*?)(?:(?P<below>\+)(?P<down>\d*))?", re.DOTALL)
 _GLOB = re.compile(r"[\w*?/]+", re.ASCII)
-_STATES = ("stale", "missing", "waiting", "failed", "up_to_date")
+_STATES = ("stale", "missing", "waiting", "failed", "up_to_date", "late")
 _OPERATORS = ("and", "or", "not")
 _FORMS = "a selection is made of NAME, a/*, +a, a+, group:G, tag:K=V, owner:O, kind:K, status:S, and, or, not, ( ), *"
 
@@ -214,9 +214,6 @@ def _attribute(text: str, core: str, up: int | None, down: int | None, column: i
             )
     if kind == "tag" and "=" not in value:
         raise _wrong(text, column, f"{core!r} has no value", "write tag:KEY=VALUE")
-    if kind == "status" and value == "late":
-        hint = f"select by another status: {', '.join(_STATES)}"
-        raise _wrong(text, column, "status:late needs freshness policies, which this version does not have", hint)
     if kind == "status" and value not in _STATES:
         raise _wrong(text, column, f"{value!r} is no status", f"use one of {', '.join(_STATES)}")
     return Atom(kind, value, up, down, column)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from assetflow.errors import InvalidSelection, UnknownAsset
 from assetflow.graph import AssetGraph
@@ -12,7 +13,8 @@ from assetflow.keys import AssetKey, nearest_names
 from assetflow.planner.causes import PartitionState
 from assetflow.planner.selection import Atom, Both, Either, Expression, Not, Selection
 
-StatesOf = Callable[[AssetKey], Set[PartitionState]] | Mapping[AssetKey, Set[PartitionState]]
+Condition = PartitionState | Literal["late"]
+StatesOf = Callable[[AssetKey], Set[Condition]] | Mapping[AssetKey, Set[Condition]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Chosen:
 def choose(selection: Selection, graph: AssetGraph, states_of: StatesOf) -> Chosen:
     """The computations that a selection means; naming one output of a computation selects all of it.
 
-    ``states_of`` gives the states that any partition of an asset has; it is asked for ``status:`` only. Raises
-    UnknownAsset with the nearest names, and InvalidSelection where nothing has the group, tag, owner or kind.
+    ``states_of`` gives the states that any partition of an asset has, and ``late``; it is asked for ``status:`` only.
+    Raises UnknownAsset with the nearest names, and InvalidSelection where nothing has the group, tag, owner or kind.
     """
     atoms = selection.atoms()
     named = {atom: _named(atom, selection, graph, states_of) for atom in atoms}

@@ -115,8 +115,11 @@ class StoreReader(Protocol):
         codes: Codes,
         *,
         sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
     ) -> State:
         """What the planner needs of these assets; those among ``sources`` are given by their last observations.
+
+        ``verified`` are those of which it needs to know when their data was last computed.
 
         Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
         candidate derivations are those under any present code version; check results those of current, retained and

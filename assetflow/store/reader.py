@@ -112,17 +112,18 @@ class SqliteReader:
         codes: Codes,
         *,
         sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
     ) -> State:
         """What the planner needs of these assets."""
         with self._snapshot() as connection:
             (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            question = (changes, environment, tuple(assets), frozenset(sources))
+            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified))
             if self._answered is not None:
                 asked, for_codes, state = self._answered
                 if asked == question and for_codes is codes:
                     return state
                 self._answered = None
-            state = read_state(connection, self._remembered, environment, assets, codes, sources)
+            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified)
             self._answered = (question, codes, state)
             return state
 

@@ -48,6 +48,7 @@ def read_state(
     assets: Sequence[AssetKey],
     codes: Codes,
     sources: Collection[AssetKey],
+    verified: Collection[AssetKey],
 ) -> State:
     """The state of the assets in one environment; to be called inside a read transaction."""
     uids: dict[AssetKey, int] = dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
@@ -70,6 +71,7 @@ def read_state(
         retained=retained,
         candidates=candidates,
         checks=_checks(connection, remembered, environment, uids, codes, columns, (retained, candidates)),
+        verified=_verified(connection, environment, uids, verified, columns, observed),
     )
 
 
@@ -259,6 +261,27 @@ def _check_results(rows: list[Row], code: int) -> CheckResults:
     failed = {version for version, seen, result in rows if seen == code and not result}
     earlier = {version for version, _, _ in rows} - passed - failed
     return CheckResults(*(np.array(sorted(found), np.int64) for found in (passed, failed, earlier)))
+
+
+def _verified(
+    connection: sqlite3.Connection,
+    environment: int,
+    uids: dict[AssetKey, int],
+    asked: Collection[AssetKey],
+    states: dict[AssetKey, AssetState],
+    sources: Collection[AssetKey],
+) -> dict[AssetKey, Integers]:
+    """When the data of each pointer was last computed, or observed; 0 where that is not recorded."""
+    named = {uids[key]: key for key in asked if key in states}
+    if not named:
+        return {}
+    observed = dict(connection.execute(sql.OBSERVED_AT, (to_json(list(named)),)).fetchall())
+    rows = connection.execute(sql.VERIFIED, (environment, to_json(list(named)))).fetchall()
+    times = {uid: np.array([at or 0 for _, at in part], np.int64) for uid, part in _by_asset(rows)}
+    for uid, key in named.items():
+        if key in sources:
+            times[uid] = np.full(len(states[key].ordinals), observed.get(uid) or 0, np.int64)
+    return {key: times[uid] for uid, key in named.items()}
 
 
 def _by_asset(rows: list[Row]) -> Iterable[tuple[int, list[Row]]]:

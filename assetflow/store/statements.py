@@ -97,6 +97,14 @@ FROM derivations AS d JOIN versions AS v ON v.id = d.version
 WHERE d.retired = 1 AND d.asset IN (SELECT value FROM json_each(?)) AND d.code IN (SELECT value FROM json_each(?))
 ORDER BY d.asset, d.ordinal, d.id
 """
+# Going back to a version, or taking it over from elsewhere, does not make its data any newer.
+VERIFIED = """
+SELECT p.asset, (
+    SELECT max(d.created_at) FROM derivations AS d WHERE d.version = p.version AND d.kind IN ('computed', 'unchanged')
+)
+FROM pointers AS p WHERE p.environment = ? AND p.asset IN (SELECT value FROM json_each(?)) ORDER BY p.asset, p.ordinal
+"""
+OBSERVED_AT = "SELECT asset, observed_at FROM observations WHERE asset IN (SELECT value FROM json_each(?))"
 # What is current in other environments can be published here without computing.
 CURRENT_ELSEWHERE = """
 SELECT p.asset, p.ordinal, 0, d.key, p.version, p.derivation

@@ -103,6 +103,24 @@ def test_going_back(session: Session) -> None:
     session.run("plan --select sales")
 
 
+def test_freshness(session: Session) -> None:
+    session.run("plan --due")
+    session.edit("till/assets.py", "DailyPartitions,\n    Out,", "DailyPartitions,\n    FreshnessPolicy,\n    Out,")
+    session.edit("till/assets.py", '"worst": Out()}', '"worst": Out()}, freshness_policy=FreshnessPolicy(max_lag="2h")')
+    session.run("plan --due")
+    session.run("plan --due --select best")
+    session.run("status --select status:late")
+    session.run("materialize --due --dry-run")
+    session.run("materialize --due")
+    session.run("status")
+    session.run("plan --due")
+    session.run("materialize --due")
+    session.run("plan --due --json")
+    session.run("materialize --due --force")
+    session.edit("till/assets.py", 'max_lag="2h"', 'max_lag="2 hours", timezone="Berlin"')
+    session.run("validate")
+
+
 def test_an_unobserved_source(session: Session) -> None:
     session.run("materialize")
     session.edit("till/assets.py", "return {path.stem", "raise OSError('no answer')\n    return {path.stem")
@@ -120,7 +138,7 @@ def test_mistakes(session: Session) -> None:
     session.run("plan --select 'sales and'")
     session.run("plan --select takins")
     session.run("plan --partition 2024-03-01")
-    session.run("plan --due")
+    session.run("plan --soon")
     session.run("materialize --executor processes")
     session.run("materialize --workers 4")
     session.run("show sales")
@@ -159,6 +177,6 @@ def test_documents(session: Session) -> None:
     session.run("rollback sales@2024-01-30 --to 5 --json")
     session.run("accept sales --reason x --json")
     session.run("why takins --json")
-    session.run("plan --due --json")
+    session.run("plan --soon --json")
     session.edit("till/assets.py", "def takings(sales: pa.Table)", "def takings(sails: pa.Table, sales: pa.Table)")
     session.run("validate --json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -280,6 +280,27 @@ class StoreContract:
         summary = state.assets[AssetKey("summary")]
         assert summary.inputs["rates"].sums.tolist() == [[0, 8]]
         assert list(summary.inputs) == ["rates"]
+
+    def test_data_was_verified_when_it_was_last_computed_or_asked_for(self, store: Store, fill: Filler) -> None:
+        later, last = NOON + timedelta(hours=1), NOON + timedelta(hours=2)
+        version = fill.version("daily", 1)
+        generation = fill.publish("daily", 1, version=version)
+        fill.publish("daily", 2)
+        again = replace(fill.publication("daily", 1, version=version.version, expected=generation), created_at=later)
+        generation = fill.commit(again).result()
+        other = fill.publish("daily", 1, 2, expected=generation)
+        back = fill.publication("daily", 1, version=version.version, expected=other, kind="rollback")
+        fill.commit(replace(back, created_at=last)).result()
+        fill.observe("orders", {5: 50, 6: 60})
+        store.writer.record_observations([ObservationRecord(ORDERS, fill.uid("orders"), last)]).result()
+        asked = [ORDERS, DAILY, AssetKey("nothing")]
+        state = store.reader.read_state(fill.environment, asked, PRESENT, sources=[ORDERS], verified=asked)
+        found = {
+            key: [datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at) for at in times.tolist()]
+            for key, times in state.verified.items()
+        }
+        assert found == {ORDERS: [last, last], DAILY: [later, NOON]}
+        assert self.state(store, fill).verified == {}
 
     def test_sources_are_known_by_their_observations(self, store: Store, fill: Filler) -> None:
         fill.observe("orders", {5: 50, 6: 60})

@@ -475,7 +475,7 @@ def test_an_interrupt_is_exit_code_130_and_one_document(trouble: Outside, number
         ("def broken(:\n", "assets.py"),
         ("x = 1\n", "defs"),
         ("defs = 3\n", "3"),
-        ("from assetflow import FreshnessPolicy\n", "FreshnessPolicy"),
+        ("from assetflow import AutomationCondition\n", "AutomationCondition"),
         ("import sys\nsys.exit(3)\n", "3"),
         (
             "from assetflow import asset\n@asset(freshness_policy=1)\ndef a() -> int:\n    return 1\ndefs = [a]\n",

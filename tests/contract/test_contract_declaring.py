@@ -150,7 +150,6 @@ def test_every_keyword_of_an_asset_that_is_due_is_taken() -> None:
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [
-        ("freshness_policy", object()),
         ("automation_condition", object()),
         ("retry_policy", object()),
         ("timeout", "15m"),

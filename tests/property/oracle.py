@@ -64,6 +64,10 @@ class Model:
     results: dict[tuple[str, int, int], bool] = field(default_factory=dict)
     """By asset, check version and version."""
     numbers: int = 0
+    at: datetime | None = None
+    """When things happen; None: at ``now``."""
+    computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    observed_at: dict[str, datetime] = field(default_factory=dict)
 
     # Partitions
 
@@ -158,6 +162,9 @@ class Model:
             else self.number()
             for output in node.outputs
         }
+        for asset_version in versions.items():
+            at = self.at or self.now
+            self.computed_at[asset_version] = max(at, self.computed_at.get(asset_version, at))
         record = Record(self.codes[name], self.inputs(node, key), contents, versions)
         self.current[name][key] = record
         self.history.setdefault(name, {}).setdefault(key, []).append(record)
@@ -184,6 +191,7 @@ class Model:
             record = Record(self.codes[name], self.inputs(node, key), contents, versions)
             self.candidates.setdefault(name, {}).setdefault(key, []).append(record)
             for output, version in versions.items():
+                self.computed_at[output, version] = self.at or self.now
                 if output in self.checks:
                     self.results[output, self.checks[output], version] = False
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -27,6 +27,7 @@ DEFINITIONS = (
     StaticPartitions(["spain", "south", "norway"]),
 )
 TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
+_NO_POLICY = st.none()
 CONTENTS = st.sampled_from(["one", "two", None])
 
 
@@ -54,7 +55,9 @@ def listed(down: object, up: object) -> st.SearchStrategy[Listed]:
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+def graphs(
+    draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY
+) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
     """A few sources and computations, upstreams first, and checks of some of them."""
     kinds = draw(st.lists(st.sampled_from(["source", "one", "one", "two"]), min_size=2, max_size=6))
     assets: list[Callable[..., Any]] = []
@@ -72,10 +75,11 @@ def graphs(draw: st.DrawFn) -> tuple[list[Callable[..., Any]], list[Callable[...
             assets.append(source(name, partitions=definition))
             outputs.append((name, definition))
         elif kind == "one":
-            assets.append(computed(name, *deps, partitions=definition))
+            assets.append(computed(name, *deps, partitions=definition, freshness_policy=draw(policies)))
             outputs.append((name, definition))
         else:
-            assets.append(several(name, [f"{name}_x", f"{name}_y"], *deps, partitions=definition))
+            keywords = {"partitions": definition, "freshness_policy": draw(policies)}
+            assets.append(several(name, [f"{name}_x", f"{name}_y"], *deps, **keywords))
             outputs += [(f"{name}_x", definition), (f"{name}_y", definition)]
         if kind != "source" and draw(st.booleans()):
             checks.append(check("ok", outputs[-1][0]))
@@ -99,6 +103,7 @@ class Pair:
 
     def observe(self, name: str, key: Key, content: str | None) -> None:
         self.world.observe(name, {key: content})
+        self.model.observed_at[name] = self.model.at or NOW
         self.model.observed.setdefault(name, {})[key] = content
 
     def withdraw(self, name: str, key: Key) -> None:
@@ -159,11 +164,12 @@ class Pair:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> Pair:
-    """A graph to which some things happened."""
-    pair = Pair(*draw(graphs()))
+def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> Pair:
+    """A graph to which some things happened, within the last days."""
+    pair = Pair(*draw(graphs(policies)))
     asked = list(pair.model.checks)
     for _ in range(draw(st.integers(0, 12))):
+        pair.world.at = pair.model.at = NOW - timedelta(hours=draw(st.integers(0, 100)))
         events = ["run", "run"]
         events += ["observe", "observe", "withdraw"] if pair.sources else []
         events += ["edit", "publish", "publish", "fail", "revert"] if pair.computations else []

@@ -19,6 +19,7 @@ PUBLIC = [
     "DailyPartitions",
     "Definitions",
     "Field",
+    "FreshnessPolicy",
     "HourlyPartitions",
     "Identity",
     "Input",
@@ -64,8 +65,8 @@ def test_the_version_is_the_distributions() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'assetflow' has no attribute 'FreshnessPolicy'"):
-        _ = assetflow.FreshnessPolicy  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="module 'assetflow' has no attribute 'AutomationCondition'"):
+        _ = assetflow.AutomationCondition  # type: ignore[attr-defined]
 
 
 def test_importing_the_package_imports_nothing_else_of_it() -> None:

@@ -69,8 +69,8 @@ def test_help_as_a_document(capfd: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["dev"], "there is no command 'dev'"),
-        (["plan", "--due"], "there is no option --due"),
-        (["plan", "--due=now"], "there is no option --due"),
+        (["plan", "--soon"], "there is no option --soon"),
+        (["plan", "--soon=now"], "there is no option --soon"),
         (["plan", "extra"], "unexpected: extra"),
         (["why"], "missing: ASSET[@PARTITION]"),
         (["rollback", "orders"], "missing: --to"),

@@ -12,7 +12,6 @@ from assetflow.errors import DefinitionErrors
 from assetflow.graph import build_graph
 
 REFUSED = {
-    "freshness_policy": "@asset(freshness_policy=1)",
     "automation_condition": "@asset(automation_condition=1)",
     "retry_policy": "@asset(retry_policy=1)",
     "timeout": "@asset(timeout='1h')",

@@ -22,6 +22,7 @@ from assetflow.partitions.definitions import StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.causes import PRECEDENCE
+from assetflow.planner.data_times import micros
 from assetflow.planner.decide import derivations_of, edge_signatures, tries_of, view_of
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.plan import Plan, Step
@@ -130,6 +131,11 @@ class World:
     results: dict[tuple[str, str, int], list[tuple[int, bool]]] = field(default_factory=dict)
     generation: int = 0
     numbers: int = 0
+    at: datetime | None = None
+    """When things happen; None: at ``now``."""
+    computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    """By asset and version: when it was last computed."""
+    observed_at: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
@@ -190,7 +196,18 @@ class World:
                 for key, offers in self.quarantined.items()
             },
             checks=self._check_results(),
+            verified=self._verified(),
         )
+
+    def _verified(self) -> dict[AssetKey, np.ndarray[Any, Any]]:
+        found: dict[AssetKey, np.ndarray[Any, Any]] = {}
+        for key, rows in self.pointers.items():
+            times = [
+                self.observed_at.get(key) or self.computed_at.get((key, rows[ordinal].version), self.now)
+                for ordinal in sorted(rows)
+            ]
+            found[AssetKey(key)] = _integers(micros(time) for time in times)
+        return found
 
     def _check_results(self) -> dict[tuple[AssetKey, str], CheckResults]:
         found: dict[tuple[AssetKey, str], CheckResults] = {}
@@ -260,6 +277,7 @@ class World:
     def observe(self, key: str, versions: Mapping[str | None, str | None]) -> None:
         """Observations of a source by partition key: a text, or None for known to be empty."""
         self.generation += 1
+        self.observed_at[key] = self.at or self.now
         for partition, version in versions.items():
             ordinal = 0 if partition is None else self.space(key).ordinal(partition)
             data = EMPTY if version is None else pair(version)
@@ -322,6 +340,8 @@ class World:
         same = earlier is not None and earlier.data == content
         version = earlier.version if earlier and same else self.number()
         derivation = self.number()
+        at = self.at or self.now
+        self.computed_at[output, version] = max(at, self.computed_at.get((output, version), at))
         pointer = Pointer(version, derivation, self.generation, content, self._code_id(node.name), empty, held, inputs)
         self.pointers[output][ordinal] = pointer
         self.failures.get(output, {}).pop(ordinal, None)
@@ -355,6 +375,7 @@ class World:
                 self.failures.setdefault(output, {})[ordinal] = (attempt, "r1", error)
                 if candidate:
                     version = self.number()
+                    self.computed_at[output, version] = self.at or self.now
                     offer = Offer(ordinal, _pair(derivation[0]), version, 0, self.code(name), pair(str(version)))
                     self.quarantined.setdefault(output, []).append(offer)
                     self.passed(output, version, failed=[each.name for each in self.graph.checks.get(output, ())])

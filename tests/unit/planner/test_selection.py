@@ -115,12 +115,6 @@ def test_states_select() -> None:
         ("tag:tier", "'tag:tier' has no value", 0, "write tag:KEY=VALUE"),
         ("status:broken", "'broken' is no status", 0, "use one of stale, missing, waiting, failed, up_to_date"),
         ('a or tag:"x', "the quotation mark is never closed", 9, 'close it with "'),
-        (
-            "a or status:late",
-            "status:late needs freshness policies, which this version does not have",
-            5,
-            "select by another status",
-        ),
         ("(" * 101 + "a" + ")" * 101, "parentheses are nested more than 100 deep", 100, "write it flatter"),
     ],
 )
