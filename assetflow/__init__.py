@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assetflow.definitions.schema import Field, Schema
     from assetflow.definitions.values import NO_DATA
     from assetflow.errors import AssetflowError
+    from assetflow.partitions.cron_partitions import CronPartitions
     from assetflow.partitions.definitions import (
         DailyPartitions,
         HourlyPartitions,
@@ -40,6 +41,7 @@ __all__ = [
     "AssetflowError",
     "Batch",
     "CheckResult",
+    "CronPartitions",
     "DailyPartitions",
     "Definitions",
     "Field",
@@ -76,6 +78,7 @@ _HOMES = {
     "assetflow.definitions.schema": ("Field", "Schema"),
     "assetflow.definitions.values": ("NO_DATA",),
     "assetflow.errors": ("AssetflowError",),
+    "assetflow.partitions.cron_partitions": ("CronPartitions",),
     "assetflow.partitions.definitions": (
         "DailyPartitions",
         "HourlyPartitions",

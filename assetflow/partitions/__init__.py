@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assetflow.partitions.cron_partitions import CronPartitions
 from assetflow.partitions.definitions import (
     DailyPartitions,
     HourlyPartitions,
@@ -14,6 +15,7 @@ from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWi
 
 __all__ = [
     "AllPartitions",
+    "CronPartitions",
     "DailyPartitions",
     "HourlyPartitions",
     "Identity",

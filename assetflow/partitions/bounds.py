@@ -13,14 +13,15 @@ import numpy as np
 
 from assetflow.keys import nearest_names
 from assetflow.partitions.calendars import WEEKDAYS, Calendar, TimeGrain
+from assetflow.partitions.cron_calendar import CronCalendar
 from assetflow.partitions.dates import bound_text, read_bound
 from assetflow.partitions.zones import known_zone
 
 ADJECTIVES: dict[TimeGrain, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
-class TimeDefinition(Protocol):
-    """What the time-based partition definitions have in common."""
+class BoundedDefinition(Protocol):
+    """What all definitions of windows have in common."""
 
     @property
     def start(self) -> str | date: ...
@@ -30,6 +31,11 @@ class TimeDefinition(Protocol):
     def timezone(self) -> str: ...
     @property
     def end_offset(self) -> int: ...
+
+
+class TimeDefinition(BoundedDefinition, Protocol):
+    """What the definitions of hours, days, weeks and months have in common."""
+
     @property
     def week_start(self) -> str: ...
     @property
@@ -53,7 +59,11 @@ def time_bounds(definition: TimeDefinition) -> Bounds:
     """The definition's ordinals. Raises ValueError for one that has problems."""
     if problems := time_problems(definition):
         raise ValueError(problems[0])
-    calendar = time_calendar(definition)
+    return bounds_in(time_calendar(definition), definition)
+
+
+def bounds_in(calendar: Calendar | CronCalendar, definition: BoundedDefinition) -> Bounds:
+    """The ordinals of a definition whose bounds have no problems."""
     start, end = _place(definition.start, calendar), _place(definition.end, calendar)
     assert start is not None
     return Bounds(start.first, end.ordinal if end else None)
@@ -61,19 +71,26 @@ def time_bounds(definition: TimeDefinition) -> Bounds:
 
 def time_problems(definition: TimeDefinition) -> list[str]:
     """What is wrong with the definition and what to do about it, one text per mistake."""
-    problems: list[str] = []
+    problems = setting_problems(definition)
     zone, week_start = definition.timezone, definition.week_start
-    if not known_zone(zone):
-        near = nearest_names(str(zone), available_timezones())
-        problems.append(f"timezone {zone!r} is unknown: {near or 'write a name such as Europe/Berlin'}")
-        zone = "UTC"
     if week_start not in WEEKDAYS:
         problems.append(f"week_start {week_start!r} is no weekday: write one of {', '.join(WEEKDAYS)}")
         week_start = "monday"
+    zone = zone if known_zone(zone) else "UTC"
+    return problems + bound_problems(definition, Calendar(definition.grain, zone, week_start))
+
+
+def setting_problems(definition: BoundedDefinition) -> list[str]:
+    """What is wrong with the time zone and the offset."""
+    problems: list[str] = []
+    if not known_zone(definition.timezone):
+        near = nearest_names(str(definition.timezone), available_timezones())
+        advice = near or "write a name such as Europe/Berlin"
+        problems.append(f"timezone {definition.timezone!r} is unknown: {advice}")
     if not is_whole_number(definition.end_offset):
         shown = repr(definition.end_offset)
         problems.append(f"end_offset {shown} is no whole number: write how many windows more or fewer exist")
-    return problems + _bound_problems(definition, Calendar(definition.grain, zone, week_start))
+    return problems
 
 
 def time_signature(definition: TimeDefinition) -> tuple[Hashable, ...]:
@@ -87,10 +104,14 @@ def time_signature(definition: TimeDefinition) -> tuple[Hashable, ...]:
 def time_text(definition: TimeDefinition) -> str:
     """One line such as ``daily from 2013-01-01, America/New_York``."""
     weekday = f" ({definition.week_start})" if definition.grain == "week" else ""
+    return f"{ADJECTIVES[definition.grain]}{weekday} {extent_text(definition)}"
+
+
+def extent_text(definition: BoundedDefinition) -> str:
+    """The bounds and the time zone, such as ``from 2013-01-01, America/New_York``."""
     until = "" if definition.end is None else f" until {_shown(definition.end)}"
     offset = f", end_offset {definition.end_offset}" if definition.end_offset else ""
-    name = ADJECTIVES[definition.grain] + weekday
-    return f"{name} from {_shown(definition.start)}{until}, {definition.timezone}{offset}"
+    return f"from {_shown(definition.start)}{until}, {definition.timezone}{offset}"
 
 
 def is_whole_number(value: object) -> bool:
@@ -98,7 +119,8 @@ def is_whole_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _bound_problems(definition: TimeDefinition, calendar: Calendar) -> list[str]:
+def bound_problems(definition: BoundedDefinition, calendar: Calendar | CronCalendar) -> list[str]:
+    """What is wrong with the bounds."""
     start, end = _place(definition.start, calendar), _place(definition.end, calendar)
     problems = [_bound_problem("start", definition.start, start, calendar)]
     if definition.end is not None:
@@ -109,16 +131,18 @@ def _bound_problems(definition: TimeDefinition, calendar: Calendar) -> list[str]
             advice = "end is exclusive; give a later one, or None for an open end"
             problems.append(f"end {shown_end} is not after start {shown_start}: {advice}")
         elif end.ordinal <= start.first:
-            week = f"no whole week (they begin on {calendar.week_start})"
-            problems.append(f"{week} lies between {shown_start} and {shown_end}: widen the bounds")
+            window = "no whole window"
+            if isinstance(calendar, Calendar):
+                window = f"no whole week (they begin on {calendar.week_start})"
+            problems.append(f"{window} lies between {shown_start} and {shown_end}: widen the bounds")
     return [problem for problem in problems if problem]
 
 
-def _bound_problem(name: str, value: object, place: _Place | None, calendar: Calendar) -> str | None:
+def _bound_problem(name: str, value: object, place: _Place | None, calendar: Calendar | CronCalendar) -> str | None:
     if place is None:
         example = calendar.keys(calendar.at(np.array([1_357_020_000], np.int64)))[0]
         return f"{name} {value!r} is no time that partitions can begin at: write it like {example!r}"
-    if place.exact or calendar.grain == "week":
+    if place.exact or calendar.grain in ("week", "cron"):
         return None
     noun = "an hour" if calendar.grain == "hour" else f"a {calendar.grain}"
     before, after = calendar.keys(np.array([place.ordinal, place.ordinal + 1], np.int64))
@@ -127,29 +151,28 @@ def _bound_problem(name: str, value: object, place: _Place | None, calendar: Cal
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A bound: its instant, the window that this lies in, and whether that window begins there."""
+    """A bound: its instant, the window that this lies in, the first from there on, and whether that is the same."""
 
     instant: int
     ordinal: int
+    first: int
     exact: bool
 
-    @property
-    def first(self) -> int:
-        return self.ordinal if self.exact else self.ordinal + 1
 
-
-def _place(value: object, calendar: Calendar) -> _Place | None:
+def _place(value: object, calendar: Calendar | CronCalendar) -> _Place | None:
     return _cached_place(bound_text(value), calendar)
 
 
 # Thousands of assets share a few definitions.
 @lru_cache(maxsize=1024)
-def _cached_place(text: str, calendar: Calendar) -> _Place | None:
+def _cached_place(text: str, calendar: Calendar | CronCalendar) -> _Place | None:
     instant = read_bound(text, calendar.timezone)
     if instant is None:
         return None
     ordinal = calendar.at(np.array([instant], np.int64))
-    return _Place(instant, int(ordinal[0]), int(calendar.starts(ordinal)[0]) == instant)
+    exact = int(calendar.starts(ordinal)[0]) == instant
+    first = ordinal if exact else calendar.shift(ordinal, 1)
+    return _Place(instant, int(ordinal[0]), int(first[0]), exact)
 
 
 def _shown(value: object) -> str:

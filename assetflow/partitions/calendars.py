@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 
 from assetflow.partitions.dates import UNIX_DAY
-from assetflow.partitions.sets import Bools, Ints
-from assetflow.partitions.zones import DAY, HOUR, UTC_NAMES, offsets_at, to_local, to_utc, transitions_between
+from assetflow.partitions.instants import instant_keys
+from assetflow.partitions.sets import Bools, Ints, PartitionSet
+from assetflow.partitions.zones import DAY, HOUR, offsets_at, to_local, to_utc, transitions_between
 
 TimeGrain = Literal["day", "hour", "week", "month"]
 
@@ -82,6 +83,10 @@ class Calendar:
         near = near[(near >= first) & (near < stop)]
         return near[self.is_hole(near)]
 
+    def windows(self, first: int, stop: int) -> PartitionSet:
+        """The windows among the ordinals ``[first, stop)``."""
+        return PartitionSet.from_range(first, stop) - PartitionSet.from_ordinals(self.holes(first, stop))
+
     def shift(self, ordinals: Ints, windows: int) -> Ints:
         """The ordinals that many windows later (earlier, when negative), not counting holes."""
         if not windows or not ordinals.size:
@@ -98,7 +103,7 @@ class Calendar:
         if self.grain == "month":
             return np.datetime_as_string((ordinals - _UNIX_MONTH).astype("datetime64[M]")).tolist()
         if self.grain == "hour":
-            return self._hour_keys(ordinals)
+            return instant_keys(self.timezone, self.starts(ordinals))
         return np.datetime_as_string(self.nominal_starts(ordinals).astype("datetime64[s]"), unit="D").tolist()
 
     def nominal_starts(self, ordinals: Ints) -> Ints:
@@ -146,21 +151,3 @@ class Calendar:
             if (jump + after) // HOUR > (jump + before - 1) // HOUR:
                 return jump
             instant, segment = jump, segment + 1
-
-    def _hour_keys(self, ordinals: Ints) -> list[str]:
-        starts = self.starts(ordinals)
-        offsets = offsets_at(self.timezone, starts)
-        local = starts + offsets
-        texts: list[str] = np.datetime_as_string(local.astype("datetime64[s]"), unit="m").tolist()
-        for odd in np.flatnonzero(local % 60).tolist():
-            texts[odd] += f":{int(local[odd]) % 60:02d}"
-        if self.timezone in UTC_NAMES:
-            return [text + "Z" for text in texts]
-        suffixes = {offset: _suffix(offset) for offset in np.unique(offsets).tolist()}
-        return [text + suffixes[offset] for text, offset in zip(texts, offsets.tolist(), strict=True)]
-
-
-def _suffix(offset: int) -> str:
-    minutes, seconds = divmod(abs(offset), 60)
-    text = f"{'-' if offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
-    return f"{text}:{seconds:02d}" if seconds else text

@@ -7,7 +7,8 @@ from typing import cast
 
 from assetflow.keys import nearest_names
 from assetflow.partitions.bounds import is_whole_number
-from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
+from assetflow.partitions.cron_partitions import CronPartitions, windows_signature
+from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions, TimePartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import (
     AllPartitions,
@@ -86,8 +87,10 @@ def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinitio
         return f"Identity needs the asset's keys in its upstream, which lacks {shown}: add them, or use AllPartitions()"
     if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
         return f"Identity needs the same kind of partitions on both sides: {_sides(down, up)}"
-    if (down.grain, down.timezone, down.week_start) == (up.grain, up.timezone, up.week_start):
+    if _same_windows(down, up):
         return None
+    if isinstance(down, CronPartitions) and isinstance(up, CronPartitions):
+        return f"Identity needs the same ticks on both sides: {_sides(down, up)}; use TimeWindow()"
     return f"Identity needs the same grain and time zone on both sides: {_sides(down, up)}; use TimeWindow()"
 
 
@@ -99,7 +102,7 @@ def _time_window_problem(
     for name, value in (("start_offset", mapping.start_offset), ("end_offset", mapping.end_offset)):
         if not is_whole_number(value):
             return f"TimeWindow: {name} is {value!r}; write how many upstream windows, as a whole number"
-    if down.grain == up.grain and mapping.start_offset > mapping.end_offset:
+    if _same_windows(down, up) and mapping.start_offset > mapping.end_offset:
         offsets = f"start_offset {mapping.start_offset}, end_offset {mapping.end_offset}"
         return f"TimeWindow reads nothing with {offsets}: start_offset must not be the larger one"
     return None
@@ -128,6 +131,15 @@ def _static_problem(
 def _unknown_key(key: object, side: str, definition: StaticPartitions) -> str:
     near = nearest_names(str(key), definition.keys) or definition.describe()
     return f"StaticMapping: the {side} has no key {key!r}: {near}"
+
+
+def _same_windows(down: TimePartitions, up: TimePartitions) -> bool:
+    """Whether the windows are the same, whatever the bounds; those of a definition with problems are nobody's."""
+    if isinstance(down, CronPartitions) and isinstance(up, CronPartitions):
+        return not down.problems() and not up.problems() and windows_signature(down) == windows_signature(up)
+    if isinstance(down, CronPartitions) or isinstance(up, CronPartitions):
+        return False
+    return (down.grain, down.timezone, down.week_start) == (up.grain, up.timezone, up.week_start)
 
 
 def _sides(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str:

@@ -1,4 +1,4 @@
-"""What users declare as partitions: daily, hourly, weekly, monthly and static.
+"""What users declare as partitions: daily, hourly, weekly, monthly and static; cron has a file of its own.
 
 Constructors accept anything; ``problems()`` says what is wrong, so that all mistakes of a load are found together.
 """
@@ -13,6 +13,7 @@ from typing import cast
 
 from assetflow.partitions.bounds import time_problems, time_signature, time_text
 from assetflow.partitions.calendars import TimeGrain
+from assetflow.partitions.cron_partitions import CronPartitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ class StaticPartitions:
         return [str(key) for key in self.keys] if isinstance(self.keys, tuple) else [str(self.keys)]
 
 
-TimePartitions = DailyPartitions | HourlyPartitions | WeeklyPartitions | MonthlyPartitions
+TimePartitions = DailyPartitions | HourlyPartitions | WeeklyPartitions | MonthlyPartitions | CronPartitions
 PartitionsDefinition = TimePartitions | StaticPartitions
 
 

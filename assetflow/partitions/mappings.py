@@ -111,7 +111,7 @@ class RangeMapping(EdgeMapping):
         first = np.maximum(first, up.frontier(now))
         ranges = np.unique(np.column_stack((first, stop))[first < stop], axis=0)
         for begin, end in ranges.tolist():
-            awaited |= PartitionSet.from_range(begin, end) - PartitionSet.from_ordinals(up.calendar.holes(begin, end))
+            awaited |= up.calendar.windows(begin, end)
         return awaited
 
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:

@@ -12,13 +12,14 @@ import numpy as np
 from assetflow.errors import InvalidPartition
 from assetflow.partitions.bounds import time_bounds, time_calendar
 from assetflow.partitions.calendars import TimeGrain
+from assetflow.partitions.cron_partitions import CronPartitions, cron_bounds, cron_calendar
 from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import Flags, Ints, PartitionSet
 from assetflow.partitions.static_space import StaticSpace
 from assetflow.partitions.time_space import TimeSpace
 
-Grain = TimeGrain | Literal["static", "none"]
+Grain = TimeGrain | Literal["cron", "static", "none"]
 
 
 class PartitionSpace(Protocol):
@@ -130,6 +131,9 @@ def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> Partit
         if problems := definition.problems():
             raise ValueError(problems[0])
         return StaticSpace(definition, np.array([keys.ordinal(key) for key in definition.keys], np.int64))
+    if isinstance(definition, CronPartitions):
+        bounds = cron_bounds(definition)
+        return TimeSpace(definition, cron_calendar(definition), bounds)
     return TimeSpace(definition, time_calendar(definition), time_bounds(definition))
 
 

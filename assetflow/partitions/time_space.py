@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from assetflow.errors import InvalidPartition
 from assetflow.partitions.bounds import Bounds
 from assetflow.partitions.calendars import Calendar, TimeGrain
+from assetflow.partitions.cron_calendar import CronCalendar
 from assetflow.partitions.dates import seconds_since_epoch
 from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.key_ranges import range_texts, runs
@@ -25,11 +27,11 @@ class TimeSpace:
     """Windows of a calendar between the bounds of a definition."""
 
     definition: TimePartitions
-    calendar: Calendar
+    calendar: Calendar | CronCalendar
     bounds: Bounds
 
     @property
-    def grain(self) -> TimeGrain:
+    def grain(self) -> TimeGrain | Literal["cron"]:
         return self.calendar.grain
 
     @property
@@ -58,7 +60,10 @@ class TimeSpace:
 
     def has(self, ordinals: Ints) -> Flags:
         inside = ordinals >= self.bounds.first
-        return inside if self.bounds.stop is None else inside & (ordinals < self.bounds.stop)
+        if self.bounds.stop is not None:
+            inside &= ordinals < self.bounds.stop
+        # Another expression, or an exclusion, takes windows out of the middle.
+        return inside & ~self.calendar.is_hole(ordinals) if self.grain == "cron" else inside
 
     def key(self, ordinal: int) -> str | None:
         return self.keys(np.array([ordinal], np.int64))[0]
@@ -139,5 +144,4 @@ class TimeSpace:
     def _clipped(self, first: int, stop: int) -> PartitionSet:
         first = max(first, self.bounds.first)
         stop = stop if self.bounds.stop is None else min(stop, self.bounds.stop)
-        holes = self.calendar.holes(first, stop)
-        return PartitionSet.from_range(first, stop) - PartitionSet.from_ordinals(holes)
+        return self.calendar.windows(first, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from assetflow.partitions import (
     AllPartitions,
+    CronPartitions,
     DailyPartitions,
     HourlyPartitions,
     LastN,
@@ -22,6 +24,8 @@ from assetflow.partitions import (
     WeeklyPartitions,
 )
 from assetflow.partitions.calendars import WEEKDAYS, Calendar
+from assetflow.partitions.cron_calendar import CronCalendar
+from assetflow.partitions.cron_expressions import parse_cron
 from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.mappings import EdgeMapping
@@ -51,6 +55,7 @@ ZONES = [
 ]
 BEGIN, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1975, 2040))
 MINUTE, HOUR, DAY = 60, 3600, 86400
+UNIX_MINUTE = (datetime(1970, 1, 1) - datetime(1, 1, 1)) // timedelta(minutes=1)
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
@@ -129,8 +134,71 @@ def test_days_begin_where_the_clock_says(place: tuple[str, int]) -> None:
     assert calendar.keys(calendar.holes(int(ordinals[0]), int(ordinals[-1]))) == skipped
 
 
+def field(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
+    """A field of a cron expression, and the values that it means."""
+    some = st.integers(low, high)
+    match draw(st.sampled_from("**nrsl")):
+        case "*":
+            return "*", set(range(low, high + 1))
+        case "n":
+            value = draw(some)
+            return str(value), {value}
+        case "r":
+            first, last = sorted((draw(some), draw(some)))
+            return f"{first}-{last}", set(range(first, last + 1))
+        case "s":
+            step = draw(st.integers(1, high))
+            return f"*/{step}", set(range(low, high + 1, step))
+        case _:
+            values = draw(st.lists(some, min_size=1, max_size=4))
+            return ",".join(map(str, values)), set(values)
+
+
+@given(zones_and_instants(), st.data())
+@settings(max_examples=120)
+def test_cron_ticks_when_the_clock_says(place: tuple[str, int], data: st.DataObject) -> None:
+    name, instant = place
+    zone, begin, end = ZoneInfo(name), instant - 2 * DAY, instant + 2 * DAY
+    fields = [data.draw(st.composite(field)(*bounds)) for bounds in ((0, 59), (0, 23), (1, 31), (0, 6))]
+    (minute, minutes), (hour, hours), (day, days), (weekday, weekdays) = fields
+    either = len(days) < 31 and len(weekdays) < 7
+
+    def ticks_at(shown: datetime) -> bool:
+        on_day, on_weekday = shown.day in days, shown.isoweekday() % 7 in weekdays
+        due = (on_day or on_weekday) if either else (on_day and on_weekday)
+        return due and shown.minute in minutes and shown.hour in hours
+
+    expected: list[int] = []
+    latest = clock(zone, begin - MINUTE)
+    for moment in range(begin, end, MINUTE):
+        shown = clock(zone, moment)
+        if minute[0] == "*" or hour[0] == "*":
+            ticked = ticks_at(shown)
+        else:
+            passed = [
+                latest + timedelta(minutes=count + 1) for count in range((shown - latest) // timedelta(minutes=1))
+            ]
+            ticked = any(map(ticks_at, passed))
+        latest = max(latest, shown)
+        if ticked:
+            expected.append(moment)
+
+    calendar = CronCalendar(parse_cron(f"{minute} {hour} {day} * {weekday}"), name)
+    span = calendar.beginning_within(begin, end)
+    ordinals = calendar.windows(span.start, span.stop).array()
+    assert calendar.starts(ordinals).tolist() == expected
+    assert ordinals.tolist() == [UNIX_MINUTE + moment // MINUTE for moment in expected]
+    if expected:
+        assert calendar.at(ordinals[:0]).size == 0
+        moments = np.arange(expected[0], end, 7 * MINUTE)
+        holders = calendar.starts(calendar.at(moments))
+        assert holders.tolist() == [max(start for start in expected if start <= each) for each in moments.tolist()]
+        assert calendar.shift(ordinals[:1], len(expected) - 1).tolist() == ordinals[-1:].tolist()
+        assert calendar.shift(ordinals[-1:], 1 - len(expected)).tolist() == ordinals[:1].tolist()
+
+
 @st.composite
-def definitions(draw: st.DrawFn, grains: str = "hdwm") -> TimePartitions:
+def definitions(draw: st.DrawFn, grains: str = "hdwmc") -> TimePartitions:
     """A definition of up to a few hundred partitions that begins on some day, in any zone."""
     zone, instant = draw(zones_and_instants())
     day = clock(ZoneInfo(zone), instant).date()
@@ -142,6 +210,11 @@ def definitions(draw: st.DrawFn, grains: str = "hdwm") -> TimePartitions:
         case "d":
             end = day + timedelta(days=draw(st.integers(2, 80)))
             return DailyPartitions(day, end=end, timezone=zone, end_offset=offset)
+        case "c":
+            end = day + timedelta(days=draw(st.integers(9, 40)))
+            cron = draw(st.sampled_from(["*/45 6-9 * * *", "0 2 * * *", "30 1,23 * * mon-fri", "0 */5 * * *"]))
+            closed = [day + timedelta(days=after) for after in draw(st.sets(st.integers(0, 8), max_size=4))]
+            return CronPartitions(cron, day, end, timezone=zone, exclude=closed, end_offset=offset)
         case "w":
             end = day + timedelta(days=draw(st.integers(14, 120)))
             start_day = draw(st.sampled_from(WEEKDAYS))
@@ -223,8 +296,7 @@ def windows_read(mapping: EdgeMapping, down: TimeSpace, up: TimeSpace) -> dict[i
     starts, ends = down.boundaries(ordinals)
     low = min(int(starts[0]), begin) - reach
     high = max(int(ends[-1]), end) + reach
-    sequence = np.arange(*up.containing(np.array([low, high])).tolist())
-    sequence = sequence[~up.calendar.is_hole(sequence)]
+    sequence = up.calendar.windows(*up.containing(np.array([low, high])).tolist()).array()
     windows = list(zip(*(bound.tolist() for bound in up.boundaries(sequence)), strict=True))
     members = set(uppers.tolist())
     read: dict[int, set[int]] = {}
@@ -246,13 +318,12 @@ def windows_read(mapping: EdgeMapping, down: TimeSpace, up: TimeSpace) -> dict[i
 @st.composite
 def edges(draw: st.DrawFn) -> tuple[TimePartitions, TimePartitions]:
     """Two definitions that begin close to each other, of any grains and zones."""
-    down = draw(definitions("dwm"))
-    up = draw(definitions("dwm"))
+    down = draw(definitions("dwmc"))
+    up = draw(definitions("dwmc"))
     if not isinstance(up, MonthlyPartitions) and not isinstance(down.start, str) and not isinstance(up.start, str):
         length = timedelta(days=60)
         start = down.start + timedelta(days=draw(st.integers(-20, 20)))
-        kind = type(up)
-        up = kind(start, end=start + length, timezone=up.timezone, end_offset=up.end_offset)
+        up = replace(up, start=start, end=start + length)
     return down, up
 
 

@@ -16,6 +16,7 @@ PUBLIC = [
     "AssetflowError",
     "Batch",
     "CheckResult",
+    "CronPartitions",
     "DailyPartitions",
     "Definitions",
     "Field",
