@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from assetflow.partitions.keyed import PartitionMapping, StaticMapping
     from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
+    from assetflow.partitions.multi_partitions import MultiPartitions
     from assetflow.project import Project
     from assetflow.results import materialize
 
@@ -51,6 +52,7 @@ __all__ = [
     "Input",
     "LastN",
     "MonthlyPartitions",
+    "MultiPartitions",
     "Out",
     "PartitionMapping",
     "Project",
@@ -88,6 +90,7 @@ _HOMES = {
     ),
     "assetflow.partitions.keyed": ("PartitionMapping", "StaticMapping"),
     "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
+    "assetflow.partitions.multi_partitions": ("MultiPartitions",),
     "assetflow.project": ("Project",),
     "assetflow.results": ("materialize",),
 }

@@ -46,7 +46,7 @@ class PartitionNames:
     def _stranger(self, space: PartitionSpace, ordinal: int) -> str | None:
         """The key of a partition that the definition had once: before its start, of a key that was taken out."""
         try:
-            if space.time_based:
+            if space.time_based or space.grain == "multi":
                 return space.key(ordinal)
             return self.dictionary.key(ordinal)
         except (KeyError, ValueError, OverflowError):

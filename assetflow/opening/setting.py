@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey
-from assetflow.partitions.definitions import StaticPartitions
+from assetflow.partitions.definitions import static_keys
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.spaces import spaces_of
 from assetflow.publish.projection import project_all
@@ -111,7 +111,7 @@ def _uids(graph: AssetGraph, store: Store) -> dict[AssetKey, int]:
 
 def _keys(graph: AssetGraph, store: Store) -> KeyDictionary:
     definitions = {id(node.partitions): node.partitions for node in graph.nodes.values()}.values()
-    wanted = [key for each in definitions if isinstance(each, StaticPartitions) for key in each.keys]
+    wanted = [key for each in definitions for key in static_keys(each)]
     keys = store.reader.keys()
     if missing := keys.missing(wanted):
         store.writer.intern_keys(missing)

@@ -12,6 +12,7 @@ from assetflow.partitions.definitions import (
 )
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
+from assetflow.partitions.multi_partitions import MultiPartitions
 
 __all__ = [
     "AllPartitions",
@@ -21,6 +22,7 @@ __all__ = [
     "Identity",
     "LastN",
     "MonthlyPartitions",
+    "MultiPartitions",
     "PartitionMapping",
     "StaticMapping",
     "StaticPartitions",

@@ -91,8 +91,10 @@ class CronCalendar:
         return minutes[np.searchsorted(minutes, ordinals) + windows]
 
     def keys(self, ordinals: Ints) -> list[str]:
-        """The key of each window: the local time at which it begins."""
-        return instant_keys(self.timezone, self.starts(ordinals))
+        """The key of each window: the local time at which it begins; of a hole, its own, which was a tick's once."""
+        starts = self.starts(ordinals)
+        minutes = (ordinals - _UNIX_MINUTE) * _MINUTE
+        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minutes))
 
     def beginning_within(self, begin: int, end: int) -> range:
         """Ordinals that hold all windows which begin in ``[begin, end)``, in UTC seconds."""

@@ -18,6 +18,7 @@ from assetflow.partitions.mappings import (
     TimeWindow,
     WholeUpstream,
 )
+from assetflow.partitions.multi_partitions import MultiPartitions
 
 
 def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> EdgeMapping | None:
@@ -31,6 +32,8 @@ def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition 
         return WholeUpstream()
     if down is None:
         return AllPartitions()
+    if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
+        return Identity() if down.signature() == up.signature() else None
     if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
         both = isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions)
         return Identity() if both and set(down.signature()) == set(up.signature()) else None
@@ -50,7 +53,7 @@ def mapping_problem(
         case LastN():
             if not is_whole_number(mapping.n) or mapping.n < 1:
                 return f"LastN({mapping.n!r}): n counts partitions; write a whole number from 1 on"
-            if up is None or isinstance(up, StaticPartitions):
+            if up is None or isinstance(up, StaticPartitions | MultiPartitions):
                 instead = "leave the mapping out" if up is None else "use AllPartitions()"
                 return f"LastN needs an upstream with time partitions, but it has {_named(up)}: {instead}"
             return None
@@ -78,6 +81,10 @@ def strictly_backward(mapping: EdgeMapping) -> bool:
 def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str | None:
     if down is None or up is None:
         return None if down is up else f"Identity needs the same partitions on both sides: {_sides(down, up)}"
+    if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
+        if down.signature() == up.signature():
+            return None
+        return f"Identity needs the same partitions on both sides: {_sides(down, up)}; use AllPartitions()"
     if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
         known = set(up.keys)
         absent = [key for key in down.keys if key not in known]
@@ -97,7 +104,7 @@ def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinitio
 def _time_window_problem(
     mapping: TimeWindow, down: PartitionsDefinition | None, up: PartitionsDefinition | None
 ) -> str | None:
-    if down is None or up is None or isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
+    if not isinstance(down, TimePartitions) or not isinstance(up, TimePartitions):
         return f"TimeWindow needs time partitions on both sides: {_sides(down, up)}"
     for name, value in (("start_offset", mapping.start_offset), ("end_offset", mapping.end_offset)):
         if not is_whole_number(value):

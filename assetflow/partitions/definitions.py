@@ -1,4 +1,4 @@
-"""What users declare as partitions: daily, hourly, weekly, monthly and static; cron has a file of its own.
+"""What users declare as partitions: daily, hourly, weekly, monthly and static; cron and multi have files of their own.
 
 Constructors accept anything; ``problems()`` says what is wrong, so that all mistakes of a load are found together.
 """
@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
+from typing import Literal, cast
 
 from assetflow.partitions.bounds import time_problems, time_signature, time_text
 from assetflow.partitions.calendars import TimeGrain
 from assetflow.partitions.cron_partitions import CronPartitions
+from assetflow.partitions.multi_partitions import MultiPartitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,11 @@ class StaticPartitions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "keys", _as_tuple(self.keys))
 
+    @property
+    def grain(self) -> Literal["static"]:
+        """These partitions have no length."""
+        return "static"
+
     def problems(self) -> list[str]:
         """What is wrong with this definition and what to do about it, one text per mistake."""
         if not isinstance(self.keys, tuple):
@@ -207,7 +213,15 @@ class StaticPartitions:
 
 
 TimePartitions = DailyPartitions | HourlyPartitions | WeeklyPartitions | MonthlyPartitions | CronPartitions
-PartitionsDefinition = TimePartitions | StaticPartitions
+DimensionDefinition = TimePartitions | StaticPartitions
+PartitionsDefinition = DimensionDefinition | MultiPartitions
+
+
+def static_keys(definition: PartitionsDefinition | None) -> list[str]:
+    """The keys that take their ordinals from the store's dictionary, those of dimensions included."""
+    if isinstance(definition, MultiPartitions):
+        return [key for _, each in definition.pairs for key in static_keys(each)]
+    return [*definition.keys] if isinstance(definition, StaticPartitions) else []
 
 
 def _as_tuple(keys: object) -> object:

@@ -9,17 +9,19 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from assetflow.errors import InvalidPartition
+from assetflow.errors import DefinitionError, InvalidPartition
 from assetflow.partitions.bounds import time_bounds, time_calendar
 from assetflow.partitions.calendars import TimeGrain
 from assetflow.partitions.cron_partitions import CronPartitions, cron_bounds, cron_calendar
-from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions
+from assetflow.partitions.definitions import DimensionDefinition, PartitionsDefinition, StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
+from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.sets import Flags, Ints, PartitionSet
 from assetflow.partitions.static_space import StaticSpace
 from assetflow.partitions.time_space import TimeSpace
 
-Grain = TimeGrain | Literal["cron", "static", "none"]
+Grain = TimeGrain | Literal["cron", "static", "multi", "none"]
 
 
 class PartitionSpace(Protocol):
@@ -118,7 +120,8 @@ def ordinal_of(space: PartitionSpace, asset: str, key: str) -> int:
 def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> PartitionSpace:
     """The space of a definition without problems; static keys must be in ``keys``. None: unpartitioned.
 
-    Raises ValueError for a definition that has problems, and KeyError for a key without an ordinal.
+    Raises ValueError for a definition that has problems, KeyError for a key without an ordinal, and DefinitionError for
+    a dimension's key whose ordinal is too large.
 
     >>> from assetflow.partitions.definitions import DailyPartitions
     >>> days = bind(DailyPartitions("2013-01-01", end="2014-01-01"), KeyDictionary())
@@ -127,6 +130,24 @@ def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> Partit
     """
     if definition is None:
         return Unpartitioned()
+    if isinstance(definition, MultiPartitions):
+        if problems := definition.problems():
+            raise ValueError(problems[0])
+        return MultiSpace(definition, tuple(_fitting(_bound(each, keys)) for _, each in definition.pairs))
+    return _bound(definition, keys)
+
+
+def _fitting(space: TimeSpace | StaticSpace) -> TimeSpace | StaticSpace:
+    most = 1 << WIDTHS["static"]
+    if isinstance(space, StaticSpace) and int(space.declared.max()) >= most:
+        raise DefinitionError(
+            f"a dimension of {space.definition.describe()} does not fit: the store has more than {most - 1} keys",
+            hint="keep assets with very many static keys in a project of their own",
+        )
+    return space
+
+
+def _bound(definition: DimensionDefinition, keys: KeyDictionary) -> TimeSpace | StaticSpace:
     if isinstance(definition, StaticPartitions):
         if problems := definition.problems():
             raise ValueError(problems[0])

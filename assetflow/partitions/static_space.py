@@ -54,7 +54,7 @@ class StaticSpace:
         return self.keys(np.array([ordinal], np.int64))[0]
 
     def keys(self, ordinals: Ints) -> list[str | None]:
-        return [self._key(rank) for rank in self._ranks_of(ordinals).tolist()]
+        return [self._key(rank) for rank in self.places(ordinals).tolist()]
 
     def ordinal(self, key: str) -> int:
         rank = self._ranks.get(key)
@@ -93,10 +93,10 @@ class StaticSpace:
         return PartitionSet.empty()
 
     def ordered(self, ordinals: Ints) -> Ints:
-        return self.declared[np.sort(self._ranks_of(ordinals))]
+        return self.declared[np.sort(self.places(ordinals))]
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
-        ranks = np.sort(self._ranks_of(partitions.array()))
+        ranks = np.sort(self.places(partitions.array()))
         firsts, lasts = runs(ranks, np.diff(ranks) == 1)
         pairs = zip(firsts.tolist(), lasts.tolist(), strict=True)
         return [(self._key(first), self._key(last)) for first, last in pairs]
@@ -105,13 +105,14 @@ class StaticSpace:
         return range_texts(self.ranges_of_keys(partitions), limit)
 
     def path_component(self, ordinal: int) -> str:
-        key = self._key(int(self._ranks_of(np.array([ordinal], np.int64))[0]))
+        key = self._key(int(self.places(np.array([ordinal], np.int64))[0]))
         return path_component(key, clashes=self._folded[key.casefold()] > 1)
 
     def _key(self, rank: int) -> str:
         return self.definition.keys[rank]
 
-    def _ranks_of(self, ordinals: Ints) -> Ints:
+    def places(self, ordinals: Ints) -> Ints:
+        """The place of each partition in the order of the definition. Raises KeyError for one that it does not have."""
         places = np.minimum(np.searchsorted(self._sorted, ordinals), self._sorted.size - 1)
         if (strangers := ordinals[self._sorted[places] != ordinals]).size:
             raise KeyError(int(strangers[0]))

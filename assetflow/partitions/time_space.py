@@ -123,13 +123,13 @@ class TimeSpace:
     def ordered(self, ordinals: Ints) -> Ints:
         return np.sort(ordinals)
 
+    def places(self, ordinals: Ints) -> Ints:
+        """Numbers for ascending ordinals that differ by one for neighbours only."""
+        return np.concatenate(([0], np.cumsum(np.where(self._joined(ordinals), 1, 2))))[: ordinals.size]
+
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
         ordinals = partitions.array()
-        joined = np.diff(ordinals) == 1
-        apart = np.flatnonzero(~joined)
-        # Neighbours with nothing but holes between them.
-        joined[apart] = self.calendar.starts(ordinals[apart] + 1) == self.calendar.starts(ordinals[apart + 1])
-        firsts, lasts = runs(ordinals, joined)
+        firsts, lasts = runs(ordinals, self._joined(ordinals))
         return list(zip(self.calendar.keys(firsts), self.calendar.keys(lasts), strict=True))
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
@@ -137,6 +137,14 @@ class TimeSpace:
 
     def path_component(self, ordinal: int) -> str:
         return path_component(self.calendar.keys(np.array([ordinal], np.int64))[0])
+
+    def _joined(self, ordinals: Ints) -> Flags:
+        """Whether each of the ascending ordinals is the neighbour of the next."""
+        joined = np.diff(ordinals) == 1
+        apart = np.flatnonzero(~joined)
+        # Neighbours with nothing but holes between them.
+        joined[apart] = self.calendar.starts(ordinals[apart] + 1) == self.calendar.starts(ordinals[apart + 1])
+        return joined
 
     def _in_bounds(self, ordinal: int) -> bool:
         return self.bounds.first <= ordinal and (self.bounds.stop is None or ordinal < self.bounds.stop)

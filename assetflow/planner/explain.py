@@ -65,7 +65,8 @@ def explain(assessment: Assessment, asset: AssetKey, partition: str | None = Non
     version = VersionId(int(output.pointers.version[place[0]])) if len(place) else None
     code = int(assessment.states(asset)[row])
     held = code == UP_TO_DATE_STATE and len(place) > 0 and bool(output.pointers.held[place[0]])
-    return Explanation(asset, partition, PRECEDENCE[code], held, _causes(assessment, facts, rows), version)
+    key = facts.space.key(int(facts.ordinals[row]))
+    return Explanation(asset, key, PRECEDENCE[code], held, _causes(assessment, facts, rows), version)
 
 
 def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +18,7 @@ from assetflow.partitions import (
     HourlyPartitions,
     LastN,
     MonthlyPartitions,
+    MultiPartitions,
     StaticMapping,
     StaticPartitions,
     TimeWindow,
@@ -413,6 +414,53 @@ def test_static_keys_round_trip_and_never_share_a_folder(keys: list[str]) -> Non
     folders = [space.path_component(ordinal) for ordinal in ordinals.tolist()]
     assert len({folder.casefold() for folder in folders}) == len(keys)
     assert all("/" not in folder and folder not in ("", ".", "..") and len(folder) <= 80 for folder in folders)
+
+
+def spelled(text: str) -> str:
+    """A dimension's key without its escapes, read from left to right."""
+    key = ""
+    while text:
+        code = {"%7c": "|", "%25": "%"}.get(text[:3].lower())
+        key, text = (key + code, text[3:]) if code else (key + text[0], text[1:])
+    return key
+
+
+@given(st.data(), st.integers(1, 3))
+@settings(max_examples=60)
+def test_dimensions_are_the_product_of_their_partitions(data: st.DataObject, count: int) -> None:
+    awkward = st.text(st.sampled_from("ab|%72C5"), min_size=1, max_size=4)
+    keys = data.draw(st.lists(st.lists(awkward, min_size=1, max_size=4, unique=True), min_size=count, max_size=count))
+    dimensions: dict[str, TimePartitions | StaticPartitions] = {
+        f"d{index}": StaticPartitions(some) for index, some in enumerate(keys)
+    }
+    if count < 3:
+        dimensions["time"] = data.draw(definitions("dwm"))
+    definition = MultiPartitions(dimensions)
+    assert definition.problems() == []
+    dictionary = KeyDictionary().extended(data.draw(st.permutations([key for some in keys for key in some])))
+    space = bind(definition, dictionary)
+    singles = [bind(each, dictionary) for each in dimensions.values()]
+    now = datetime(2100, 1, 1, tzinfo=UTC)
+    sides = [single.keys(single.ordered(single.existing(now).array())) for single in singles]
+    expected = list(product(*sides))
+
+    existing = space.existing(now)
+    ordered = space.ordered(existing.array())
+    texts = [str(key) for key in space.keys(ordered)]
+    assert [tuple(map(spelled, text.split("|"))) for text in texts] == expected
+    assert len(set(texts)) == len(texts)
+    assert space.ordinals(texts).tolist() == ordered.tolist()
+    assert [space.ordinal(text) for text in texts[:9]] == ordered[:9].tolist()
+    assert space.ranges_of_keys(existing) == [(texts[0], texts[-1])]
+
+    some = PartitionSet.from_ordinals(data.draw(st.lists(st.sampled_from(ordered.tolist()), max_size=40)))
+    boxes = [space.between(first, last) for first, last in space.ranges_of_keys(some)]
+    assert sum(len(box) for box in boxes if box is not None) == len(some)
+    together = PartitionSet.empty()
+    for box in boxes:
+        assert box is not None
+        together |= box
+    assert together == some
 
 
 @given(TEXTS)

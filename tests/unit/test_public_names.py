@@ -26,6 +26,7 @@ PUBLIC = [
     "Input",
     "LastN",
     "MonthlyPartitions",
+    "MultiPartitions",
     "Out",
     "PartitionMapping",
     "Project",
