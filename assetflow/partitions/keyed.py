@@ -55,7 +55,7 @@ class KeyedMapping(EdgeMapping):
         return Spans(lo, hi, gather=places[exists].astype(np.int64, copy=False), problems=images.problems)
 
     def expected(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, now: datetime) -> Bools:
-        if not up.time_based:
+        if up.grain in ("static", "none"):
             return np.ones(ordinals.size, np.bool_)
         images = self.images(down, ordinals, up)
         counts = _running(~_existing(images.ordinals, up, now))
@@ -64,7 +64,7 @@ class KeyedMapping(EdgeMapping):
     def awaited(
         self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, now: datetime
     ) -> PartitionSet:
-        if not up.time_based:
+        if up.grain in ("static", "none"):
             return PartitionSet.empty()
         asked = self.images(down, partitions.array(), up).ordinals
         return PartitionSet.from_ordinals(asked[~_existing(asked, up, now)])

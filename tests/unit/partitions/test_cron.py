@@ -273,8 +273,8 @@ def test_a_year_of_minutes_to_hours() -> None:
     hours = space_of(HourlyPartitions("2013-01-01", "2014-01-01", timezone=NEW_YORK))
     existing = minutes.existing(LATER).array()
     assert existing.size == 525_600
-    lo, hi = TimeWindow().spans(hours, hours.existing(LATER).array(), minutes, existing)
-    assert np.unique(hi - lo).tolist() == [60]
+    spans = TimeWindow().spans(hours, hours.existing(LATER).array(), minutes, existing)
+    assert np.unique(spans.hi - spans.lo).tolist() == [60]
     assert (minutes.ordinals(["2013-11-03T01:59", "2013-03-10T02:00", "2013-01-01T00:00"]) < 0).tolist() == [
         True,
         True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from assetflow.partitions import (
     LastN,
     MonthlyPartitions,
     MultiPartitions,
+    PartitionMapping,
     StaticPartitions,
     TimeWindow,
     WeeklyPartitions,
@@ -185,6 +187,23 @@ def test_mappings_of_dimensions() -> None:
     assert "Identity needs the same partitions on both sides" in str(mapping_problem(Identity(), later, CELLS))
     assert "TimeWindow needs time partitions on both sides" in str(mapping_problem(TimeWindow(), CELLS, DAYS))
     assert "LastN needs an upstream with time partitions" in str(mapping_problem(LastN(2), None, CELLS))
+
+
+class RegionOfDay(PartitionMapping):
+    def upstream_keys(self, partition_keys: Sequence[str], upstream: object) -> list[list[str]]:
+        return [[f"{day}|north", f"{day}|a%7Cb"] for day in partition_keys]
+
+
+def test_a_mapping_of_your_own_reads_combinations_and_waits_for_those_to_come() -> None:
+    down = bind(DailyPartitions("2024-01-01", "2024-01-05", end_offset=1), KEYS)
+    day = PartitionSet.from_ordinals(down.ordinals(["2024-01-02"]))
+    morning, evening = datetime(2024, 1, 2, 9, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)
+    asked = chosen(SPACE, "2024-01-02|north", "2024-01-02|a%7Cb")
+    assert RegionOfDay().upstream(day, down, SPACE, SPACE.existing(evening)) == asked
+    assert RegionOfDay().expected(down, day.array(), SPACE, evening).tolist() == [True]
+    assert RegionOfDay().expected(down, day.array(), SPACE, morning).tolist() == [False]
+    assert RegionOfDay().awaited(day, down, SPACE, morning) == asked
+    assert mapping_problem(RegionOfDay(), DAYS, CELLS) is None
 
 
 @pytest.mark.parametrize(
