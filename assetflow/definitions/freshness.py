@@ -8,9 +8,9 @@ from zoneinfo import available_timezones
 
 from assetflow.definitions.durations import parse_duration
 from assetflow.definitions.problems import Problem
-from assetflow.definitions.ticks import parse_cron
 from assetflow.errors import DefinitionError
 from assetflow.keys import nearest_names
+from assetflow.partitions.cron_expressions import parse_cron
 from assetflow.partitions.zones import known_zone
 
 
@@ -64,11 +64,19 @@ def policy_problems(policy: FreshnessPolicy) -> list[Problem]:
             )
         )
     if policy.cron is not None:
-        try:
-            parse_cron(policy.cron)
-        except DefinitionError as error:
-            problems.append(Problem(f"FreshnessPolicy(cron=): {error.message}", error.hint or ""))
+        problems += _cron_problems(policy.cron)
     return problems or _lag_problems(policy)
+
+
+def _cron_problems(cron: object) -> list[Problem]:
+    hint = 'write five fields, minute hour day month weekday: "0 6 * * mon-fri"'
+    if not isinstance(cron, str):
+        return [Problem(f"FreshnessPolicy(cron={cron!r}) is no cron expression", hint)]
+    try:
+        parse_cron(cron)
+    except ValueError as error:
+        return [Problem(f"FreshnessPolicy(cron={cron!r}): {error}", hint)]
+    return []
 
 
 def _lag_problems(policy: FreshnessPolicy) -> list[Problem]:

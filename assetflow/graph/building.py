@@ -17,6 +17,7 @@ from assetflow.graph.edges import Upstream, Upstreams, wire
 from assetflow.graph.model import AssetGraph, Edge, Node
 from assetflow.graph.ordering import cycle_error, cycles, topological_order
 from assetflow.keys import AssetKey, nearest_names
+from assetflow.partitions.definitions import MultiPartitions
 
 
 def build_graph(definitions: Definitions) -> AssetGraph:
@@ -121,6 +122,9 @@ def _drafted(computation: Computation, errors: list[DefinitionError]) -> _Draft:
     except DefinitionError as error:
         errors.append(_error(computation, error.message, error.hint))
     pairs = list(zip(computation.outputs, outputs, strict=True))
+    if isinstance(computation.partitions, MultiPartitions) and any(s.freshness_policy for s in computation.outputs):
+        message = "freshness_policy of an asset with several dimensions is not supported yet by this version"
+        errors.append(_error(computation, message, "give the policy to what is made from it"))
     for spec, arrival in pairs:
         if spec.schema and arrival.schema and spec.schema is not arrival.schema:
             names = f"{spec.schema.__name__} and {arrival.schema.__name__}"

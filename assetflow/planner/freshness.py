@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 
 from assetflow.definitions.freshness import FreshnessPolicy
-from assetflow.definitions.ticks import parse_cron
 from assetflow.keys import AssetKey
 from assetflow.partitions.spans import covered
+from assetflow.partitions.ticks import last_tick, next_tick
 from assetflow.planner.data_times import ALWAYS, NEVER, DataTimes, datetime_of, micros, settled
 from assetflow.planner.facts import Facts
 from assetflow.planner.spans import Flags, Integers
@@ -96,8 +96,7 @@ def needed_as_of(policy: FreshnessPolicy, now: datetime) -> datetime:
     """The moment as of which data must be, or later, for a policy to be met at ``now`` without a warning."""
     if policy.cron is None:
         return now - policy.due_after + timedelta(microseconds=1)
-    tick = parse_cron(policy.cron).last(now - policy.due_after, policy.timezone)
-    return tick or datetime_of(0)
+    return last_tick(policy.cron, now - policy.due_after, policy.timezone)
 
 
 def needed_rows(facts: Facts, key: AssetKey, policy: FreshnessPolicy, now: datetime) -> Flags:
@@ -135,20 +134,19 @@ def datetime_of_oldest(times: Integers) -> datetime | None:
 def _unmet_tick(policy: FreshnessPolicy, facts: Facts, key: AssetKey, as_of: datetime) -> datetime | None:
     """The first tick as of which the data is not there."""
     assert policy.cron is not None
-    cron = parse_cron(policy.cron)
     if not facts.space.time_based:
-        return cron.next(as_of, policy.timezone)
+        return next_tick(policy.cron, as_of, policy.timezone)
     published = first_missing(facts, key)
     windows = facts.space.windows(facts.ordinals[:1] if published == 0 else facts.ordinals[published - 1 : published])
     assert windows is not None
     # The window that is missing exists once it has ended, apart from end_offset.
     length = timedelta(seconds=int(windows[1][0] - windows[0][0]))
     early = max(getattr(facts.space.definition, "end_offset", 0), 0) + 1
-    tick = cron.last(as_of - early * length, policy.timezone) or as_of
+    tick = last_tick(policy.cron, as_of - early * length, policy.timezone)
     for _ in range(_MOST_TICKS):
         if len(facts.space.existing(tick)) > published:
             return tick
-        following = cron.next(tick, policy.timezone)
+        following = next_tick(policy.cron, tick, policy.timezone)
         if following is None:
             return None
         tick = following

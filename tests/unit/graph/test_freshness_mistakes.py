@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from assetflow import FreshnessPolicy, Out, asset, multi_asset
+from assetflow import (
+    DailyPartitions,
+    FreshnessPolicy,
+    MultiPartitions,
+    Out,
+    StaticPartitions,
+    asset,
+    multi_asset,
+)
 from assetflow.definitions.collect import Definitions
 from assetflow.errors import DefinitionErrors
 from assetflow.graph import build_graph
@@ -23,7 +31,7 @@ from assetflow.keys import AssetKey
         (FreshnessPolicy(max_lag="1h", warn_lag="x"), "warn_lag=): 'x' is no duration"),
         (FreshnessPolicy(max_lag="1h", warn_lag="1h"), "is not shorter than max_lag"),
         (FreshnessPolicy(cron="0 6 * * *", warn_lag="1h"), "warn_lag=) needs max_lag="),
-        (FreshnessPolicy(cron="0 25 * * *"), "cron=): cron: '25' is no hour"),
+        (FreshnessPolicy(cron="0 25 * * *"), "hour '25' is not from 0 to 23"),
         (FreshnessPolicy(max_lag="1h", timezone="Europe/Belin"), "is no time zone"),
         (1, "freshness_policy=1 is no FreshnessPolicy"),
     ],
@@ -54,3 +62,15 @@ def test_what_an_output_says_goes_before_what_the_decorator_says() -> None:
 
     graph = build_graph(Definitions(assets=[both]))
     assert [graph.specs[AssetKey(key)].freshness_policy for key in "ab"] == [hour, day]
+
+
+def test_a_policy_over_several_dimensions_is_refused() -> None:
+    regions = MultiPartitions({"day": DailyPartitions("2024-01-01"), "region": StaticPartitions(["north", "south"])})
+
+    @asset(partitions=regions, freshness_policy=FreshnessPolicy(max_lag="1d"))
+    def sales() -> int:
+        return 1
+
+    with pytest.raises(DefinitionErrors, match="sales: freshness_policy of an asset with several dimensions") as caught:
+        build_graph(Definitions(assets=[sales]))
+    assert caught.value.errors[0].hint == "give the policy to what is made from it"
