@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assetflow.definitions.annotations import ANY, Arrival
 from assetflow.definitions.computations import AssetSpec
@@ -152,12 +152,12 @@ def _by_output(node: Node, returned: object) -> dict[AssetKey, object]:
         return {asset: NO_DATA for asset in node.outputs}  # noqa: C420  # fromkeys loses the type
     names = ", ".join(node.outputs)
     if isinstance(returned, tuple):
-        values: tuple[object, ...] = returned  # pyright: ignore[reportUnknownVariableType]
+        values = cast("tuple[object, ...]", returned)
         if len(values) == len(node.outputs):
             return dict(zip(node.outputs, values, strict=True))
         raise OutputError(f"{node.name}: returned {len(values)} values for {len(node.outputs)} outputs: {names}")
     if isinstance(returned, Mapping):
-        found: Mapping[object, object] = returned  # pyright: ignore[reportUnknownVariableType]
+        found = cast("Mapping[object, object]", returned)
         missing = [name for name in node.outputs if name not in found]
         extra = [str(name) for name in found if name not in node.outputs]
         if missing or extra:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 
@@ -122,10 +123,10 @@ def _ask(node: Node) -> Mapping[str | None, str | None]:
             location=node.computation.location,
         )
     versions: dict[str | None, str | None] = {}
-    for key, version in answer.items():  # pyright: ignore[reportUnknownVariableType]
+    for key, version in cast("Mapping[object, object]", answer).items():
         if not isinstance(key, str) or not (version is None or isinstance(version, str)):
             raise OutputError(
-                f"source {asset} returned {key!r}: {version!r}",  # pyright: ignore[reportUnknownArgumentType]
+                f"source {asset} returned {key!r}: {version!r}",
                 hint="keys are strings, data versions strings or None for known to be empty",
                 location=node.computation.location,
             )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
@@ -78,9 +79,9 @@ def _table(path: Path) -> dict[str, object] | None:
         place = SourceLocation(str(path), int(found[1])) if found else None
         raise ProjectError(f"{path} is not valid TOML: {error}", hint="mend that line", location=place) from None
     tool: object = document.get("tool", {})
-    table: object = tool.get("assetflow") if isinstance(tool, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    table = cast("dict[str, object]", tool).get("assetflow") if isinstance(tool, dict) else None
     if table is None or isinstance(table, dict):
-        return None if table is None else dict(table)  # pyright: ignore[reportUnknownArgumentType]
+        return None if table is None else dict(cast("dict[str, object]", table))
     raise ProjectError(
         f"{path}: assetflow = {table!r} under [tool] is no table",
         hint="write a line [tool.assetflow], and settings below it",
