@@ -3,4 +3,4 @@
 # ruff: noqa
 # fmt: off
 
-from .helpers import clean as clean
+from .forms import clean as clean

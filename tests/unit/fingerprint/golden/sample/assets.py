@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from sample import clean, helpers
-from sample.helpers import Row
+from sample import clean, forms
+from sample.forms import Row
 
 TABLE = {"a": 1, **{"b": 2}}
 for letter in "xyz":
@@ -59,7 +59,7 @@ def statements(x):
     except* TypeError:
         x = yield from x
     for i, (j, *k) in x:
-        import sample.helpers as h
+        import sample.forms as h
 
         h.even(i), j, k
 
@@ -74,10 +74,10 @@ def matching(x):
             return v, others
         case (int() | float()) as number:
             return number
-        case helpers.STEP:
-            return helpers.LATER
+        case forms.STEP:
+            return forms.LATER
         case _:
-            return helpers.BIG, helpers.SMALL, helpers.RAW
+            return forms.BIG, forms.SMALL, forms.RAW
 
 
 async def waiting(x):
@@ -103,7 +103,7 @@ def total(x):
         def label(self):
             return super().label
 
-    return Local(x), helpers.even(2)
+    return Local(x), forms.even(2)
 
 
 by_two = make(2)

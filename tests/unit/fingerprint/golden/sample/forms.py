@@ -1,4 +1,4 @@
-"""Helpers of the sample."""
+"""What the sample reaches: constants, classes and functions in odd forms."""
 # The odd forms are the point.
 # ruff: noqa
 # fmt: off
