@@ -98,6 +98,7 @@ def test_a_static_mapping_waits_for_nothing_that_cannot_exist() -> None:
     assert not edge.mapping.nonexistent(edge.down, ordinals, edge.up).any()
 
 
+@pytest.mark.bench
 def test_a_static_mapping_of_many_keys_is_quick() -> None:
     size = 100_000
     ups, downs = [f"u{n}" for n in range(size)], [f"d{n}" for n in range(size)]
