@@ -15,7 +15,8 @@
     │   ├── InputError                 what an upstream holds cannot arrive as asked
     │   ├── OutputError                what the function returned cannot be published
     │   ├── SchemaMismatch             the output contradicts the declared schema
-    │   └── CheckFailed                a blocking check did not pass
+    │   ├── CheckFailed                a blocking check did not pass
+    │   └── GroupIncomplete            another asset of its publish group could not be built
     ├── StorageError                   a data file
     │   ├── DataMissing                a recorded version has lost its file
     │   ├── DataUnreadable             a data file cannot be read
@@ -207,6 +208,10 @@ class SchemaMismatch(StepError):
 
 class CheckFailed(StepError):
     """A blocking check did not pass; the candidate version is quarantined."""
+
+
+class GroupIncomplete(StepError):
+    """The partition could be built, but not all that is published together with it."""
 
 
 class StorageError(AssetflowError):

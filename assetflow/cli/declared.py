@@ -81,6 +81,7 @@ def _asset(graph: AssetGraph, node: Node, place: int) -> dict[str, object]:
         "computation": node.name,
         "partitions": node.partitions.describe() if node.partitions else None,
         "group": spec.group,
+        "publish_group": node.publish_group,
         "description": spec.description,
         "owners": list(spec.owners),
         "tags": dict(spec.tags),

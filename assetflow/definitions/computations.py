@@ -59,6 +59,7 @@ class Computation:
     partitions: PartitionsDefinition | None = None
     batch: Batch | None = None
     code_version: str | None = None
+    publish_group: str | None = None
     min_interval: timedelta | None = None
     multiple: bool = False
     location: SourceLocation | None = None

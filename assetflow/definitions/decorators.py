@@ -100,7 +100,6 @@ _NOT_YET: Mapping[str, object] = {
     "timeout": None,
     "max_memory": None,
     "pool": None,
-    "publish_group": None,
     "on_drift": "fail",
     "can_subset": False,
 }
@@ -116,7 +115,8 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
 
     The key is the function's name, or ``name``. ``deps`` are upstreams that are not loaded; ``inputs`` says more about
     a parameter; ``partitions`` and ``batch`` cut the asset into parts; ``schema``, ``hashing`` and ``io_manager``
-    concern what is published, ``freshness_policy`` how late it may be; ``code_version`` replaces the automatic one;
+    concern what is published, ``freshness_policy`` how late it may be; assets of one ``publish_group`` are published
+    together, partition by partition; ``code_version`` replaces the automatic one;
     ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
     ``metadata`` are for people.
 
@@ -330,6 +330,7 @@ def _computation(
         partitions=read.partitions(),
         batch=read.batch(),
         code_version=read.text("code_version"),
+        publish_group=read.text("publish_group"),
         multiple=multiple,
         location=location_of(function),
         unsupported=read.unsupported(_NOT_YET),

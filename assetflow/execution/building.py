@@ -142,7 +142,6 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
     publications: list[Publication] = []
     entries: list[Entry] = []
     derivations: list[Derived] = []
-    locations: list[str] = []
     finished: list[VersionId] = []
     for row, outcome in zip(rows, outcomes, strict=True):
         made = ledger.derived(row)
@@ -158,11 +157,9 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
             result = "unchanged" if staged.same else "materialized"
             entries.append(ledger.entry(row, staged.asset, result, times, version=staged.version))
             if staged.location is not None and not staged.same:
-                locations.append(staged.location)
                 finished.extend(stages.finish(staged.version))
     if publications:
-        sync = ledger.parts.setting.storage.debts.owe(locations) if locations else None
-        ledger.commit(publications, entries, derivations, sync=sync, finished=finished)
+        ledger.commit(publications, entries, derivations, finished=finished)
 
 
 def _refusal(ledger: Ledger, row: int, outcome: PartitionOutcome) -> AssetflowError | None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from assetflow.errors import AssetflowError
+from assetflow.execution.commits import Commit, awaited, enqueue
 from assetflow.execution.decisions import Decision
 from assetflow.execution.journal import Entry
-from assetflow.execution.live import Move
 from assetflow.execution.parts import RunParts
 from assetflow.execution.records import Derived, check_records, derived, lane_bytes
 from assetflow.execution.result import Outcome
 from assetflow.execution.task import StagedVersion
+from assetflow.execution.together import Together
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
-from assetflow.store.records import DerivationKind, EventRecord, Group, Publication, Ticket, VersionRecord
+from assetflow.store.records import DerivationKind, EventRecord, Publication, VersionRecord
 
 _HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
 
@@ -24,8 +25,9 @@ _HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "roll
 class Ledger:
     """The rows of one decision, and what is said of them. Rows count from 0; keys are partition keys."""
 
-    def __init__(self, parts: RunParts, decision: Decision) -> None:
+    def __init__(self, parts: RunParts, decision: Decision, together: Together | None = None) -> None:
         self.parts = parts
+        self.together = together
         self.decision = decision
         self.node = decision.node
         self.space = parts.setting.spaces[decision.node.name]
@@ -55,7 +57,8 @@ class Ledger:
 
     def derived(self, row: int) -> Derived:
         """What the row is made from."""
-        return derived(self.decision, row, self.code, self.parts.live, self.parts.setting.uids)
+        made = derived(self.decision, row, self.code, self.parts.live, self.parts.setting.uids)
+        return self.together.apart(made) if self.together else made
 
     def try_key(self, row: int) -> bytes:
         """The key under which a failure of the row is remembered."""
@@ -89,6 +92,8 @@ class Ledger:
 
     def note(self, entry: Entry) -> None:
         """Count an entry that publishes nothing."""
+        if self.together:
+            self.together.note(entry)
         self.parts.journal.note(entry)
         self.parts.note(entry)
 
@@ -148,25 +153,11 @@ class Ledger:
         entries: Sequence[Entry],
         made: Sequence[Derived],
         *,
-        sync: Callable[[], None] | None = None,
         finished: Sequence[VersionId] = (),
-    ) -> Ticket:
-        """Enqueue publications as one group, and let this run read them from now on."""
-        after = tuple({id(ticket): ticket for each in made for ticket in each.after}.values())
-        group = Group(tuple(publications), sync=sync, after=after, finished_intents=tuple(finished))
-        ticket = self.parts.journal.publish(group, entries)
-        moves: dict[AssetKey, list[Move]] = {}
-        for publication in publications:
-            version = publication.version
-            if isinstance(version, VersionRecord):
-                self.parts.versions[version.version] = version
-                version = version.version
-            move = Move(publication.ordinal, version, publication.data_hash, publication.empty, ticket)
-            moves.setdefault(publication.asset, []).append(move)
-        for asset, moved in moves.items():
-            self.parts.live.move(asset, moved)
-            located = (self.parts.versions[move.version].location for move in moved)
-            self.parts.projection.moved(asset, ticket, with_files=any(located))
-        for entry in entries:
-            self.parts.note(entry)
-        return ticket
+    ) -> None:
+        """Publish together, and let this run read it from now on; a publish group may keep it back for a while."""
+        commit = Commit(tuple(publications), tuple(entries), awaited(made), tuple(finished))
+        if self.together is None:
+            enqueue(self.parts, commit)
+        else:
+            self.together.keep(self.parts, commit)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
 from assetflow.execution.stages import Stages, VersionIds
+from assetflow.execution.together import Together
 from assetflow.execution.treatments import check_candidates, check_current, reuse
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
@@ -130,8 +132,19 @@ class _Run:
         return RunResult(status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset)
 
     def _carry_out(self, steps: Sequence[Step]) -> None:
-        for name, of_computation in _by_computation(steps):
-            self._computation(self._setting.graph.nodes[name], of_computation)
+        nodes = self._setting.graph.nodes
+        by_group = groupby(_by_computation(steps), lambda each: nodes[each[0]].publish_group or ("alone", each[0]))
+        for group, computations in by_group:
+            together = Together(group) if isinstance(group, str) else None
+            try:
+                for name, of_computation in computations:
+                    self._computation(nodes[name], of_computation, together)
+                if together is not None:
+                    together.publish(self._parts)
+            except BaseException:
+                if together is not None:
+                    together.abandon(self._parts)
+                raise
 
     def _settle_conflicts(self, replan: Replan) -> None:
         """Plan again what other runs got in the way of, and what that blocked; what they made is left as it is."""
@@ -161,13 +174,13 @@ class _Run:
                     journal.note(replace(entry, outcome="unchanged", error=None) if made else entry)
             self._carry_out(steps)
 
-    def _computation(self, node: Node, steps: Sequence[Step]) -> None:
+    def _computation(self, node: Node, steps: Sequence[Step], together: Together | None) -> None:
         self._tell("step_started", node)
         parts = self._parts
         decision = decide(node, _ordinals(steps), parts)
-        ledger = Ledger(parts, decision)
+        ledger = Ledger(parts, decision, together)
         self._treat(ledger, decision, _Asked.of(steps))
-        if len(parts.versions) > _REMEMBERED:
+        if len(parts.versions) > _REMEMBERED and together is None:
             parts.journal.settle()  # now the store has them all
             parts.versions.clear()
         self._tell("step_finished", node)
@@ -178,11 +191,24 @@ class _Run:
         ledger.lose(_rows(decision.blocked))
         ledger.close(_rows(decision.waiting), "waiting")
         todo = ~(decision.blocked | decision.waiting)
+        if ledger.together is not None:
+            todo &= ~self._spoiled(ledger, ledger.together, todo)
         if not self._plan.forced:
             offers = self._offers(decision)
             if offers is not None or len(asked.check) or decision.same.any():
                 todo = self._left_to_build(ledger, decision, asked, offers, todo)
         build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
+
+    def _spoiled(self, ledger: Ledger, together: Together, todo: Flags) -> Flags:
+        """Leave alone what would not be published for a member of the publish group that was not built."""
+        spoiled = todo & members(ledger.decision.ordinals, together.spoiled())
+        now = self._setting.clock()
+        for row in _rows(spoiled):
+            for asset in ledger.node.outputs:
+                entry = ledger.entry(row, asset, "blocked", (now, now))
+                ledger.note(replace(entry, error=together.refusal(entry)))
+        ledger.lose(_rows(spoiled))
+        return spoiled
 
     def _left_to_build(
         self, ledger: Ledger, decision: Decision, asked: _Asked, offers: Offers | None, todo: Flags

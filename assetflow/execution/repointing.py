@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assetflow.errors import DataMissing, PublishConflict, UnknownVersion, UsageError
+from assetflow.execution.commits import Commit, awaited, enqueue
 from assetflow.execution.decisions import decide
 from assetflow.execution.journal import Journal
 from assetflow.execution.ledger import Ledger
@@ -169,7 +170,7 @@ class _Moves:
                 )
                 publications.append(ledger.publication(row, record.version, staged, made[-1], kind, now, reason=reason))
                 self.published[asset, ordinal] = record.version
-        ticket = ledger.commit(publications, (), made)
+        ticket = enqueue(self._parts, Commit(tuple(publications), (), awaited(made)))
         try:
             ticket.result()
         except PublishConflict:

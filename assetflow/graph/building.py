@@ -16,6 +16,7 @@ from assetflow.graph.checks import settle_checks
 from assetflow.graph.edges import Upstream, Upstreams, wire
 from assetflow.graph.model import AssetGraph, Edge, Node
 from assetflow.graph.ordering import cycle_error, cycles, topological_order
+from assetflow.graph.publish_groups import group_errors, grouped_order, publish_groups
 from assetflow.keys import AssetKey, nearest_names
 from assetflow.partitions.definitions import MultiPartitions
 
@@ -40,6 +41,7 @@ def build_graph(definitions: Definitions) -> AssetGraph:
         raise DefinitionErrors(sorted(errors, key=_place))
     specs = {spec.key: spec for name in order for spec in nodes[name].specs}
     downstream: dict[AssetKey, list[Edge]] = {key: [] for key in specs}
+    groups = publish_groups({name: nodes[name] for name in order})
     for name in order:
         for edge in nodes[name].edges:
             downstream[edge.upstream].append(edge)
@@ -49,6 +51,7 @@ def build_graph(definitions: Definitions) -> AssetGraph:
         specs,
         checks,
         {key: tuple(edges) for key, edges in downstream.items()},
+        {group: tuple(node.name for node in members) for group, members in groups.items()},
     )
 
 
@@ -191,4 +194,6 @@ def _order(nodes: dict[str, Node], owner: dict[AssetKey, Computation], errors: l
     order = topological_order(links)
     if len(order) < len(nodes):
         errors += [cycle_error([nodes[name] for name in cycle]) for cycle in cycles(links)]
-    return order
+        return order
+    errors += group_errors(nodes, links, lambda key: first.get(AssetKey(key)))
+    return grouped_order(nodes, links, order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from assetflow.definitions.annotations import Arrival
@@ -57,12 +57,18 @@ class Node:
     returns: Arrival
     output_returns: tuple[Arrival, ...]
 
+    @property
+    def publish_group(self) -> str | None:
+        """The publish group that it belongs to."""
+        return self.computation.publish_group
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssetGraph:
-    """All computations, upstreams first.
+    """All computations, upstreams first; the members of a publish group stand together.
 
-    ``owner`` gives the computation of each asset, ``downstream`` the edges that read it (present for every asset).
+    ``owner`` gives the computation of each asset, ``downstream`` the edges that read it (present for every asset),
+    ``groups`` the computations of each publish group, in order.
     """
 
     nodes: Mapping[str, Node]
@@ -70,6 +76,17 @@ class AssetGraph:
     specs: Mapping[AssetKey, AssetSpec]
     checks: Mapping[AssetKey, tuple[CheckSpec, ...]]
     downstream: Mapping[AssetKey, tuple[Edge, ...]]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    def mates(self, name: str) -> tuple[str, ...]:
+        """The computations that publish together with this one, itself included, in order."""
+        group = self.nodes[name].publish_group
+        return (name,) if group is None else self.groups[group]
+
+    def with_mates(self, names: Iterable[str]) -> frozenset[str]:
+        """These computations and all that publish together with one of them."""
+        chosen = frozenset(names)
+        return chosen.union(*(members for members in self.groups.values() if not chosen.isdisjoint(members)))
 
     def node_of(self, key: AssetRef) -> Node:
         """The computation that gives the asset ``key``. Raises UnknownAsset."""

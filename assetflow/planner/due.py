@@ -13,6 +13,7 @@ from assetflow.partitions.spans import any_within, covered
 from assetflow.planner.data_times import NEVER, DataTimes, micros, outputs_times
 from assetflow.planner.flow import CANDIDATE, REUSE, WILL
 from assetflow.planner.freshness import Freshness, freshness_of, needed_as_of, needed_rows
+from assetflow.planner.rows import with_mates
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import Assessment
 
@@ -60,6 +61,7 @@ def due_of(assessment: Assessment, computations: Collection[str]) -> Due:
     _close(assessment, windowed, rows)
     for cut, seeds in ageing.items():
         _refresh(assessment, times, cut, seeds, rows, expired)
+    _join_mates(assessment, rows)
     deadlines = [each.deadline for each in found.values() if each.deadline is not None]
     return Due(_pruned(assessment, rows, expired), expired, min(deadlines, default=None), found)
 
@@ -80,6 +82,20 @@ def _before_blocked(assessment: Assessment, name: str, rows: Flags) -> Flags:
     if not blocked.any():
         return rows
     return rows & (np.arange(len(rows)) < int(blocked.argmax()))
+
+
+def _join_mates(assessment: Assessment, rows: Rows) -> None:
+    """Add what is published together with ``rows``, until nothing is missing."""
+    while True:
+        joined = with_mates(assessment.facts, rows)
+        added = {
+            name: flags
+            for name, flags in joined.items()
+            if (flags & _moves(assessment, name) & ~rows.get(name, np.zeros(len(flags), np.bool_))).any()
+        }
+        if not added:
+            return
+        _close(assessment, added, rows)
 
 
 def _close(assessment: Assessment, seeds: Rows, rows: Rows) -> None:

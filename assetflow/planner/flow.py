@@ -6,7 +6,7 @@ partitions does (where only upstream partitions with a step of their own make a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,7 @@ from assetflow.planner.facts import (
     Facts,
 )
 from assetflow.planner.plan import Certainty
+from assetflow.planner.publish_groups import grouped, held_back
 from assetflow.planner.spans import Flags
 
 NO_STEP, CHECK, CANDIDATE, REUSE, MAY, WILL = range(6)
@@ -51,7 +52,8 @@ class Flow:
 
     ``certainty`` holds ``CHECK`` to ``WILL``, or ``NO_STEP``; ``moves`` the rows whose step can publish; ``lacks`` the
     rows for which an upstream partition is missing and not made in this plan; ``pending`` by edge, the rows for which
-    an upstream partition moves; ``roots`` where the causes of the moves began.
+    an upstream partition moves; ``roots`` where the causes of the moves began; ``held`` the rows that get no step only
+    because another member of the publish group gets none.
     """
 
     certainty: NDArray[np.uint8] | None = None
@@ -59,6 +61,7 @@ class Flow:
     lacks: Flags | None = None
     pending: tuple[Flags | None, ...] = ()
     roots: Roots = ()
+    held: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +81,39 @@ _NOTHING = Flow()
 def flows_of(facts: Mapping[str, Facts], request: Request) -> dict[str, Flow]:
     """The flow of every computation in ``facts``, which come in the order of the graph."""
     flows: dict[str, Flow] = {}
-    for name, each in facts.items():
-        flows[name] = _NOTHING if each.node.kind == "source" else _flow(name, each, facts, flows, request)
+    for members in grouped(facts):
+        for name in members:
+            flows[name] = _flow(name, facts, flows, request, None)
+        held = _held(members, facts, flows, request) if len(members) > 1 else None
+        if held is not None:
+            for name in members:
+                flows[name] = _flow(name, facts, flows, request, held)
     return flows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """Rows at which a publish group cannot be published whole; at those ``waiting``, because a member waits."""
+
+    rows: Flags
+    waiting: Flags
+
+
+def _held(
+    members: Sequence[str], facts: Mapping[str, Facts], flows: Mapping[str, Flow], request: Request
+) -> _Held | None:
+    wanted: list[Flags] = []
+    for name in members:
+        each = facts[name]
+        due = (each.bits & (STALE_ROOTS | FAILED)) != 0
+        due |= _any(flows[name].pending, len(due))
+        if request.force:
+            due = np.ones(len(due), np.bool_)
+        wanted.append(due if request.rows is None else due & request.rows.get(name, False))
+    held = held_back(wanted, [flows[name].moves for name in members])
+    if held is None:
+        return None
+    return _Held(held, held & _any(tuple(flows[name].lacks for name in members), len(held)))
 
 
 def unobtainable(facts: Facts, flow: Flow, key: AssetKey) -> Flags | None:
@@ -92,7 +125,12 @@ def unobtainable(facts: Facts, flow: Flow, key: AssetKey) -> Flags | None:
     return absent if absent.any() else None
 
 
-def _flow(name: str, facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow], request: Request) -> Flow:
+def _flow(
+    name: str, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow], request: Request, held: _Held | None
+) -> Flow:
+    facts = all_facts[name]
+    if facts.node.kind == "source":
+        return _NOTHING
     lacks = _lacks(facts, all_facts, flows)
     pending = tuple(_pending(edge, flows[edge.upstream]) for edge in facts.edges)
     chosen = None if request.rows is None else request.rows.get(name)
@@ -105,10 +143,16 @@ def _flow(name: str, facts: Facts, all_facts: Mapping[str, Facts], flows: Mappin
     rows = np.ones(len(facts.ordinals), np.bool_) if chosen is None else chosen
     any_pending = _any(pending, len(facts.ordinals))
     certainty = _certainty(facts, rows if lacks is None else rows & ~lacks, any_pending, request, expired)
+    kept = None
+    if held is not None:
+        certainty[held.rows & (certainty > CHECK)] = NO_STEP
+        kept = held.waiting if lacks is None else held.waiting & ~lacks
+        lacks = held.waiting if lacks is None else lacks | held.waiting
     moves = certainty > CHECK
     if moves.any():
-        return Flow(certainty, moves, lacks, pending, _roots(facts, moves, flows, expired, force=request.force))
-    return Flow(certainty if certainty.any() else None, None, lacks, pending)
+        roots = _roots(facts, moves, flows, expired, force=request.force)
+        return Flow(certainty, moves, lacks, pending, roots, kept)
+    return Flow(certainty if certainty.any() else None, None, lacks, pending, (), kept)
 
 
 def _lacks(facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow]) -> Flags | None:

@@ -53,6 +53,8 @@ class Step:
     """Causes of kind ``upstream_stale``, kept apart from the roots."""
     reuse: Mapping[AssetKey, Reuse] = field(default_factory=dict[AssetKey, Reuse])
     """By output: what a ``reuse`` step publishes again, or the candidates that a ``check`` step is to publish."""
+    publish_group: str | None = None
+    """Under which name its partitions are published together with those of other steps."""
     expired: PartitionSet = field(default_factory=PartitionSet.empty)
     """Those of the partitions that are computed although nothing may have changed: their data is too old."""
 
@@ -63,7 +65,7 @@ class Step:
 
     def to_dict(self) -> dict[str, object]:
         """The step as in the plan document."""
-        return {
+        document: dict[str, object] = {
             "asset": self.computation,
             "outputs": list(self.outputs),
             "certainty": self.certainty,
@@ -71,6 +73,9 @@ class Step:
             "causes": [cause.to_dict() for cause in (*self.causes, *self.inherited)],
             "estimate": None,
         }
+        if self.publish_group is not None:
+            document["publish_group"] = self.publish_group
+        return document
 
 
 @dataclass(frozen=True, slots=True)

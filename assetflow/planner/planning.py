@@ -149,6 +149,7 @@ def _steps(scene: Scene, name: str) -> list[Step]:
             inherited=inherited_causes(scene, name, rows),
             reuse=_reuse(scene, facts, flow, certainty),
             expired=_expired(scene, name, rows),
+            publish_group=facts.node.publish_group,
         )
         steps.append(step)
     return steps

@@ -15,6 +15,7 @@ from assetflow.partitions.spans import covered, flattened
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
+from assetflow.planner.publish_groups import grouped
 from assetflow.planner.spans import Flags, Integers
 
 _SHOWN = 3
@@ -71,7 +72,9 @@ def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
     waiting = rows & flow.lacks
     shown = tuple(text for _, text in lacking_addresses(scene, name, waiting, _SHOWN))
     roots = _waiting_roots(scene, name, waiting)
-    detail = "; ".join([f"waits for {', '.join(shown)}", *mapping_problems(scene.facts[name], waiting)])
+    held = flow.held is not None and bool((waiting & flow.held).any())
+    manner = f"waits, with its publish group {scene.facts[name].node.publish_group!r}, for" if held else "waits for"
+    detail = "; ".join([f"{manner} {', '.join(shown)}", *mapping_problems(scene.facts[name], waiting)])
     return Cause("waiting", int(np.count_nonzero(waiting)), detail, roots, partitions=shown)
 
 
@@ -96,27 +99,46 @@ def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]
     """Where the waiting began: the upstreams, near or far, that lack partitions and do not wait themselves."""
     roots: dict[AssetKey, None] = {}
     waiting = {name: rows}
-    for each in reversed(list(scene.facts)):
-        asking = waiting.pop(each, None)
-        if asking is None:
-            continue
-        for edge in scene.facts[each].edges:
-            broken = edge.spans.broken
-            if broken is not None and (asking & broken).any():
-                roots.update(dict.fromkeys(scene.facts[each].node.outputs))
-            if edge.edge.missing != "wait":
-                continue
-            absent = unobtainable(scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream)
-            early = edge.premature is not None and (asking & edge.premature).any()
-            lacked = None if absent is None else absent & covered(asking, edge.spans, len(absent))
-            further = scene.flows[edge.upstream].lacks
-            if lacked is not None and further is not None and (lacked & further).any():
-                known = waiting.get(edge.upstream)
-                waiting[edge.upstream] = lacked & further if known is None else known | (lacked & further)
-                lacked &= ~further
-            if early or (lacked is not None and lacked.any()):
-                roots[edge.edge.upstream] = None
+    for members in reversed(list(grouped(scene.facts))):
+        _share(scene, members, waiting)
+        for each in reversed(members):
+            asking = waiting.pop(each, None)
+            if asking is not None:
+                _ask_upstream(scene, each, asking, waiting, roots)
     return tuple(roots)
+
+
+def _share(scene: Scene, members: Sequence[str], waiting: dict[str, Flags]) -> None:
+    """What one member of a publish group waits for, the others wait for too."""
+    asking = [waiting[name] for name in members if name in waiting]
+    if len(members) == 1 or not asking:
+        return
+    for name in members:
+        lacks = scene.flows[name].lacks
+        if lacks is not None:
+            waiting[name] = np.logical_or.reduce(asking) & lacks
+
+
+def _ask_upstream(
+    scene: Scene, name: str, asking: Flags, waiting: dict[str, Flags], roots: dict[AssetKey, None]
+) -> None:
+    """Note the upstreams that lack what these rows ask for as roots, or as waiting themselves."""
+    for edge in scene.facts[name].edges:
+        broken = edge.spans.broken
+        if broken is not None and (asking & broken).any():
+            roots.update(dict.fromkeys(scene.facts[name].node.outputs))
+        if edge.edge.missing != "wait":
+            continue
+        absent = unobtainable(scene.facts[edge.upstream], scene.flows[edge.upstream], edge.edge.upstream)
+        early = edge.premature is not None and (asking & edge.premature).any()
+        lacked = None if absent is None else absent & covered(asking, edge.spans, len(absent))
+        further = scene.flows[edge.upstream].lacks
+        if lacked is not None and further is not None and (lacked & further).any():
+            known = waiting.get(edge.upstream)
+            waiting[edge.upstream] = lacked & further if known is None else known | (lacked & further)
+            lacked &= ~further
+        if early or (lacked is not None and lacked.any()):
+            roots[edge.edge.upstream] = None
 
 
 def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = None) -> Iterator[tuple[AssetKey, str]]:
@@ -135,6 +157,15 @@ def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = 
             if (edge.edge.upstream, address) not in seen:
                 seen.add((edge.edge.upstream, address))
                 yield edge.edge.upstream, address
+    held = scene.flows[name].held
+    if held is not None and (kept := rows & held).any():
+        for mate in scene.world.graph.mates(name):
+            lacks, also = scene.flows[mate].lacks, scene.flows[mate].held
+            own = None if lacks is None else kept & lacks if also is None else kept & lacks & ~also
+            for pair in lacking_addresses(scene, mate, own, limit) if own is not None and own.any() else ():
+                if pair not in seen:
+                    seen.add(pair)
+                    yield pair
 
 
 def _lacking(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags, limit: int | None) -> list[str]:

@@ -12,6 +12,7 @@ from assetflow.keys import AssetKey, escape_key
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import any_within, covered
 from assetflow.planner.facts import Facts
+from assetflow.planner.publish_groups import grouped
 from assetflow.planner.spans import Flags, members
 from assetflow.planner.targets import Chosen
 
@@ -37,7 +38,18 @@ def selected_rows(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[R
         flags = np.logical_or.reduce(parts) if parts else None
         if flags is not None and flags.any():
             rows[name] = flags
-    return rows
+    return with_mates(facts, rows)
+
+
+def with_mates(facts: Mapping[str, Facts], rows: Mapping[str, Flags]) -> dict[str, Flags]:
+    """The rows with those of each publish group joined: its members have the same partitions."""
+    joined: dict[str, Flags] = dict(rows)
+    for names in grouped(facts):
+        found = [rows[name] for name in names if name in rows]
+        if len(names) > 1 and found:
+            flags: Flags = np.logical_or.reduce(found)
+            joined.update(dict.fromkeys(names, flags))
+    return {name: joined[name] for name in facts if name in joined}
 
 
 def stale_outside(

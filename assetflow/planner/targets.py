@@ -36,13 +36,13 @@ class Chosen:
 
 
 def choose(selection: Selection, graph: AssetGraph, states_of: StatesOf) -> Chosen:
-    """The computations that a selection means; naming one output of a computation selects all of it.
+    """The computations that a selection means; one output of a computation, or of a publish group, means all of it.
 
     ``states_of`` gives the states that any partition of an asset has, and ``late``; it is asked for ``status:`` only.
     Raises UnknownAsset with the nearest names, and InvalidSelection where nothing has the group, tag, owner or kind.
     """
     atoms = selection.atoms()
-    named = {atom: _named(atom, selection, graph, states_of) for atom in atoms}
+    named = {atom: graph.with_mates(_named(atom, selection, graph, states_of)) for atom in atoms}
     reached = {atom: _reached(atom, named[atom], graph) for atom in atoms}
 
     everything = frozenset(graph.nodes)
@@ -79,7 +79,7 @@ def _reached(atom: Atom, names: frozenset[str], graph: AssetGraph) -> frozenset[
         reached |= frozenset(graph.ancestors(names, atom.up))
     if atom.down != 0:
         reached |= frozenset(graph.descendants(names, atom.down))
-    return reached
+    return graph.with_mates(reached)
 
 
 def _named(atom: Atom, selection: Selection, graph: AssetGraph, states_of: StatesOf) -> frozenset[str]:

@@ -115,7 +115,7 @@ class Batch:
         """Note a failed try, and its candidate."""
         candidate = failure.candidate
         place = candidate.asset if candidate else "a failed step"
-        as_of = [self._as_of(read, place) for read in failure.inputs]
+        as_of = [self._as_of(read, place, self.generation) for read in failure.inputs]
         key = (failure.environment, failure.uid, failure.ordinal)
         if candidate is not None:
             derivation = self._next_derivation()
@@ -249,7 +249,7 @@ class Batch:
             known = self._known_version(publication.version)
             if known is None or known[:2] != (publication.uid, publication.ordinal):
                 raise StoreError(f"{place}: the store has no version {publication.version} of it")
-        return known, [self._as_of(read, place) for read in publication.inputs]
+        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
 
     def _known_version(self, version: VersionId) -> Row | None:
         """Asset, ordinal, state and schema."""
@@ -351,7 +351,9 @@ class Batch:
         self._event += 1
         self._events.append(event_row(self._event, event, uid))
 
-    def _as_of(self, read: InputRecord, place: str) -> int:
+    def _as_of(self, read: InputRecord, place: str, here: int) -> int:
+        if read.as_of is None:
+            return here
         return read.as_of if isinstance(read.as_of, int) else self._committed(read.as_of, place)
 
     def _committed(self, ticket: Ticket, place: str) -> int:

@@ -77,7 +77,7 @@ class InputRecord:
     """What one edge read: compact ranges of upstream ordinals, and their signature.
 
     ``as_of`` is the greatest generation among the pointers that were read; a ticket where that commit is still on its
-    way.
+    way, and None where it is the very commit that this record is part of.
     """
 
     parameter: str
@@ -86,7 +86,7 @@ class InputRecord:
     sums: bytes
     ranges: tuple[tuple[int, int], ...]
     count: int
-    as_of: int | Ticket
+    as_of: int | Ticket | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,6 @@ def test_every_keyword_of_an_asset_that_is_due_is_taken() -> None:
         ("max_memory", "1GB"),
         ("pool", "api"),
         ("pool", ("api", 2)),
-        ("publish_group", "g"),
         ("on_drift", "evolve"),
         ("on_drift", "warn"),
     ],

@@ -17,7 +17,6 @@ REFUSED = {
     "timeout": "@asset(timeout='1h')",
     "max_memory": "@asset(max_memory='1GB')",
     "pool": "@asset(pool='db')",
-    "publish_group": "@asset(publish_group='all')",
     "on_drift": "@asset(on_drift='evolve')",
     "can_subset": "@multi_asset(outs={'a': Out()}, can_subset=True)",
     "loader": "@observable_source(loader=len)",
