@@ -118,19 +118,21 @@ class Project:
         now: datetime | None = None,
         force: bool = False,
         due: bool = False,
+        workers: int | None = None,
         retry_failed: bool = True,
         observe: bool = True,
         strict_observe: bool = False,
     ) -> Plan:
         """What is stale in a selection, why, and what would run; ``now`` decides which partitions exist.
 
-        ``due``: only what freshness policies need.
+        ``due``: only what freshness policies need. ``workers`` (default: one) is for how long all of it would take.
 
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        return plan_from(
-            self._workspace.assessed(select, now),
+        assessment = self._workspace.assessed(select, now)
+        plan = plan_from(
+            assessment,
             selection=select,
             partitions=partitions or (),
             force=force,
@@ -138,6 +140,7 @@ class Project:
             retry_failed=retry_failed,
             notes=notes,
         )
+        return self._workspace.estimated(plan, assessment, workers)
 
     def materialize(
         self,
@@ -180,6 +183,8 @@ class Project:
                 retry_failed=retry_failed,
                 notes=notes,
             )
+            if on_event is not None:
+                plan = self._workspace.estimated(plan, assessment, workers)
             return plan, assessment.world.state
 
         plan, state = planned(now)

@@ -14,7 +14,7 @@ from assetflow.cli.options import (
     chosen_partitions,
     open_project,
 )
-from assetflow.cli.parsing import Command, Parser
+from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.sentences import show_plan
 from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count, moment
@@ -37,6 +37,7 @@ def plan(arguments: Namespace) -> Answer:
             arguments.select,
             partitions,
             due=arguments.due,
+            workers=arguments.workers,
             retry_failed=arguments.retry_failed,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
@@ -90,6 +91,9 @@ def _arguments(parser: Parser) -> None:
     add_due(parser)
     parser.add_argument("--explain", action="store_true", help="show all partitions, every cause, and where it began")
     parser.add_argument("--fail-if-stale", action="store_true", help="exit with 3 when there is something to do")
+    parser.add_argument(
+        "--workers", metavar="N", type=positive, help="for how many workers to tell the time; one by default"
+    )
     add_retry_failed(parser)
     add_observe(parser)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from assetflow.cli.terminal import Page
-from assetflow.cli.words import visible
+from assetflow.cli.words import about, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,7 +23,7 @@ def following(stream: TextIO) -> Generator[Listener]:
         yield StepLines(stream)
         return
     from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     bars = Progress(
         SpinnerColumn(),
@@ -32,9 +32,9 @@ def following(stream: TextIO) -> Generator[Listener]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("ETA", style="dim"),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[left]}"),
     )
-    task = bars.add_task("", total=None, what="starting", rate="")
+    task = bars.add_task("", total=None, what="starting", rate="", left="")
     latest: RunEvent | None = None
 
     def listen(event: RunEvent) -> None:
@@ -46,11 +46,28 @@ def following(stream: TextIO) -> Generator[Listener]:
         if latest is not None:
             rate = f"{latest.done / latest.seconds:,.0f}/s" if latest.seconds > 0 and latest.done else ""
             what = visible(latest.computation or "run")
-            bars.update(task, total=latest.total, completed=latest.done, what=what, rate=rate)
+            left = time_left(latest)
+            bars.update(task, total=latest.total, completed=latest.done, what=what, rate=rate, left=left)
         return bars.get_renderable()
 
     with Live(get_renderable=draw, console=Page(stream).console, transient=True, refresh_per_second=10):
         yield listen
+
+
+def time_left(event: RunEvent) -> str:
+    """How long the rest of a run takes, by what its steps took before, else at the pace so far.
+
+    >>> from assetflow.execution.result import RunEvent
+    >>> time_left(RunEvent("started", 0, 9, 0.0, left=90.0)), time_left(RunEvent("partition", 5, 9, 50.0))
+    ('2 min', '40 s')
+    >>> time_left(RunEvent("started", 0, 9, 0.0, left=5.0, left_complete=False)), time_left(RunEvent("started", 0, 9, 0.0))
+    ('at least 5 s', 'unknown')
+    """
+    if event.left is not None and event.left_complete:
+        return about(event.left)
+    if event.left is not None and event.left >= 1:
+        return f"at least {about(event.left)}"
+    return about(event.seconds / event.done * (event.total - event.done)) if event.done else "unknown"
 
 
 class StepLines:

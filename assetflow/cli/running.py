@@ -67,6 +67,7 @@ def _dry_run(project: Project, arguments: Namespace) -> Answer:
         chosen_partitions(arguments),
         force=arguments.force,
         due=arguments.due,
+        workers=arguments.workers,
         retry_failed=arguments.retry_failed,
         observe=arguments.observe,
         strict_observe=arguments.strict_observe,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assetflow.cli.terminal import Page
-from assetflow.cli.words import count, ranges, some
+from assetflow.cli.words import about, count, duration, ranges, some
 
 if TYPE_CHECKING:
     from assetflow.planner.causes import Cause
@@ -27,9 +27,12 @@ def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
     """Print a plan that has something to say; with ``explain``, all partitions and where each cause began."""
     if plan.steps:
         total = sum(step.asset_partitions for step in plan.steps)
-        page.line(f"{count(len(plan.steps), 'step')}, {count(total, 'partition')}:")
-        for step in plan.steps:
-            page.line(f"  {step.certainty:<5}  {step_sentence(step)}", style=_STYLES[step.certainty], lead="  check")
+        page.line(f"{count(len(plan.steps), 'step')}, {count(total, 'partition')}, {_time(plan)}:")
+        times = _times(plan)
+        for step, told in zip(plan.steps, times, strict=True):
+            page.line(
+                f"  {step.certainty:<5}  {told}{step_sentence(step)}", style=_STYLES[step.certainty], lead="  check"
+            )
             if explain:
                 _explain(page, step)
     for entry in plan.waiting:
@@ -43,6 +46,26 @@ def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
         for certainty, meaning in _MEANINGS.items():
             if any(step.certainty == certainty for step in plan.steps):
                 page.line(f"  {certainty}: {meaning}")
+
+
+def _time(plan: Plan) -> str:
+    """How long all of it takes."""
+    seconds = plan.totals.get("seconds")
+    if seconds is None:
+        return "no history of times"
+    workers = count(int(plan.totals.get("workers") or 1), "worker")
+    if plan.totals.get("without_history"):
+        return f"at least {about(seconds) if seconds >= 1 else duration(seconds)} with {workers}"
+    return f"{'about ' if seconds >= 1 else ''}{about(seconds)} with {workers}"
+
+
+def _times(plan: Plan) -> list[str]:
+    """The time of each step as a column; nothing where no step has any history."""
+    if all(step.estimate is None for step in plan.steps):
+        return [""] * len(plan.steps)
+    told = [about(step.estimate.seconds) if step.estimate else "no history" for step in plan.steps]
+    width = max(map(len, told))
+    return [f"{each:>{width}}  " for each in told]
 
 
 def step_sentence(step: Step) -> str:

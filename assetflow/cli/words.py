@@ -72,6 +72,22 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def about(seconds: float) -> str:
+    """A time span that is only roughly known.
+
+    >>> about(0.3), about(12.34), about(192), about(7384), about(200_000)
+    ('under 1 s', '12 s', '3 min', '2 h 3 min', '56 h')
+    """
+    if seconds < 1:
+        return "under 1 s"
+    if round(seconds) < 60:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 24 * 60 else f"{round(minutes / 60)} h"
+
+
 def moment(time: datetime | str | None) -> str:
     """A moment in UTC, to the second; an ISO 8601 text is read first, None is ``never``.
 

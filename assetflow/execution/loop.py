@@ -19,6 +19,7 @@ from assetflow.execution.ledger import Ledger
 from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
+from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
 from assetflow.execution.stages import Stages, VersionIds
 from assetflow.execution.together import Together
@@ -72,6 +73,7 @@ class _Run:
         self._began = time.monotonic()
         self._done = 0
         self._total = sum(step.asset_partitions for step in plan.steps)
+        self._remaining = Remaining(plan)
         versions: dict[VersionId, VersionRecord] = {}
         self._current = CurrentFiles(setting, versions)
         self._existing: dict[str, Integers] = {}
@@ -312,7 +314,10 @@ class _Run:
         name = node.name if node else self._setting.graph.owner[entry.asset] if entry else None
         seconds = time.monotonic() - self._began
         key, outcome = (entry.key, entry.outcome) if entry else (None, None)
-        self._listener(RunEvent(kind, self._done, self._total, seconds, name, key, outcome))
+        if entry is not None and name is not None:
+            self._remaining.done(name)
+        left, complete = self._remaining.seconds, self._remaining.complete
+        self._listener(RunEvent(kind, self._done, self._total, seconds, name, key, outcome, left, complete))
 
 
 def _by_computation(steps: Sequence[Step]) -> list[tuple[str, list[Step]]]:

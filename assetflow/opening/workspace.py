@@ -25,6 +25,7 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.plan import Plan
     from assetflow.planner.state import State
     from assetflow.publish.folders import Storage
     from assetflow.publish.setting import Setting
@@ -131,6 +132,18 @@ class Workspace:
         if now is not None and now.tzinfo is None:
             raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
         return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+
+    def estimated(self, plan: Plan, assessment: Assessment, workers: int | None) -> Plan:
+        """The plan with what its steps are expected to cost, judged by the store's past. Raises UsageError."""
+        from assetflow.planner.estimates import estimated
+        from assetflow.planner.history import asked_of
+
+        number = 1 if workers is None else workers
+        if number < 1:
+            raise UsageError(f"workers={number} is no whole number from 1 on", hint="leave it out for one worker")
+        asked = asked_of(plan, self.graph, assessment.world.state)
+        attempts = self.store.reader.attempts(asked.computed, asked.checked)
+        return estimated(plan, assessment, attempts, workers=number)
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""

@@ -41,6 +41,19 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a step is expected to take and to write; rows and bytes are None for values that have none."""
+
+    seconds: float
+    rows: int | None
+    bytes: int | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The estimate as in the plan document."""
+        return {"seconds": round(self.seconds, 3), "rows": self.rows, "bytes": self.bytes}
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one computation would do, for all its partitions of one certainty."""
 
@@ -57,6 +70,8 @@ class Step:
     """Under which name its partitions are published together with those of other steps."""
     expired: PartitionSet = field(default_factory=PartitionSet.empty)
     """Those of the partitions that are computed although nothing may have changed: their data is too old."""
+    estimate: Estimate | None = None
+    """From the computation's own past; None without any."""
 
     @property
     def asset_partitions(self) -> int:
@@ -71,7 +86,7 @@ class Step:
             "certainty": self.certainty,
             "partitions": self.partitions.to_dict(),
             "causes": [cause.to_dict() for cause in (*self.causes, *self.inherited)],
-            "estimate": None,
+            "estimate": self.estimate.to_dict() if self.estimate else None,
         }
         if self.publish_group is not None:
             document["publish_group"] = self.publish_group

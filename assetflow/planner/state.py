@@ -6,7 +6,7 @@ signatures, keys) are two ``uint64`` lanes, arrays of shape ``(n, 2)``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -120,6 +120,32 @@ class Codes:
     """By computation name; sources have none."""
     checks: Mapping[tuple[AssetKey, str], CodeVersion] = field(default_factory=dict[tuple[AssetKey, str], CodeVersion])
     """By asset and check name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one successful attempt at one asset partition took and gave; None where a value has no rows or bytes.
+
+    ``seconds`` is the partition's share where one call made several.
+    """
+
+    seconds: float
+    rows: int | None
+    bytes: int | None
+    code: CodeVersion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempts:
+    """Past attempts by uid and ordinal, the newest last: those that ``computed``, and seconds of those that only
+    ``checked`` what was published."""
+
+    computed: Mapping[int, Mapping[int, Sequence[Attempt]]] = field(
+        default_factory=dict[int, "Mapping[int, Sequence[Attempt]]"]
+    )
+    checked: Mapping[int, Mapping[int, Sequence[float]]] = field(
+        default_factory=dict[int, "Mapping[int, Sequence[float]]"]
+    )
 
 
 def empty_asset_state() -> AssetState:

@@ -30,7 +30,7 @@ from assetflow.store.records import (
 
 if TYPE_CHECKING:
     from assetflow.partitions.dictionary import KeyDictionary
-    from assetflow.planner.state import Codes, State
+    from assetflow.planner.state import Attempts, Codes, State
 
 TableName = Literal[
     "assets", "pointers", "versions", "derivations", "lineage", "checks", "runs", "steps", "events", "schemas"
@@ -216,6 +216,17 @@ class StoreReader(Protocol):
 
     def steps(self, run_id: str) -> list[StepRecord]:
         """How the asset partitions of a run fared, in the order in which they ended."""
+        ...
+
+    def attempts(
+        self, computed: Sequence[tuple[int, int, int]], checked: Sequence[tuple[int, int, int]] = ()
+    ) -> Attempts:
+        """What the last attempts that computed some partitions took and gave, in whatever environment.
+
+        Each is a uid, an ordinal, and how many partitions one call of the computation takes at most: a partition's time
+        is its share of the call. Failed attempts do not count, nor does what was published without computing. Of those
+        ``checked``, the times of the last attempts that only ran checks.
+        """
         ...
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:

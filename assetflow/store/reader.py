@@ -14,10 +14,11 @@ import numpy as np
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
-from assetflow.planner.state import Codes, State
+from assetflow.planner.state import Attempts, Codes, State
 from assetflow.store import dumps, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
+from assetflow.store.attempts import attempts
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
 from assetflow.store.records import (
@@ -237,6 +238,13 @@ class SqliteReader:
         """How the asset partitions of a run fared."""
         with self._snapshot() as connection:
             return history.steps(connection, run_id)
+
+    def attempts(
+        self, computed: Sequence[tuple[int, int, int]], checked: Sequence[tuple[int, int, int]] = ()
+    ) -> Attempts:
+        """What the last attempts at some partitions took and gave."""
+        with self._snapshot() as connection:
+            return attempts(connection, computed, checked)
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
         """Events after ``seq``."""
