@@ -60,8 +60,10 @@ def time_left(event: RunEvent) -> str:
     >>> from assetflow.execution.result import RunEvent
     >>> time_left(RunEvent("started", 0, 9, 0.0, left=90.0)), time_left(RunEvent("partition", 5, 9, 50.0))
     ('2 min', '40 s')
-    >>> time_left(RunEvent("started", 0, 9, 0.0, left=5.0, left_complete=False)), time_left(RunEvent("started", 0, 9, 0.0))
-    ('at least 5 s', 'unknown')
+    >>> time_left(RunEvent("started", 0, 9, 0.0, left=5.0, left_complete=False))
+    'at least 5 s'
+    >>> time_left(RunEvent("started", 0, 9, 0.0))
+    'unknown'
     """
     if event.left is not None and event.left_complete:
         return about(event.left)

@@ -6,7 +6,7 @@ from assetflow.planner.plan import Plan
 
 
 class Remaining:
-    """Counts down the estimates of a plan's steps, an asset partition at a time; the partitions of a step weigh alike."""
+    """Counts down the estimates of a plan's steps; the asset partitions of a computation weigh alike."""
 
     def __init__(self, plan: Plan) -> None:
         estimated = [step for step in plan.steps if step.estimate is not None]

@@ -30,8 +30,8 @@ EventKind = Literal["started", "step_started", "partition", "step_finished", "fi
 class RunEvent:
     """Progress: a run or a step starts or ends, or one partition of a computation is done.
 
-    ``done`` and ``total`` count asset partitions of the whole run; ``seconds`` is the time since the run began, ``left``
-    what the rest is expected to take: at least that, where not ``left_complete``, and None without any history.
+    ``done`` and ``total`` count asset partitions of the whole run; ``seconds`` is the time since the run began,
+    ``left`` what the rest is expected to take: at least that, where not ``left_complete``, None without any history.
     """
 
     kind: EventKind

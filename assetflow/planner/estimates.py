@@ -1,8 +1,9 @@
 """How long the steps of a plan take, how much they write, and how long all of it takes with a number of workers.
 
-The whole takes as long as the longest chain of partitions that read each other, or as all of the work spread evenly over
-the workers, whichever is longer: no schedule is shorter. One that leaves no worker idle while something could run takes
-at most both together (R. L. Graham, Bounds on Multiprocessing Timing Anomalies, 1969). With one worker it is the work.
+The whole takes as long as the longest chain of partitions that read each other, or as all of the work spread evenly
+over the workers, whichever is longer: no schedule is shorter. One that leaves no worker idle while something could run
+takes at most both together (R. L. Graham, Bounds on Multiprocessing Timing Anomalies, 1969). With one worker it is the
+work.
 """
 
 from __future__ import annotations

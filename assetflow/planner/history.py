@@ -20,6 +20,8 @@ MOST_SAMPLED = 256
 RECENT = 16
 """So many of the partitions that were made last tell what is usual."""
 
+_GOLDEN = (5**0.5 - 1) / 2
+
 _SETTLED = 3
 """The median of so many attempts is believed, however far from usual it is."""
 
@@ -73,10 +75,14 @@ def published(pointers: AssetState, ordinals: Integers) -> Integers:
 
 
 def sampled(ordinals: Integers) -> Integers:
-    """The ordinals; of very many an even selection."""
+    """The ordinals; of very many an even selection.
+
+    Multiples of the golden ratio spread evenly too, and fall in with no week or other period.
+    """
     if len(ordinals) <= MOST_SAMPLED:
         return ordinals
-    return ordinals[np.linspace(0, len(ordinals) - 1, MOST_SAMPLED).astype(np.int64)]
+    places = np.arange(MOST_SAMPLED) * _GOLDEN % 1 * len(ordinals)
+    return ordinals[np.unique(places.astype(np.int64))]
 
 
 def recent(pointers: AssetState) -> Integers:

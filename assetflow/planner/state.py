@@ -135,7 +135,7 @@ class Attempt:
     code: CodeVersion
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Attempts:
     """Past attempts by uid and ordinal, the newest last: those that ``computed``, and seconds of those that only
     ``checked`` what was published."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.signatures import hash_lanes
-from assetflow.planner.state import AssetState, CodeRecord, Codes, State
+from assetflow.planner.state import AssetState, Attempt, Attempts, CodeRecord, Codes, State
 from assetflow.store.interface import Store
 from assetflow.store.records import (
     CodeSource,
@@ -497,6 +498,76 @@ class StoreContract:
         assert [run.run_id for run in store.reader.runs(limit=1)] == ["r2"]
         assert store.reader.runs(status="running") == [fill.run("r2")]
         assert store.reader.steps("r1") == [fill.step("orders", version=VersionId(4)), step]
+
+    def attempt(self, fill: Filler, run: str, seconds: float, **changes: Any) -> None:
+        """A step of ``daily`` that took so long."""
+        fields: dict[str, Any] = {"started_at": NOON, "ended_at": NOON + timedelta(seconds=seconds)}
+        step = replace(fill.step("daily", changes.pop("ordinal", 1)), run_id=run, **fields | changes)
+        fill.store.writer.record_steps([step], []).result()
+
+    def test_attempts_are_those_that_computed_and_succeeded(self, store: Store, fill: Filler) -> None:
+        daily = fill.uid("daily")
+        for run in ("r1", "r2", "r3", "r4", "r5"):
+            store.writer.start_run(fill.run(run))
+        first = fill.version("daily", 1, row_count=5, byte_count=50)
+        generation = fill.publish("daily", 1, version=first)
+        self.attempt(fill, "r1", 2, version=first.version)
+        # Failed, then left alone, then computed with equal data by other code, then gone back to.
+        self.attempt(fill, "r2", 700, status="failed")
+        self.attempt(fill, "r3", 0, status="unchanged")
+        again = fill.publication("daily", 1, version=first.version, expected=generation, code=NEWER_CODE)
+        generation = fill.commit(replace(again, run_id="r4")).result()
+        self.attempt(fill, "r4", 3, status="unchanged", version=first.version)
+        back = fill.publication("daily", 1, version=first.version, expected=generation, kind="reused")
+        fill.commit(replace(back, run_id="r5")).result()
+        self.attempt(fill, "r5", 900, status="reused", version=first.version)
+        found = store.reader.attempts([(daily, 1, 1), (daily, 2, 1), (daily + 1, 1, 1)])
+        assert found.computed == {daily: {1: [Attempt(2.0, 5, 50, CODE), Attempt(3.0, 5, 50, NEWER_CODE)]}}
+        assert found.checked == {}
+        assert store.reader.attempts([]) == Attempts()
+
+    def test_only_the_last_attempts_count(self, store: Store, fill: Filler) -> None:
+        daily, generation = fill.uid("daily"), 0
+        for number in range(8):
+            version = fill.version("daily", 1, number, run_id=f"r{number}", empty=number == 7)
+            made = fill.publication("daily", 1, number, version=version, expected=generation)
+            generation = fill.commit(replace(made, run_id=f"r{number}")).result()
+            self.attempt(fill, f"r{number}", number, version=version.version)
+        (tries,) = store.reader.attempts([(daily, 1, 1)]).computed[daily].values()
+        assert [(each.seconds, each.rows) for each in tries] == [(3, 3), (4, 3), (5, 3), (6, 3), (7, 0)]
+
+    def test_what_a_check_refused_at_first_took_no_time_when_it_was_let_pass(self, store: Store, fill: Filler) -> None:
+        candidate = fill.version("daily", 1, state="quarantined", published_at=None)
+        store.writer.fail(fill.failure("daily", 1, candidate=candidate)).result()
+        self.attempt(fill, "r1", 60, status="quarantined", version=candidate.version)
+        released = fill.publication("daily", 1, version=candidate.version)
+        fill.commit(replace(released, run_id="r2")).result()
+        self.attempt(fill, "r2", 1, version=candidate.version)
+        assert store.reader.attempts([(fill.uid("daily"), 1, 1)]).computed == {}
+
+    def test_partitions_of_one_call_share_its_time(self, store: Store, fill: Filler) -> None:
+        daily = fill.uid("daily")
+        for ordinal in range(1, 8):
+            version = fill.version("daily", ordinal)
+            fill.publish("daily", ordinal, version=version)
+            # Calls of three, in which the partitions are published one after the other: 9 to 11 seconds.
+            call, place = divmod(ordinal - 1, 3)
+            began = NOON + timedelta(minutes=call)
+            ended = began + timedelta(seconds=9 + place)
+            self.attempt(fill, "r1", 0, ordinal=ordinal, started_at=began, ended_at=ended, version=version.version)
+        found = store.reader.attempts([(daily, ordinal, 3) for ordinal in (2, 4, 7)]).computed[daily]
+        assert {ordinal: round(each.seconds, 3) for ordinal, (each,) in found.items()} == {2: 3.667, 4: 3.667, 7: 9.0}
+
+    def test_times_of_checks_alone(self, store: Store, fill: Filler) -> None:
+        daily = fill.uid("daily")
+        for run in ("r1", "r2", "r3"):
+            store.writer.start_run(fill.run(run))
+        version = fill.version("daily", 1)
+        fill.publish("daily", 1, version=version)
+        self.attempt(fill, "r1", 50, version=version.version)
+        self.attempt(fill, "r2", 2, status="quarantined", version=version.version)
+        self.attempt(fill, "r3", 1.5, status="unchanged", version=version.version)
+        assert store.reader.attempts([], [(daily, 1, 1)]).checked == {daily: {1: [2.0, 1.5]}}
 
     def test_events_stand_in_the_order_of_commits(self, store: Store, fill: Filler) -> None:
         events = [EventRecord(NOON, f"kind{number}", run_id="r1") for number in range(3)]
