@@ -15,9 +15,9 @@ import numpy as np
 
 from assetflow.planner.data_times import least_within
 from assetflow.planner.facts import Facts
-from assetflow.planner.history import Cost, checks_past_of, past_of, published, recent, sampled, usual
+from assetflow.planner.history import Cost, checks_past_of, past_of, recent, sampled, usual
 from assetflow.planner.plan import Estimate, Plan, Step
-from assetflow.planner.spans import Flags, Integers
+from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import AssetState, Attempts
 
@@ -116,10 +116,8 @@ def _from_past(ordinals: Integers, past: Mapping[int, Cost], pointers: AssetStat
     lately = [past[ordinal] for ordinal in recent(pointers).tolist() if ordinal in past]
     typical = usual(lately or list(past.values()))
     assert typical is not None
-    inside = published(pointers, ordinals)
-    known = np.isin(ordinals, inside)
-    looked_at = sampled(inside).tolist()
-    own = {ordinal: past.get(ordinal, typical) for ordinal in looked_at}
+    known = members(ordinals, pointers.ordinals)
+    own = {ordinal: past.get(ordinal, typical) for ordinal in sampled(ordinals[known]).tolist()}
     return _Costs(ordinals, own, known, _mean(list(own.values())), typical)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from assetflow.graph import AssetGraph, Node
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.planner.plan import Plan
-from assetflow.planner.spans import Integers
+from assetflow.planner.spans import Integers, members
 from assetflow.planner.state import AssetState, Attempt, Attempts, State
 
 MOST_SAMPLED = 256
@@ -54,24 +54,19 @@ def asked_of(plan: Plan, graph: AssetGraph, state: State) -> Asked:
         pointers = state.assets.get(node.outputs[0])
         if step.certainty == "reuse" or pointers is None or not len(pointers.ordinals):
             continue
-        own = sampled(published(pointers, step.partitions.ordinals.array()))
-        ordinals = {*own.tolist(), *recent(pointers).tolist()}
+        ordinals = step.partitions.ordinals.array()
+        own = sampled(ordinals[members(ordinals, pointers.ordinals)])
+        wanted = {*own.tolist(), *recent(pointers).tolist()}
         if step.certainty == "check":
             uid = state.uids[node.outputs[0]]
-            checked.update(dict.fromkeys((uid, ordinal, 1) for ordinal in ordinals))
+            checked.update(dict.fromkeys((uid, ordinal, 1) for ordinal in wanted))
             continue
         batch = node.batch.max_partitions if node.batch else 1
         for output in node.outputs:
             if output in state.uids:
                 uid = state.uids[output]
-                computed.update(dict.fromkeys((uid, ordinal, batch) for ordinal in ordinals))
+                computed.update(dict.fromkeys((uid, ordinal, batch) for ordinal in wanted))
     return Asked(tuple(computed), tuple(checked))
-
-
-def published(pointers: AssetState, ordinals: Integers) -> Integers:
-    """Those of the ascending ordinals that an asset has a version of."""
-    places = np.minimum(pointers.ordinals.searchsorted(ordinals), len(pointers.ordinals) - 1)
-    return ordinals[pointers.ordinals[places] == ordinals]
 
 
 def sampled(ordinals: Integers) -> Integers:
