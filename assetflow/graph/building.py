@@ -18,7 +18,7 @@ from assetflow.graph.model import AssetGraph, Edge, Node
 from assetflow.graph.ordering import cycle_error, cycles, topological_order
 from assetflow.graph.publish_groups import group_errors, grouped_order, publish_groups
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.definitions import MultiPartitions
+from assetflow.partitions.definitions import MultiPartitions, TimePartitions
 
 
 def build_graph(definitions: Definitions) -> AssetGraph:
@@ -125,8 +125,8 @@ def _drafted(computation: Computation, errors: list[DefinitionError]) -> _Draft:
     except DefinitionError as error:
         errors.append(_error(computation, error.message, error.hint))
     pairs = list(zip(computation.outputs, outputs, strict=True))
-    if isinstance(computation.partitions, MultiPartitions) and any(s.freshness_policy for s in computation.outputs):
-        message = "freshness_policy of an asset with several dimensions is not supported yet by this version"
+    if any(spec.freshness_policy for spec in computation.outputs) and (times := _dimensions_of_time(computation)):
+        message = f"freshness_policy needs one dimension of time to tell how old data is; it has {', '.join(times)}"
         errors.append(_error(computation, message, "give the policy to what is made from it"))
     for spec, arrival in pairs:
         if spec.schema and arrival.schema and spec.schema is not arrival.schema:
@@ -134,6 +134,14 @@ def _drafted(computation: Computation, errors: list[DefinitionError]) -> _Draft:
             errors.append(_error(computation, f"it has two schemas, {names}", "keep one of them"))
     specs = tuple(replace(spec, schema=arrival.schema) if arrival.schema else spec for spec, arrival in pairs)
     return _Draft(computation, parameters, annotations, returns, specs, outputs)
+
+
+def _dimensions_of_time(computation: Computation) -> list[str]:
+    """The names of the dimensions of time, where there are several."""
+    if not isinstance(computation.partitions, MultiPartitions):
+        return []
+    names = [name for name, each in computation.partitions.pairs if isinstance(each, TimePartitions)]
+    return names if len(names) > 1 else []
 
 
 def _check_schemas(drafts: Sequence[_Draft], errors: list[DefinitionError]) -> None:

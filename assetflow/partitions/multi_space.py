@@ -114,19 +114,19 @@ class MultiSpace:
         return self._product(sides)
 
     def window(self, ordinal: int) -> tuple[datetime, datetime] | None:
-        timed = self._timed()
+        timed = self.timed()
         if timed is None:
             return None
         index, space = timed
         return space.window(int(self.parts(np.array([ordinal], np.int64))[index][0]))
 
     def windows(self, ordinals: Ints) -> tuple[Ints, Ints] | None:
-        timed = self._timed()
+        timed = self.timed()
         return None if timed is None else timed[1].windows(self.parts(ordinals)[timed[0]])
 
     def watermark(self, done: PartitionSet, now: datetime) -> datetime | None:
         """The end of the unbroken run of windows in which every combination is ``done``."""
-        timed = self._timed()
+        timed = self.timed()
         if timed is None:
             return None
         index, space = timed
@@ -135,7 +135,7 @@ class MultiSpace:
         return space.watermark(space.existing(now) - begun, now) if existing else None
 
     def gaps(self, done: PartitionSet, now: datetime) -> PartitionSet:
-        timed = self._timed()
+        timed = self.timed()
         existing = self.existing(now)
         reached = existing & done
         if timed is None or not reached:
@@ -204,8 +204,8 @@ class MultiSpace:
                 readings.append(reading)
         return readings[0] if len(readings) == 1 else None
 
-    def _timed(self) -> tuple[int, TimeSpace] | None:
-        """The only dimension of time, if there is exactly one."""
+    def timed(self) -> tuple[int, TimeSpace] | None:
+        """The only dimension of time with its place, if there is exactly one."""
         found = [(index, space) for index, space in enumerate(self.spaces) if isinstance(space, TimeSpace)]
         return found[0] if len(found) == 1 else None
 

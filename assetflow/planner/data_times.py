@@ -12,12 +12,11 @@ import numpy as np
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
-from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.spans import Spans
 from assetflow.planner.facts import STALE_ROOTS, Facts
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
-from assetflow.planner.windows import complete, reached
+from assetflow.planner.windows import Windows, has_windows, windows_of
 
 NEVER = np.iinfo(np.int64).min
 ALWAYS = np.iinfo(np.int64).max
@@ -43,7 +42,7 @@ def ageing_assets(graph: AssetGraph) -> list[AssetKey]:
         return []
     names = owners | set(graph.ancestors(owners))
     ageing = [graph.nodes[name] for name in graph.nodes if name in names]
-    return [key for node in ageing if not isinstance(node.partitions, TimePartitions) for key in node.outputs]
+    return [key for node in ageing if not has_windows(node.partitions) for key in node.outputs]
 
 
 class DataTimes:
@@ -53,6 +52,7 @@ class DataTimes:
         self._assessment = assessment
         self.now = micros(assessment.world.now)
         self._times: dict[AssetKey, Integers] = {}
+        self._windows: dict[str, Windows | None] = {}
 
     def of(self, key: AssetKey) -> Integers:
         """By row of an asset; ``NEVER`` where nothing is published, ``ALWAYS`` where nothing can be newer.
@@ -70,10 +70,17 @@ class DataTimes:
                             self._times[output] = self._of(facts[name], output)
         return self._times[key]
 
+    def windows(self, facts: Facts) -> Windows | None:
+        """The windows that the rows of a computation lie in, if they do."""
+        name = facts.node.name
+        if name not in self._windows:
+            self._windows[name] = windows_of(facts)
+        return self._windows[name]
+
     def _of(self, facts: Facts, key: AssetKey) -> Integers:
-        output = facts.output(key)
-        if facts.space.time_based:
-            times = np.full(len(facts.ordinals), self._mark(facts, key), np.int64)
+        output, windows = facts.output(key), self.windows(facts)
+        if windows is not None:
+            times = np.full(len(facts.ordinals), self._mark(windows, facts, key), np.int64)
         else:
             times = verified = np.minimum(self._verified(facts, key), self.now)
             if facts.edges:
@@ -87,10 +94,10 @@ class DataTimes:
                 times = np.where(current, np.maximum(verified, read), verified)
         return np.where(output.versioned, times, NEVER)
 
-    def _mark(self, facts: Facts, key: AssetKey) -> int:
-        if complete(facts, key):
+    def _mark(self, windows: Windows, facts: Facts, key: AssetKey) -> int:
+        if windows.complete(facts, key):
             return ALWAYS
-        mark = reached(facts, key)
+        mark = windows.reached(facts, key)
         return self.now if mark is None else min(micros(mark), self.now)
 
     def _verified(self, facts: Facts, key: AssetKey) -> Integers:

@@ -16,6 +16,7 @@ from assetflow.planner.freshness import Freshness, freshness_of, needed_as_of, n
 from assetflow.planner.rows import with_mates
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import Assessment
+from assetflow.planner.windows import Windows
 
 Rows = dict[str, Flags]
 
@@ -49,11 +50,13 @@ def due_of(assessment: Assessment, computations: Collection[str]) -> Due:
         state = found[key] = freshness_of(assessment, key, times)
         if not state.due:
             continue
-        facts = assessment.facts[name]
-        if facts.space.time_based:
-            _add(windowed, name, _before_blocked(assessment, name, needed_rows(facts, key, policy, world.now)))
+        facts, moment = assessment.facts[name], needed_as_of(policy, world.now)
+        windows = times.windows(facts)
+        if windows is not None:
+            missing = needed_rows(facts, windows, key, policy, moment)
+            _add(windowed, name, _before_blocked(assessment, name, windows, missing))
         else:
-            cut = micros(needed_as_of(policy, world.now))
+            cut = micros(moment)
             _add(ageing.setdefault(cut, {}), name, times.of(key) < cut)
 
     rows: Rows = {}
@@ -76,12 +79,12 @@ def _moves(assessment: Assessment, name: str) -> Flags:
     return np.zeros(len(assessment.facts[name].ordinals), np.bool_) if moves is None else moves
 
 
-def _before_blocked(assessment: Assessment, name: str, rows: Flags) -> Flags:
-    """The rows before the first that cannot be built: what lies behind it does not move the watermark."""
+def _before_blocked(assessment: Assessment, name: str, windows: Windows, rows: Flags) -> Flags:
+    """The rows before the first window that cannot be completed: what lies there or behind moves no watermark."""
     blocked = rows & ~_moves(assessment, name)
     if not blocked.any():
         return rows
-    return rows & (np.arange(len(rows)) < int(blocked.argmax()))
+    return rows & windows.before(int((~windows.where_all(~blocked)).argmax()))
 
 
 def _join_mates(assessment: Assessment, rows: Rows) -> None:
@@ -125,7 +128,7 @@ def _refresh(assessment: Assessment, times: DataTimes, cut: int, seeds: Rows, ro
         facts, flow = assessment.facts[name], assessment.flows[name]
         moving = _moves(assessment, name)
         ageing = np.zeros(len(moving), np.bool_)
-        if not facts.space.time_based:
+        if times.windows(facts) is None:
             ageing = outputs_times(times, facts) < cut
         asked = reached[name] & (ageing | moving)
         if facts.node.kind == "source":
@@ -149,7 +152,7 @@ def _refresh(assessment: Assessment, times: DataTimes, cut: int, seeds: Rows, ro
 def _not_new(assessment: Assessment, times: DataTimes, name: str, cut: int) -> Flags:
     """The rows without upstream whose data is older, or that would get an earlier version again."""
     facts, certainty = assessment.facts[name], assessment.flows[name].certainty
-    if facts.space.time_based:
+    if times.windows(facts) is not None:
         return np.zeros(len(facts.ordinals), np.bool_)
     at = outputs_times(times, facts)
     rows = (at < cut) & (at != NEVER)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-import numpy as np
-
 from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.keys import AssetKey
 from assetflow.partitions.spans import covered
@@ -18,7 +16,7 @@ from assetflow.planner.facts import Facts
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.targets import Condition
-from assetflow.planner.windows import complete, first_missing, reached
+from assetflow.planner.windows import Windows
 
 FreshnessState = Literal["pass", "warn", "fail", "none"]
 
@@ -60,16 +58,16 @@ def freshness_of(assessment: Assessment, key: AssetKey, times: DataTimes) -> Fre
     if policy is None:
         return Freshness("none")
     facts = assessment.facts[world.graph.owner[key]]
-    windowed = facts.space.time_based
-    as_of = reached(facts, key) if windowed else datetime_of_oldest(times.of(key))
-    if windowed and (as_of is None or complete(facts, key)):
+    windows = times.windows(facts)
+    as_of = datetime_of_oldest(times.of(key)) if windows is None else windows.reached(facts, key)
+    if windows is not None and (as_of is None or windows.complete(facts, key)):
         # Nothing that could be there is missing: either no window has ended yet, or no other will come.
         return Freshness("pass", as_of and now, as_of and timedelta(0))
     if as_of == END:
         return Freshness("pass", now, timedelta(0))
     if as_of is None:
         return Freshness("fail", upstream=_in_the_way(assessment, key, times))
-    since = as_of if policy.cron is None else _unmet_tick(policy, facts, key, as_of)
+    since = as_of if policy.cron is None else _unmet_tick(policy, facts, windows, key, as_of)
     deadlines = [] if since is None else sorted({since + policy.due_after, since + policy.limit})
     state: FreshnessState = "pass"
     if deadlines and deadlines[-1] <= now:
@@ -99,17 +97,14 @@ def needed_as_of(policy: FreshnessPolicy, now: datetime) -> datetime:
     return last_tick(policy.cron, now - policy.due_after, policy.timezone)
 
 
-def needed_rows(facts: Facts, key: AssetKey, policy: FreshnessPolicy, now: datetime) -> Flags:
-    """Of time partitions: the missing ones that bring the watermark to where the policy is met, as far as it can go."""
-    moment = needed_as_of(policy, now)
-    versioned = facts.output(key).versioned
+def needed_rows(facts: Facts, windows: Windows, key: AssetKey, policy: FreshnessPolicy, moment: datetime) -> Flags:
+    """The missing partitions that bring the watermark to where data is as of a moment, as far as it can go."""
     if policy.cron is not None:
-        stop = len(facts.space.existing(moment))
+        stop = len(windows.space.existing(moment))
     else:
-        windows = facts.space.windows(facts.ordinals)
-        assert windows is not None
-        stop = int(windows[1].searchsorted(micros(moment) / 1_000_000)) + 1
-    return ~versioned & (np.arange(len(versioned)) < stop)
+        _, ends = windows.space.boundaries(windows.ordinals)
+        stop = int(ends.searchsorted(micros(moment) / 1_000_000)) + 1
+    return ~facts.output(key).versioned & windows.before(stop)
 
 
 def late_notes(found: Mapping[AssetKey, Freshness]) -> list[str]:
@@ -131,20 +126,22 @@ def datetime_of_oldest(times: Integers) -> datetime | None:
     return None if oldest == NEVER else datetime_of(oldest)
 
 
-def _unmet_tick(policy: FreshnessPolicy, facts: Facts, key: AssetKey, as_of: datetime) -> datetime | None:
+def _unmet_tick(
+    policy: FreshnessPolicy, facts: Facts, windows: Windows | None, key: AssetKey, as_of: datetime
+) -> datetime | None:
     """The first tick as of which the data is not there."""
     assert policy.cron is not None
-    if not facts.space.time_based:
+    if windows is None:
         return next_tick(policy.cron, as_of, policy.timezone)
-    published = first_missing(facts, key)
-    windows = facts.space.windows(facts.ordinals[:1] if published == 0 else facts.ordinals[published - 1 : published])
-    assert windows is not None
+    published = windows.first_missing(facts, key)
+    last = max(published - 1, 0)
+    begins, ends = windows.space.boundaries(windows.ordinals[last : last + 1])
     # The window that is missing exists once it has ended, apart from end_offset.
-    length = timedelta(seconds=int(windows[1][0] - windows[0][0]))
-    early = max(getattr(facts.space.definition, "end_offset", 0), 0) + 1
+    length = timedelta(seconds=int(ends[0] - begins[0]))
+    early = max(windows.space.definition.end_offset, 0) + 1
     tick = last_tick(policy.cron, as_of - early * length, policy.timezone)
     for _ in range(_MOST_TICKS):
-        if len(facts.space.existing(tick)) > published:
+        if len(windows.space.existing(tick)) > published:
             return tick
         following = next_tick(policy.cron, tick, policy.timezone)
         if following is None:
@@ -160,10 +157,10 @@ def _in_the_way(assessment: Assessment, key: AssetKey, times: DataTimes) -> tupl
     policy = world.graph.specs[key].freshness_policy
     assert policy is not None
     facts = all_facts[name]
+    windows = times.windows(facts)
     cut = micros(needed_as_of(policy, world.now))
-    if facts.space.time_based:
-        rows = np.zeros(len(facts.ordinals), np.bool_)
-        rows[first_missing(facts, key) : first_missing(facts, key) + 1] = True
+    if windows is not None:
+        rows = windows.at(windows.first_missing(facts, key)) & ~facts.output(key).versioned
         cut = NEVER
     else:
         rows = times.of(key) < cut
