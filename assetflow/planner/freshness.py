@@ -9,10 +9,12 @@ from typing import Literal
 
 from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.keys import AssetKey
+from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.partitions.ticks import last_tick, next_tick
 from assetflow.planner.data_times import ALWAYS, NEVER, DataTimes, datetime_of, micros, settled
 from assetflow.planner.facts import Facts
+from assetflow.planner.plan import Partitions
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.targets import Condition
@@ -40,6 +42,8 @@ class Freshness:
     lag: timedelta | None = None
     deadline: datetime | None = None
     upstream: tuple[AssetKey, ...] = ()
+    late: Partitions | None = None
+    """The partitions that make it late: windows that should be published by now, else what is missing or too old."""
 
     @property
     def due(self) -> bool:
@@ -48,7 +52,13 @@ class Freshness:
 
     def to_dict(self) -> dict[str, object]:
         """The entry as in the status document."""
-        return {"state": self.state, "lag_seconds": self.lag.total_seconds() if self.lag is not None else None}
+        return {
+            "state": self.state,
+            "lag_seconds": self.lag.total_seconds() if self.lag is not None else None,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "late": self.late.to_dict() if self.late else None,
+            "upstream": list(self.upstream),
+        }
 
 
 def freshness_of(assessment: Assessment, key: AssetKey, times: DataTimes) -> Freshness:
@@ -66,7 +76,7 @@ def freshness_of(assessment: Assessment, key: AssetKey, times: DataTimes) -> Fre
     if as_of == END:
         return Freshness("pass", now, timedelta(0))
     if as_of is None:
-        return Freshness("fail", upstream=_in_the_way(assessment, key, times))
+        return Freshness("fail", upstream=_in_the_way(assessment, key, times), late=_late(assessment, key, times))
     since = as_of if policy.cron is None else _unmet_tick(policy, facts, windows, key, as_of)
     deadlines = [] if since is None else sorted({since + policy.due_after, since + policy.limit})
     state: FreshnessState = "pass"
@@ -76,7 +86,8 @@ def freshness_of(assessment: Assessment, key: AssetKey, times: DataTimes) -> Fre
         state = "warn"
     coming = next((each for each in deadlines if each > now), None)
     blamed = _in_the_way(assessment, key, times) if state != "pass" else ()
-    return Freshness(state, as_of, max(now - as_of, timedelta(0)), coming, blamed)
+    late = _late(assessment, key, times) if state == "fail" else None
+    return Freshness(state, as_of, max(now - as_of, timedelta(0)), coming, blamed, late)
 
 
 def conditions_of(assessment: Assessment) -> Callable[[AssetKey], frozenset[Condition]]:
@@ -92,9 +103,13 @@ def conditions_of(assessment: Assessment) -> Callable[[AssetKey], frozenset[Cond
 
 def needed_as_of(policy: FreshnessPolicy, now: datetime) -> datetime:
     """The moment as of which data must be, or later, for a policy to be met at ``now`` without a warning."""
+    return _needed_after(policy, policy.due_after, now)
+
+
+def _needed_after(policy: FreshnessPolicy, lag: timedelta, now: datetime) -> datetime:
     if policy.cron is None:
-        return now - policy.due_after + timedelta(microseconds=1)
-    return last_tick(policy.cron, now - policy.due_after, policy.timezone)
+        return now - lag + timedelta(microseconds=1)
+    return last_tick(policy.cron, now - lag, policy.timezone)
 
 
 def needed_rows(facts: Facts, windows: Windows, key: AssetKey, policy: FreshnessPolicy, moment: datetime) -> Flags:
@@ -105,6 +120,18 @@ def needed_rows(facts: Facts, windows: Windows, key: AssetKey, policy: Freshness
         _, ends = windows.space.boundaries(windows.ordinals)
         stop = int(ends.searchsorted(micros(moment) / 1_000_000)) + 1
     return ~facts.output(key).versioned & windows.before(stop)
+
+
+def _late(assessment: Assessment, key: AssetKey, times: DataTimes) -> Partitions:
+    """The partitions that make an asset late."""
+    world = assessment.world
+    policy, facts = world.graph.specs[key].freshness_policy, assessment.facts[world.graph.owner[key]]
+    assert policy is not None
+    moment, windows = _needed_after(policy, policy.limit, world.now), times.windows(facts)
+    rows = times.of(key) < micros(moment) if windows is None else needed_rows(facts, windows, key, policy, moment)
+    ordinals = PartitionSet.from_ordinals(facts.ordinals[rows])
+    ranges = None if facts.space.grain == "none" else tuple(facts.space.ranges_of_keys(ordinals))
+    return Partitions(ordinals, ranges)
 
 
 def late_notes(found: Mapping[AssetKey, Freshness]) -> list[str]:

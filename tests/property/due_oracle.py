@@ -10,8 +10,7 @@ from assetflow.definitions.durations import parse_duration
 from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.graph import Node
 from assetflow.keys import AssetKey
-from assetflow.partitions.definitions import StaticPartitions
-from tests.property.oracle import Decision, Key, Model, _defined
+from tests.property.oracle import Decision, Key, Model, Window, defined_keys, window_of
 
 Row = tuple[str, Key]
 
@@ -29,7 +28,9 @@ class DueModel:
         return self.model.decide()
 
     def timed(self, node: Node) -> bool:
-        return node.partitions is not None and not isinstance(node.partitions, StaticPartitions)
+        if node.partitions is None:
+            return False
+        return any(window_of(node.partitions, key) for key in defined_keys(node.partitions)[:1])
 
     def data_time(self, asset: str, key: Key) -> datetime | None:
         """As of when a partition's data is; None where nothing is published."""
@@ -54,10 +55,9 @@ class DueModel:
     def watermark(self, node: Node, asset: str) -> datetime:
         """Up to where all windows are published; now, if those are all that there will ever be."""
         content = self.model.content(asset)
-        for key, (begin, _) in _defined(node.partitions):
-            if key not in content:
-                return datetime.combine(begin, datetime.min.time(), UTC)
-        return self.model.now
+        missing = [key for key in defined_keys(node.partitions) if key not in content]
+        begins = [window[0] for key in missing if (window := window_of(node.partitions, key))]
+        return datetime.combine(min(begins), datetime.min.time(), UTC) if begins else self.model.now
 
     def demanded(self, policy: FreshnessPolicy) -> tuple[datetime, bool]:
         """Data must be as of this moment; the flag says whether exactly that moment is late."""
@@ -102,16 +102,20 @@ class DueModel:
         self.taken = reasons
 
     def windows(self, node: Node, asset: str, policy: FreshnessPolicy, demand: tuple[datetime, bool]) -> None:
-        existing = self.model.existing(node.name)
-        spans = {key: window for key, window in _defined(node.partitions) if key in existing}
-        for key in existing:
-            if key in self.model.content(asset):
-                continue
-            begin, end = (datetime.combine(day, datetime.min.time(), UTC) for day in spans[str(key)])
+        content, moves = self.model.content(asset), self.full.moves
+        windows: dict[Window, list[Key]] = {}
+        for key in self.model.existing(node.name):
+            window = window_of(node.partitions, str(key))
+            assert window is not None
+            windows.setdefault(window, []).append(key)
+        for (first, last), keys in sorted(windows.items()):
+            begin, end = (datetime.combine(day, datetime.min.time(), UTC) for day in (first, last))
             reached = end > demand[0] if policy.cron is not None else not self.too_old(begin, demand)
-            if reached or (node.name, key) not in self.full.moves:
+            missing = [key for key in keys if key not in content]
+            if reached or any((node.name, key) not in moves for key in missing):
                 return
-            self.rebuild(node, key)
+            for key in missing:
+                self.rebuild(node, key)
 
     def rebuild(self, node: Node, key: Key) -> None:
         """A partition that the full plan builds, with all that the full plan builds for it."""

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 
 from assetflow.graph import AssetGraph, Edge, Node
-from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.definitions import (
+    DailyPartitions,
+    MonthlyPartitions,
+    MultiPartitions,
+    StaticPartitions,
+    WeeklyPartitions,
+)
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow, WholeUpstream
 
@@ -79,6 +85,11 @@ class Model:
                 return [None]
             case StaticPartitions():
                 return list(definition.keys)
+            case MultiPartitions():
+                keys = [defined_keys(each) for _, each in definition.pairs]
+                ended = [window_of(definition, "|".join(each)) for each in product(*keys)]
+                pairs = zip(product(*keys), ended, strict=True)
+                return ["|".join(each) for each, window in pairs if not window or window[1] <= self.now.date()]
             case _:
                 return [key for key, (_, end) in _defined(definition) if end <= self.now.date()]
 
@@ -417,7 +428,17 @@ def defined_keys(definition: object) -> list[str]:
     """The keys of a definition, of an open one those of some months."""
     if isinstance(definition, StaticPartitions):
         return list(definition.keys)
+    if isinstance(definition, MultiPartitions):
+        return ["|".join(keys) for keys in product(*(defined_keys(each) for _, each in definition.pairs))]
     return [key for key, _ in _defined(definition)]
+
+
+def window_of(definition: object, key: str) -> Window | None:
+    """The window that a key lies in, if it does; at most one dimension is of time."""
+    if isinstance(definition, MultiPartitions):
+        pairs = zip(definition.pairs, key.split("|"), strict=True)
+        return next((window for (_, each), part in pairs if (window := window_of(each, part))), None)
+    return None if isinstance(definition, StaticPartitions) else dict(_defined(definition))[key]
 
 
 def _defined(definition: object) -> list[tuple[str, Window]]:

@@ -152,7 +152,13 @@ def test_the_catalog_and_the_documents_tell_the_same(clock: Clock, opened: Opene
     assert rows["daily"] == {"asset": "daily", "state": "warn", "watermark": mark, "lag_seconds": 30.5 * 3600}
     assert rows["free"] == {"asset": "free", "state": "none", "watermark": None, "lag_seconds": None}
     documents: Any = project.status().to_dict()["assets"]
-    assert documents[0]["freshness"] == {"state": "warn", "lag_seconds": 30.5 * 3600}
+    assert documents[0]["freshness"] == {
+        "state": "warn",
+        "lag_seconds": 30.5 * 3600,
+        "deadline": "2024-01-11T12:00:00+00:00",
+        "late": None,
+        "upstream": [],
+    }
     assert project.plan(due=True).to_dict()["next_deadline"] == "2024-01-11T12:00:00+00:00"
     assert planned(project, partitions="2024-01-10") == [("daily", "will")]
     assert planned(project, partitions="2024-01-08") == []

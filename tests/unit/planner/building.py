@@ -18,7 +18,7 @@ from assetflow.definitions.decorators import asset, asset_check, multi_asset, ob
 from assetflow.definitions.inputs import Input, Out
 from assetflow.graph import AssetGraph, Node, build_graph
 from assetflow.keys import AssetKey, CodeVersion
-from assetflow.partitions.definitions import StaticPartitions
+from assetflow.partitions.definitions import static_keys
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.causes import PRECEDENCE
@@ -141,8 +141,7 @@ class World:
         self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
         keys = KeyDictionary()
         for node in self.graph.nodes.values():
-            if isinstance(node.partitions, StaticPartitions):
-                keys = keys.extended(node.partitions.keys)
+            keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
         self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys)
         for name, node in self.graph.nodes.items():

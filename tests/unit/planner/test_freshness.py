@@ -8,17 +8,21 @@ import pytest
 
 from assetflow import (
     AllPartitions,
+    CronPartitions,
     DailyPartitions,
     FreshnessPolicy,
     HourlyPartitions,
     Input,
+    MultiPartitions,
     StaticMapping,
     StaticPartitions,
 )
 from assetflow.errors import InvalidSelection, UsageError
 from assetflow.keys import AssetKey
+from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.data_times import DataTimes
 from assetflow.planner.freshness import Freshness, freshness_of
+from assetflow.planner.plan import Partitions
 from tests.unit.planner.building import World, computed, lines, source
 
 NOW = datetime(2024, 1, 11, 0, 30, tzinfo=UTC)
@@ -31,6 +35,14 @@ HOUR = timedelta(hours=1)
 def fresh(world: World, key: str) -> Freshness:
     assessment = world.assess()
     return freshness_of(assessment, AssetKey(key), DataTimes(assessment))
+
+
+def late(world: World, key: str) -> list[str]:
+    """The partitions that make an asset late, as ranges."""
+    found = fresh(world, key).late
+    return (
+        [] if found is None else [first if first == last else f"{first}...{last}" for first, last in found.ranges or ()]
+    )
 
 
 def due(world: World, selection: str = "*") -> list[str]:
@@ -73,8 +85,14 @@ def test_an_unpartitioned_asset_is_as_old_as_its_last_computation(
 
 def test_what_was_never_built_is_late_without_a_lag() -> None:
     world = World([computed("a", freshness_policy=DAY), computed("b")], now=NOW)
-    assert fresh(world, "a") == Freshness("fail")
-    assert fresh(world, "a").to_dict() == {"state": "fail", "lag_seconds": None}
+    assert fresh(world, "a") == Freshness("fail", late=Partitions(PartitionSet.from_ordinals([0]), None))
+    assert fresh(world, "a").to_dict() == {
+        "state": "fail",
+        "lag_seconds": None,
+        "deadline": None,
+        "late": None,
+        "upstream": [],
+    }
     assert fresh(world, "b") == Freshness("none")
     assert due(world) == ["a will all: missing"]
 
@@ -122,7 +140,8 @@ def test_a_backfilled_partition_behind_a_gap_makes_nothing_fresh() -> None:
     before = fresh(world, "a")
     assert (before.state, before.as_of) == ("fail", datetime(2024, 1, 3, tzinfo=UTC))
     world.build("a", "2024-01-08")
-    assert fresh(world, "a") == before
+    after = fresh(world, "a")
+    assert (after.state, after.as_of, after.lag) == (before.state, before.as_of, before.lag)
     assert due(world) == ["a will 2024-01-03...2024-01-07: missing"]
 
 
@@ -176,11 +195,97 @@ def test_each_static_partition_ages_by_itself() -> None:
     world.build("a", "north")
     world.at = NOW - HOUR
     world.build("a", "south")
-    assert fresh(world, "a") == Freshness("fail")
+    assert (fresh(world, "a").state, late(world, "a")) == ("fail", ["north", "west"])
     assert due(world) == ["a will north,west: missing expired"]
     world.build("a", "west")
     assert hours(fresh(world, "a")) == 30
     assert due(world) == ["a will north: expired"]
+
+
+def test_each_window_is_late_by_itself() -> None:
+    policy = FreshnessPolicy(max_lag="60h", warn_lag="30h")
+    world = World([computed("a", partitions=DAYS, freshness_policy=policy)], now=NOW)
+    world.build("a", "2024-01-01", "2024-01-02", "2024-01-05")
+    assert late(world, "a") == ["2024-01-03...2024-01-04", "2024-01-06...2024-01-08"]
+    assert due(world) == ["a will 2024-01-03...2024-01-04,2024-01-06...2024-01-09: missing"]
+    world.build("a", "2024-01-03", "2024-01-04", "2024-01-06", "2024-01-07", "2024-01-08")
+    assert (fresh(world, "a").state, late(world, "a")) == ("warn", [])
+
+
+AREAS = StaticPartitions(["north", "south"])
+CELLS = MultiPartitions({"area": AREAS, "day": DAYS})
+
+
+def cells(last: int, *areas: str, first: int = 1) -> list[str]:
+    return [f"{area}|2024-01-{day:02}" for area in areas for day in range(first, last + 1)]
+
+
+@pytest.mark.parametrize("order", [("area", "day"), ("day", "area")])
+def test_cells_are_as_old_as_the_windows_in_which_all_of_them_are_published(order: tuple[str, str]) -> None:
+    both = MultiPartitions({name: {"area": AREAS, "day": DAYS}[name] for name in order})
+    world = World([computed("a", partitions=both, freshness_policy=DAY)], now=NOW)
+    keys = [*cells(10, "north"), *cells(8, "south")]
+    world.build("a", *("|".join(key.split("|")[:: 1 if order[0] == "area" else -1]) for key in keys))
+    found = fresh(world, "a")
+    assert (found.state, found.as_of, hours(found)) == ("fail", datetime(2024, 1, 9, tzinfo=UTC), 48.5)
+    assert found.late is not None
+    assert len(found.late.ordinals) == 2
+    assert sum(len(step.partitions.ordinals) for step in world.plan(due=True).steps) == 2
+
+
+def test_cells_behind_a_window_that_cannot_be_completed_are_not_due() -> None:
+    raw = source("raw", partitions=CELLS)
+    world = World([raw, computed("a", "raw", partitions=CELLS, freshness_policy=DAY)], now=NOW)
+    world.observe("raw", dict.fromkeys([*cells(10, "north"), *cells(3, "south")], "x"))
+    assert due(world) == ["a will north|2024-01-01...south|2024-01-03: missing"]
+    world.run(world.plan(due=True))
+    found = fresh(world, "a")
+    assert (found.as_of, found.upstream) == (datetime(2024, 1, 4, tzinfo=UTC), ("raw",))
+    assert due(world) == []
+    world.build("a", *cells(10, "north", first=4))
+    assert (fresh(world, "a").as_of, fresh(world, "a").state) == (found.as_of, "fail")
+
+
+def test_the_deadline_of_cells_is_that_of_their_first_incomplete_window() -> None:
+    policy = FreshnessPolicy(cron="0 6 * * *", max_lag="30h", warn_lag="2h")
+    world = World([computed("a", partitions=CELLS, freshness_policy=policy)], now=NOW)
+    world.build("a", *cells(10, "north"), *cells(9, "south"))
+    assert (fresh(world, "a").state, fresh(world, "a").deadline) == ("pass", datetime(2024, 1, 11, 8, tzinfo=UTC))
+    world.now = datetime(2024, 1, 11, 8, tzinfo=UTC)
+    assert (fresh(world, "a").state, fresh(world, "a").deadline) == ("warn", datetime(2024, 1, 12, 12, tzinfo=UTC))
+    assert due(world) == ["a will south|2024-01-10: missing"]
+
+
+def test_what_reads_cells_is_as_of_their_complete_windows() -> None:
+    total = computed("total", Input("a", AllPartitions()), freshness_policy=FreshnessPolicy(max_lag="60h"))
+    world = World([computed("a", partitions=CELLS), total], now=NOW)
+    world.at = NOW - 90 * HOUR
+    world.build("a", *cells(10, "north"), *cells(8, "south"))
+    world.build("total")
+    assert (fresh(world, "total").state, hours(fresh(world, "total"))) == ("fail", 90)
+    world.build("a")
+    assert due(world) == ["total will all: input_changed"]
+
+
+def test_cells_without_a_dimension_of_time_age_one_by_one() -> None:
+    kinds = MultiPartitions({"area": AREAS, "kind": StaticPartitions(["a", "b"])})
+    world = World([computed("a", partitions=kinds, freshness_policy=DAY)], now=NOW)
+    world.at = NOW - 30 * HOUR
+    world.build("a", "north|a", "north|b", "south|a", "south|b")
+    world.at = NOW
+    world.build("a", "north|a", "south|b")
+    assert (hours(fresh(world, "a")), late(world, "a")) == (30, ["north|b", "south|a"])
+    assert due(world) == ["a will north|b,south|a: expired"]
+
+
+def test_windows_between_ticks_age_until_the_next_one_is_published() -> None:
+    ticks = CronPartitions("0 */6 * * *", "2024-01-10")
+    world = World([computed("a", partitions=ticks, freshness_policy=FreshnessPolicy(max_lag="9h"))], now=NOW)
+    world.build("a")
+    found = fresh(world, "a")
+    assert (found.state, hours(found), found.deadline) == ("pass", 0.5, datetime(2024, 1, 11, 9, tzinfo=UTC))
+    world.now = datetime(2024, 1, 11, 9, tzinfo=UTC)
+    assert (fresh(world, "a").state, late(world, "a")) == ("fail", ["2024-01-11T00:00Z"])
 
 
 def chain() -> World:
