@@ -75,9 +75,11 @@ def duration(seconds: float) -> str:
 def about(seconds: float) -> str:
     """A time span that is only roughly known.
 
-    >>> about(0.3), about(12.34), about(192), about(7384), about(200_000)
-    ('under 1 s', '12 s', '3 min', '2 h 3 min', '56 h')
+    >>> about(0), about(0.3), about(12.34), about(192), about(7384), about(200_000)
+    ('0 s', 'under 1 s', '12 s', '3 min', '2 h 3 min', '56 h')
     """
+    if seconds == 0:
+        return "0 s"
     if seconds < 1:
         return "under 1 s"
     if round(seconds) < 60:

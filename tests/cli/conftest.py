@@ -24,6 +24,7 @@ VARYING = (
     (re.compile(r"\b\d+\.\d+ s\b"), "<duration>"),
     (re.compile(r"\b\d+ seconds? ago\b"), "<duration> ago"),
     (re.compile(r'("seconds": )\d+(\.\d+)?'), r"\1<seconds>"),
+    (re.compile(r'("bytes": )\d+'), r"\1<bytes>"),
     (re.compile(r"\b([ac]1:)[0-9a-f]{32}\b"), r"\1<hash>"),
     (re.compile(r"\bp-[0-9a-f]{16}\b"), "<plan>"),
     (re.compile(r"(?<=run )[0-9a-f]{12}\b|(?<=runs show )[0-9a-f]{12}\b|(?<=\")[0-9a-f]{12}(?=\")"), "<run>"),

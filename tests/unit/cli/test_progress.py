@@ -45,6 +45,22 @@ def test_a_terminal_sees_counts_rate_and_time_left(monkeypatch: pytest.MonkeyPat
     assert "ETA" in text
 
 
+@pytest.mark.parametrize(
+    ("left", "complete", "told"),
+    [(90.0, True, "2 min"), (90.0, False, "at least 2 min"), (0.2, False, "5 s"), (None, True, "5 s")],
+)
+def test_the_time_left_follows_from_what_the_steps_took_before(
+    left: float | None, complete: bool, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    with following(stream) as listener:
+        listener(RunEvent("partition", 5, 10, 5.0, "orders", "a", "materialized", left, complete))
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    assert f"ETA {told}" in text
+
+
 def test_following_costs_next_to_nothing_per_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     stream = Terminal()
