@@ -507,8 +507,6 @@ class StoreContract:
 
     def test_attempts_are_those_that_computed_and_succeeded(self, store: Store, fill: Filler) -> None:
         daily = fill.uid("daily")
-        for run in ("r1", "r2", "r3", "r4", "r5"):
-            store.writer.start_run(fill.run(run))
         first = fill.version("daily", 1, row_count=5, byte_count=50)
         generation = fill.publish("daily", 1, version=first)
         self.attempt(fill, "r1", 2, version=first.version)
@@ -520,7 +518,7 @@ class StoreContract:
         self.attempt(fill, "r4", 3, status="unchanged", version=first.version)
         back = fill.publication("daily", 1, version=first.version, expected=generation, kind="reused")
         fill.commit(replace(back, run_id="r5")).result()
-        self.attempt(fill, "r5", 900, status="reused", version=first.version)
+        self.attempt(fill, "r5", 900, status="unchanged", version=first.version)
         found = store.reader.attempts([(daily, 1, 1), (daily, 2, 1), (daily + 1, 1, 1)])
         assert found.computed == {daily: {1: [Attempt(2.0, 5, 50, CODE), Attempt(3.0, 5, 50, NEWER_CODE)]}}
         assert found.checked == {}

@@ -201,6 +201,14 @@ def test_workers_share_what_does_not_wait_for_each_other() -> None:
     assert seconds == [13.0, 7.0, 7.0, 7.0]
 
 
+def test_work_that_nothing_keeps_back_is_spread_over_the_workers() -> None:
+    world = World([computed("a", partitions=days)])
+    world.build("a")
+    past: dict[str, Tried] = {"a": {day: [3.0] for day in january(1, 10)}}
+    seconds = [judged(world, past, workers=number, force=True).totals["seconds"] for number in (1, 4, 10, 11)]
+    assert seconds == [30.0, 7.5, 3.0, 3.0]
+
+
 def test_partitions_that_read_partition_by_partition_need_not_wait_for_the_step() -> None:
     world = World([computed("a", partitions=days), computed("b", "a", partitions=days)])
     world.build("a")
