@@ -305,7 +305,7 @@ def test_the_status_document(tmp_path: Path) -> None:
         counts = row["partitions"]
         assert set(counts) == {"total", "up_to_date", "stale", "missing", "waiting", "failed", "empty"}
         assert sum(counts.values()) - counts["total"] - counts["empty"] == counts["total"]
-        assert set(row["freshness"]) == {"state", "lag_seconds"}
+        assert {"state", "lag_seconds"} <= set(row["freshness"])
         assert row["freshness"]["state"] == "none"
     assert rows["day"]["watermark"] == "2024-01-31T00:00:00+00:00"
     assert rows["day"]["gaps"]
