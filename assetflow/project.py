@@ -162,13 +162,7 @@ class Project:
 
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        from assetflow.execution.loop import run_plan
-        from assetflow.results import Result
-
-        if executor != "inline":
-            raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
-        if workers is not None and workers != 1:
-            raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
+        _check_executor(executor, workers)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         partitions = partitions or ()
 
@@ -186,6 +180,50 @@ class Project:
             if on_event is not None:
                 plan = self._workspace.estimated(plan, assessment, workers)
             return plan, assessment.world.state
+
+        return self._run(planned, now, on_event, trigger)
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        everything: bool = False,
+        executor: str = "inline",
+        workers: int | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
+        on_event: Listener | None = None,
+        trigger: str = "api",
+    ) -> Result:
+        """Try again what a run was to do and did not: what failed, was quarantined, blocked or canceled, or waited.
+
+        The partitions are those of then, as are those that exist; code and inputs are those of now, and what is up to
+        date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises UsageError for a
+        run that there is not, or that cannot be tried again, and as :meth:`materialize`.
+        """
+        from assetflow.execution.retrying import RunToRetry
+
+        _check_executor(executor, workers)
+        earlier = RunToRetry(self.setting, run_id, everything=everything)
+        select = earlier.selection(self.graph)
+        observe = observe and select is not None
+        notes = self._workspace.observed(select or "*", observe=observe, strict=strict_observe)
+
+        def planned(as_of: datetime | None) -> tuple[Plan, State]:
+            assessment = self._workspace.assessed(select or "*", as_of)
+            return earlier.plan(assessment, notes), assessment.world.state
+
+        return self._run(planned, earlier.recorded.as_of, on_event, trigger)
+
+    def _run(
+        self,
+        planned: Callable[[datetime | None], tuple[Plan, State]],
+        now: datetime | None,
+        on_event: Listener | None,
+        trigger: str,
+    ) -> Result:
+        from assetflow.execution.loop import run_plan
+        from assetflow.results import Result
 
         plan, state = planned(now)
         with working_in(self.root):
@@ -323,3 +361,10 @@ class Project:
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         return self._workspace.state()
+
+
+def _check_executor(executor: str, workers: int | None) -> None:
+    if executor != "inline":
+        raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
+    if workers is not None and workers != 1:
+        raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")

@@ -41,6 +41,7 @@ _COMMANDS = {
     "lineage": ("lineage", "show what something was made from"),
     "runs": ("runs", "list the latest runs"),
     "runs show": ("runs", "show how one run went"),
+    "runs retry": ("runs", "try again what a run left to do"),
     "versions": ("versions", "list the versions of an asset or a partition"),
     "rollback": ("versions", "publish an old version again"),
     "accept": ("versions", "take what is published as right for today's code and inputs"),

@@ -109,6 +109,21 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan was asked for, beside ``forced`` and ``due``.
+
+    ``partitions`` are pairs of first and last key. ``scope`` holds by computation the partitions that could get a step;
+    None means all that existed of everything. ``retry_of`` is the run whose partitions are tried again.
+    """
+
+    selection: str = "*"
+    partitions: tuple[tuple[str, str], ...] = ()
+    retry_failed: bool = True
+    scope: Mapping[str, PartitionSet] | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What would run now and why, in an order that respects the graph.
 
@@ -130,6 +145,7 @@ class Plan:
     """Whether it is made of what freshness policies need now, instead of all that is stale."""
     next_deadline: datetime | None = None
     """Of a ``due`` plan: when there will be more to do, if nothing is done until then."""
+    asked: Asked = field(default_factory=Asked)
 
     def to_dict(self) -> dict[str, object]:
         """The plan as the JSON document that programs read."""

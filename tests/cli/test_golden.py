@@ -63,6 +63,23 @@ def test_a_failure(session: Session) -> None:
     session.run("runs")
 
 
+def test_a_retry(session: Session) -> None:
+    session.write("incoming/2024-01-31.txt", "tea\n")
+    session.delete("incoming/2024-02-02.txt")
+    session.run("materialize --select +takings")
+    session.write("incoming/2024-01-31.txt", "tea 3\n")
+    session.run("materialize --select sales --partition 2024-01-31")
+    session.write("incoming/2024-02-02.txt", "cake 4\n")
+    session.run("runs retry FIRST_RUN")
+    session.run("runs show LAST_RUN")
+    session.run("runs retry LAST_RUN")
+    session.edit("till/rules.py", "> 0", ">= 5")
+    session.run("runs retry FIRST_RUN")
+    session.run("runs retry FIRST_RUN --all --json")
+    session.run("runs")
+    session.run("runs retry nowhere")
+
+
 def test_a_refused_version(session: Session) -> None:
     session.run("materialize")
     session.write("incoming/2024-02-02.txt", "cake 5000\n")
