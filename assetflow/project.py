@@ -140,7 +140,8 @@ class Project:
             retry_failed=retry_failed,
             notes=notes,
         )
-        return self._workspace.estimated(plan, assessment, workers)
+        plan = self._workspace.estimated(plan, assessment, workers)
+        return replace(plan, evidence=self._workspace.evidence())
 
     def materialize(
         self,
@@ -211,7 +212,10 @@ class Project:
 
         def planned(as_of: datetime | None) -> tuple[Plan, State]:
             assessment = self._workspace.assessed(select or "*", as_of)
-            return earlier.plan(assessment, notes), assessment.world.state
+            plan = earlier.plan(assessment, notes)
+            if on_event is not None:
+                plan = self._workspace.estimated(plan, assessment, workers)
+            return plan, assessment.world.state
 
         return self._run(planned, earlier.recorded.as_of, on_event, trigger)
 
@@ -249,7 +253,8 @@ class Project:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
-        return replace(explain(self._workspace.assessed(key, now), key, partition), notes=notes)
+        assessment = self._workspace.assessed(key, now)
+        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
 
     def status(
         self,

@@ -139,6 +139,7 @@ def plan_rows(
         notes=(*own_notes, *notes),
         totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
         asked=asked,
+        scene=scene,
     )
 
 
