@@ -27,6 +27,7 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog
+    from assetflow.catalog.comparing import Comparison
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
@@ -325,6 +326,14 @@ class Project:
         from assetflow.catalog.reading import run_document
 
         return run_document(self.setting, run_id)
+
+    def explain(
+        self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None
+    ) -> Comparison:
+        """Why partitions ran in one of two runs and not in the other. Raises UsageError for a run that there is not."""
+        from assetflow.catalog.comparing import compare_runs
+
+        return compare_runs(self.setting, first, second, asset, partition)
 
     def doctor(self) -> list[Finding]:
         """Check definitions, store and storage, and clear what dead processes left."""

@@ -42,6 +42,7 @@ _COMMANDS = {
     "runs": ("runs", "list the latest runs"),
     "runs show": ("runs", "show how one run went"),
     "runs retry": ("runs", "try again what a run left to do"),
+    "explain": ("comparing", "say why something ran in one run and not in another"),
     "versions": ("versions", "list the versions of an asset or a partition"),
     "rollback": ("versions", "publish an old version again"),
     "accept": ("versions", "take what is published as right for today's code and inputs"),

@@ -32,7 +32,7 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
         first = not branch
         page.line(f"{margin}{branch}{_lead(reason, link, first=first)}{_number(reason, link, numbers=numbers)}")
         margin += below
-        for line in _diff(reason):
+        for line in diff_lines(reason):
             page.line(f"{margin}  {line}".rstrip())
         if reason.upstream is None:
             continue
@@ -50,7 +50,7 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
     if cut:
         page.line(f"{' ' * indent}... and {count(len(links) - len(told), 'more asset')}, down to:")
         for asset, reason in trace.roots()[:_LINKS]:
-            page.line(f"{' ' * indent}   {asset}: {reason.detail}{_versions(reason)}")
+            page.line(f"{' ' * indent}   {asset}: {reason.detail}{versions_text(reason)}")
 
 
 def because(kind: str) -> str:
@@ -69,7 +69,7 @@ def _branches(link: Link, margin: str) -> list[tuple[Reason, Link, str, str, str
 
 
 def _lead(reason: Reason, link: Link, *, first: bool) -> str:
-    detail = reason.detail + _versions(reason)
+    detail = reason.detail + versions_text(reason)
     if first:
         return f"{because(reason.kind)}{detail}"
     partitions = f" {', '.join(link.partitions)}" if link.partitions else ""
@@ -81,7 +81,7 @@ def _number(reason: Reason, link: Link, *, numbers: bool) -> str:
     return f" ({count(reason.count, 'partition')})" if numbers and reason.count != link.count else ""
 
 
-def _versions(reason: Reason) -> str:
+def versions_text(reason: Reason) -> str:
     """Which versions were read and are there now."""
     told: list[str] = []
     for each in reason.versions:
@@ -97,6 +97,7 @@ def _versions(reason: Reason) -> str:
     return f", {', '.join(told)}" if told else ""
 
 
-def _diff(reason: Reason) -> list[str]:
+def diff_lines(reason: Reason) -> list[str]:
+    """How the code changed, in lines of a diff."""
     lines = [line for change in reason.code if change.kind == "changed" for line in change.diff]
     return lines if len(lines) <= _DIFF_LINES else [*lines[:_DIFF_LINES], f"+{len(lines) - _DIFF_LINES:,} more lines"]

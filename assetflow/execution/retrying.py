@@ -10,9 +10,9 @@ from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.plan import Plan
-from assetflow.planner.recording import RecordedPlan, read_record
 from assetflow.planner.retrying import left_to_do, plan_retry, still_there
 from assetflow.planner.staleness import Assessment
+from assetflow.publish.recorded import recorded_run
 from assetflow.publish.setting import Setting
 from assetflow.store.records import Fared
 
@@ -25,7 +25,11 @@ class RunToRetry:
     def __init__(self, setting: Setting, run_id: str, *, everything: bool = False) -> None:
         """Read it. Raises UsageError for a run that there is not, that goes on, or that is another environment's."""
         self.run_id = run_id
-        self.recorded = recorded_plan(setting, run_id)
+        run, self.recorded = recorded_run(setting, run_id)
+        if run.status == "running":
+            raise UsageError(
+                f"run {run_id} is still running", hint=f"wait until it has ended: assetflow runs show {run_id}"
+            )
         self.wanted = left_to_do(self.recorded, _succeeded(setting.reader.fared(run_id)), everything=everything)
 
     def selection(self, graph: AssetGraph) -> str | None:
@@ -41,30 +45,6 @@ class RunToRetry:
                 hint="assetflow plan shows what there is to do",
             )
         return plan_retry(assessment, self.recorded, retry, self.run_id, notes=notes)
-
-
-def recorded_plan(setting: Setting, run_id: str) -> RecordedPlan:
-    """The plan of a run that can be tried again. Raises UsageError."""
-    run = setting.reader.run(run_id)
-    if run is None:
-        raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
-    if run.environment != setting.environment:
-        names = {number: name for name, number in setting.reader.environments().items()}
-        name = names[run.environment]
-        raise UsageError(
-            f"run {run_id} was one of the environment {name}", hint=f"set ASSETFLOW_ENVIRONMENT={name} and try again"
-        )
-    if run.status == "running":
-        raise UsageError(
-            f"run {run_id} is still running", hint=f"wait until it has ended: assetflow runs show {run_id}"
-        )
-    recorded = read_record(run.plan)
-    if recorded is None:
-        raise UsageError(
-            f"run {run_id} was recorded without its partitions, so it cannot be tried again",
-            hint="assetflow plan shows what there is to do",
-        )
-    return recorded
 
 
 def _succeeded(fared: Iterable[Fared]) -> Mapping[AssetKey, PartitionSet]:

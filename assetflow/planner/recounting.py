@@ -33,7 +33,7 @@ Changes = dict[AssetKey, set[Replaced]]
 
 
 @dataclass(slots=True)
-class _Told:
+class Told:
     """What some partitions share."""
 
     kind: ReasonKind
@@ -74,20 +74,20 @@ def _link(evidence: Evidence, asset: AssetKey, changes: list[Replaced], shown: i
     pairs = [_derivations(moves, each) for each in examined]
     known = {derivation for pair in pairs for derivation in pair if derivation}
     made, reads = evidence.made(known), evidence.reads(known)
-    told: dict[object, _Told] = {}
+    told: dict[object, Told] = {}
     for each, (before, after) in zip(examined, pairs, strict=True):
         if not each.before or not each.after:
             _appeared(told, each, made.get(after))
         else:
             for found in differing(evidence, (before, after), made, reads):
-                _add(told, found)
+                add_told(told, found)
     further: Changes = {}
     for each in told.values():
         if each.upstream is not None:
             further.setdefault(each.upstream, set()).update(each.changes)
     partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
     ranges = few(evidence.ranges(asset, partitions), shown)
-    reasons = tuple(_reason(evidence, each, shown) for each in told.values())
+    reasons = tuple(reason_of(evidence, each, shown) for each in told.values())
     makers = [made[after] for _, after in pairs if after in made]
     link = Link(
         asset,
@@ -123,44 +123,46 @@ def differing(
     pair: tuple[int, int],
     made: Mapping[int, Made],
     reads: Mapping[int, Mapping[str, Read]],
-) -> list[_Told]:
+) -> list[Told]:
     """What differs between two derivations of one partition."""
     before, after = made.get(pair[0]), made.get(pair[1])
     if before is None or after is None:
-        return [_Told("computed_again", "how it was made is not recorded any more")]
+        return [Told("computed_again", "how it was made is not recorded any more")]
     if after.kind == "observed":
-        return [_Told("observed", "observed anew")]
+        return [Told("observed", "observed anew")]
     if after.kind in _REPUBLISHED:
         kind, detail = _REPUBLISHED[after.kind]
-        return [_Told(kind, f"{detail}: {after.reason}" if after.reason else detail)]
-    found: list[_Told] = []
+        return [Told(kind, f"{detail}: {after.reason}" if after.reason else detail)]
+    found: list[Told] = []
     if before.code != after.code:
-        found.append(_Told("code_changed", "", codes=(before.code, after.code)))
+        found.append(Told("code_changed", "", codes=(before.code, after.code)))
     old, new = reads.get(pair[0], {}), reads.get(pair[1], {})
     for parameter in dict.fromkeys((*old, *new)):
         upstream = new[parameter].upstream if parameter in new else old[parameter].upstream
         changes = replaced(evidence, read_of(old, parameter, upstream), read_of(new, parameter, upstream))
         if changes:
-            found.append(_Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))
-    return found or [_Told("computed_again", "computed again, from the same code and inputs")]
+            found.append(Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))
+    return found or [Told("computed_again", "computed again, from the same code and inputs")]
 
 
-def _appeared(told: dict[object, _Told], change: Replaced, made: Made | None) -> None:
+def _appeared(told: dict[object, Told], change: Replaced, made: Made | None) -> None:
     if not change.after:
-        _add(told, _Told("withdrawn", "is not there any more"))
+        add_told(told, Told("withdrawn", "is not there any more"))
     elif made is not None and made.kind == "observed":
-        _add(told, _Told("observed", "observed for the first time"))
+        add_told(told, Told("observed", "observed for the first time"))
     else:
-        _add(told, _Told("first_built", "was not there before"))
+        add_told(told, Told("first_built", "was not there before"))
 
 
-def _add(told: dict[object, _Told], found: _Told) -> None:
+def add_told(told: dict[object, Told], found: Told) -> None:
+    """Take in what holds for one more partition."""
     each = told.setdefault((found.kind, found.detail, found.parameter, found.upstream, found.codes), found)
     each.count += 1
     each.changes |= found.changes
 
 
-def _reason(evidence: Evidence, told: _Told, shown: int) -> Reason:
+def reason_of(evidence: Evidence, told: Told, shown: int = SHOWN) -> Reason:
+    """What some partitions share, as a reason."""
     before, after = told.codes
     match told.kind:
         case "code_changed":

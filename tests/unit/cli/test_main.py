@@ -20,6 +20,7 @@ COMMANDS = [
     *("init", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage", "runs"),
     "runs show",
     "runs retry",
+    "explain",
     *("versions", "rollback", "accept", "doctor"),
 ]
 

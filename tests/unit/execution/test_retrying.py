@@ -276,7 +276,8 @@ def test_runs_that_cannot_be_tried_again_say_why(shop: Shop) -> None:
     with shop.open(shop.asset("orders")) as project:
         setting = project.setting
         writer, process = setting.writer, this_process()
-        writer.start_run(RunRecord("going", setting.environment, "running", NOON, "cli", process))
+        plan = recorded(project.plan(), setting.graph, setting.codes, setting.spaces)
+        writer.start_run(RunRecord("going", setting.environment, "running", NOON, "cli", process, plan))
         other = writer.open_environment("dev")
         writer.start_run(RunRecord("theirs", other, "failed", NOON, "cli", process))
         writer.start_run(RunRecord("old", setting.environment, "failed", NOON, "cli", process, {"steps": []}))
@@ -291,7 +292,7 @@ def test_runs_that_cannot_be_tried_again_say_why(shop: Shop) -> None:
         "going": ("run going is still running", "wait until it has ended: assetflow runs show going"),
         "theirs": ("run theirs was one of the environment dev", "set ASSETFLOW_ENVIRONMENT=dev and try again"),
         "old": (
-            "run old was recorded without its partitions, so it cannot be tried again",
+            "of run old it was not recorded which partitions it was to do",
             "assetflow plan shows what there is to do",
         ),
     }
