@@ -236,6 +236,8 @@ def _side(
         detail += f", as of {run.plan.as_of:%Y-%m-%d %H:%M:%S%z}"
     if fate == "not_asked" and run.plan.asked.retry_of:
         detail = f"was not left to do by run {run.plan.asked.retry_of}, which was tried again"
+    if fate == "up_to_date" and asset not in run.setting.graph.owner:
+        detail = "had no step: it was up to date, or not declared"
     version, made_in = None, None
     if not ran and len(ordinals) == 1:
         before, _ = _around(moves, run, int(ordinals[0]))

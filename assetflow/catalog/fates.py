@@ -165,12 +165,11 @@ class RecordedRun:
     def _failed_before(self, asset: AssetKey) -> Integers:
         """The partitions whose last try before this run failed."""
         reader = self.setting.reader
-        earlier = [run for run in reader.runs() if run.started_at < self.run.started_at][:_RUNS_BACK]
+        newest_first = [run.run_id for run in reader.runs() if run.environment == self.run.environment]
+        earlier = newest_first[newest_first.index(self.run.run_id) + 1 :][:_RUNS_BACK]
         failed, known = PartitionSet.empty(), PartitionSet.empty()
-        for run in earlier:
-            if run.environment != self.run.environment:
-                continue
-            for each in reader.fared(run.run_id):
+        for run_id in earlier:
+            for each in reader.fared(run_id):
                 if each.asset == asset:
                     partitions = PartitionSet.from_ordinals(each.ordinals)
                     failed |= partitions - known if each.status in ("failed", "quarantined") else PartitionSet.empty()
