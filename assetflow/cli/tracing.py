@@ -78,7 +78,10 @@ def _lead(reason: Reason, link: Link, *, first: bool) -> str:
 
 
 def _number(reason: Reason, link: Link, *, numbers: bool) -> str:
-    return f" ({count(reason.count, 'partition')})" if numbers and reason.count != link.count else ""
+    told = [count(reason.count, "partition")] if numbers and reason.count != link.count else []
+    if link.unexamined and reason.kind == "input_changed":
+        told.append(f"{link.unexamined:,} of them not looked at one by one")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def versions_text(reason: Reason) -> str:

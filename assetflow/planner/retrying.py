@@ -13,6 +13,7 @@ from assetflow.planner.facts import Facts
 from assetflow.planner.plan import Asked, Plan
 from assetflow.planner.planning import plan_rows
 from assetflow.planner.recording import RecordedComputation, RecordedPlan
+from assetflow.planner.rows import with_mates
 from assetflow.planner.spans import Flags, members
 from assetflow.planner.staleness import Assessment
 
@@ -79,7 +80,8 @@ def plan_retry(
     """The plan that does again what a run did not do: its partitions, with the code and inputs of now.
 
     What a run was forced to compute, or had to because it was too old, is computed whatever has changed, unless it was
-    published since. The assessment is to be made as of the recorded plan's moment.
+    published since. What is published together is tried together. The assessment is to be made as of the recorded
+    plan's moment.
     """
     rows: dict[str, Flags] = {}
     expired: dict[str, Flags] = {}
@@ -95,6 +97,7 @@ def plan_retry(
             expired[name] = chosen & ~since & members(facts.ordinals, old.array())
         if chosen.any():
             rows[name] = chosen
+    rows = with_mates(assessment.facts, rows)
     scope = {name: PartitionSet.from_ordinals(assessment.facts[name].ordinals[chosen]) for name, chosen in rows.items()}
     asked = Asked(recorded.asked.selection, recorded.asked.partitions, scope=scope, retry_of=run_id)
     return plan_rows(assessment, rows, asked, force=recorded.forced, expired=expired, notes=(*retry.notes, *notes))

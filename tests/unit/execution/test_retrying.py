@@ -215,6 +215,20 @@ def test_upstreams_are_those_of_now_and_are_not_rebuilt(shop: Shop) -> None:
         assert result.plan.outside == ("base",)
 
 
+def test_a_publish_group_is_tried_again_whole(shop: Shop) -> None:
+    def together(code: str) -> list[Any]:
+        return [shop.asset(name, AREAS, code=code, publish_group="day") for name in ("orders", "returns")]
+
+    shop.broken = {"north"}
+    with shop.open(*together("1")) as project:
+        failed = run_id_of(project.materialize())
+    shop.broken = set()
+    shop.called()
+    with shop.open(*together("1")) as project:
+        assert project.retry(failed).counts["materialized"] == 2
+        assert shop.called() == [("orders", "north"), ("returns", "north")]
+
+
 def test_static_keys_in_another_order_are_the_same_partitions(shop: Shop) -> None:
     shop.broken = {"north", "west"}
     with shop.open(shop.asset("orders", AREAS)) as project:
