@@ -23,8 +23,8 @@ from assetflow.planner.trace import Link, Reason, Trace, few
 _EXAMINED = 200
 """What so many rows of an asset have read is compared one by one; the planner's own sentence speaks for the others."""
 
-_MOST_ROUNDS = 1_000
-"""An asset that reads itself is followed so many times from its rows to earlier ones."""
+_MOST_ROUNDS = 64
+"""An asset that reads itself is followed so many times from its rows to earlier ones, then to all that move."""
 
 
 def trace(
@@ -80,9 +80,10 @@ def _closed(scene: Scene, name: str, rows: Flags) -> Flags:
         reached = [found for place, edge in edges if (found := _reached(scene, name, place, edge, fresh)) is not None]
         fresh = np.logical_or.reduce(reached) & ~rows if reached else np.zeros(len(rows), np.bool_)
         if not fresh.any():
-            break
+            return rows
         rows = rows | fresh
-    return rows
+    moves = scene.flows[name].moves
+    return rows if moves is None else rows | (moves & (np.arange(len(rows)) < int(rows.nonzero()[0][-1])))
 
 
 def _reached(scene: Scene, name: str, place: int, edge: EdgeFacts, rows: Flags) -> Flags | None:
