@@ -12,9 +12,7 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.trace import CodeChange, Link, Reason, ReasonKind, Trace, VersionChange
 
 
-def link(
-    asset: str, *reasons: Reason, planned: bool = True, partitions: tuple[str, ...] = (), **fields: object
-) -> Link:
+def link(asset: str, *reasons: Reason, planned: bool = True, partitions: tuple[str, ...] = (), **fields: Any) -> Link:
     return Link(AssetKey(asset), planned, partitions, 1, reasons, **fields)
 
 
