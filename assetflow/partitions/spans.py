@@ -40,6 +40,11 @@ class Spans:
         run = slice(int(self.lo[row]), int(self.hi[row]))
         return run if self.gather is None else self.gather[run]
 
+    def flat(self, lo: Ints, hi: Ints) -> Ints:
+        """What some of the runs span, one run after the other."""
+        positions = flattened(lo, hi)
+        return positions if self.gather is None else self.gather[positions]
+
 
 def any_within(flags: Flags, spans: Spans) -> Flags:
     """By row: whether any position that it spans is flagged.

@@ -102,11 +102,11 @@ def edge_signatures(
         spans = straightened(spans, len(upstream.existing))
     read = through(spans, upstream.existing, upstream.ordinals)
 
-    sums = _summed(edge, uid, upstream, read) if summands is None else _sums_of(summands, read)
+    sums = _summed(edge, uid, upstream, read) if summands is None else sums_of(summands, read)
     return EdgeSignature(spans, read, sums, _unavailable(spans, upstream))
 
 
-def _sums_of(summands: Lanes, read: Spans) -> Lanes:
+def sums_of(summands: Lanes, read: Spans) -> Lanes:
     """The signatures, from the summand of each upstream partition that has a version."""
     if read.straight:
         return summands

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,17 +123,29 @@ def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime) -> Wo
     return World(graph, state, codes, now, spaces, existing)
 
 
-def facts_of(world: World, names: Iterable[str]) -> dict[str, Facts]:
-    """The facts of these computations, which must include all upstreams of each, in the order of the graph."""
+class Signatures(Protocol):
+    """Where the signature of an edge comes from."""
+
+    def signature(self, node: Node, edge: Edge) -> tuple[str, EdgeSignature, Flags | None]:
+        """The upstream computation of an edge, the edge's signature, and which rows ask too early (None: no row)."""
+        ...
+
+
+def facts_of(world: World, names: Iterable[str], known: Signatures | None = None) -> dict[str, Facts]:
+    """The facts of these computations, in the order of the graph.
+
+    Without ``known`` signatures, all upstreams of each must be among them.
+    """
     wanted = set(names)
     nodes = [node for name, node in world.graph.nodes.items() if name in wanted]
-    outputs = {key: _output(world, node, key) for node in nodes for key in node.outputs}
-    edges = _Edges(world, outputs, nodes)
+    outputs = {key: output_of(world, node, key) for node in nodes for key in node.outputs}
+    edges = known or _Edges(world, outputs, nodes)
     code_ids = {str(record.version): number for number, record in world.state.codes.items()}
     return {node.name: _facts(world, node, outputs, edges, code_ids) for node in nodes}
 
 
-def _output(world: World, node: Node, key: AssetKey) -> Output:
+def output_of(world: World, node: Node, key: AssetKey) -> Output:
+    """The pointers of one asset that belong to existing partitions."""
     existing = world.existing[node.name]
     pointers = world.state.assets.get(key) or empty_asset_state()
     if np.array_equal(pointers.ordinals, existing):
@@ -178,12 +191,11 @@ class _Edges:
         return summands
 
     def signature(self, node: Node, edge: Edge) -> tuple[str, EdgeSignature, Flags | None]:
-        """The upstream computation of an edge, the edge's signature, and which rows ask too early."""
         world = self._world
         upstream = world.graph.owner[edge.upstream]
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
-        key = (_alike(edge.mapping), id(down), id(up))
+        key = (alike(edge.mapping), id(down), id(up))
         spans = self._spans.get(key)
         if spans is None:
             existing = world.existing[upstream]
@@ -205,13 +217,13 @@ class _Edges:
         return upstream, signature, self._premature[key] if edge.missing == "wait" else None
 
 
-def _alike(mapping: EdgeMapping) -> object:
+def alike(mapping: EdgeMapping) -> object:
     """What mappings that read the same have in common; those by key may be large, or compare as their user likes."""
     return id(mapping) if isinstance(mapping, KeyedMapping) else mapping
 
 
 def _facts(
-    world: World, node: Node, all_outputs: Mapping[AssetKey, Output], shared: _Edges, code_ids: Mapping[str, int]
+    world: World, node: Node, all_outputs: Mapping[AssetKey, Output], shared: Signatures, code_ids: Mapping[str, int]
 ) -> Facts:
     space, ordinals = world.spaces[node.name], world.existing[node.name]
     outputs = tuple(all_outputs[key] for key in node.outputs)

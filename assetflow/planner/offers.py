@@ -78,9 +78,9 @@ def check_facts(
         if results is None:
             due[places] = ~pointers.empty
         else:
-            refused = np.isin(version, results.failed)
-            due[places] = ~pointers.empty & ~refused & ~np.isin(version, results.passed)
-            changed[places] = np.isin(version, results.earlier)
+            refused = members(version, results.failed)
+            due[places] = ~pointers.empty & ~refused & ~members(version, results.passed)
+            changed[places] = members(version, results.earlier)
             failed[places] = refused & ~pointers.empty & check.blocking
         if due.any() or failed.any():
             found.append(CheckFacts(check.name, due, changed & due, failed))

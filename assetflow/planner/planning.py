@@ -99,6 +99,21 @@ def plan_from(
     return replace(made, notes=(*own, *late, *given), due=True, next_deadline=needed.deadline)
 
 
+def plan_of_all(assessment: Assessment, *, retry_failed: bool = True) -> Plan:
+    """The plan of everything, from an assessment that may leave out partitions that are up to date.
+
+    It must hold every partition with something to do or to wait for, and of those that such a partition reads the ones
+    that are not up to date or were published after it. Without a scene, for that would leave them out too.
+    """
+    rows = {
+        name: np.ones(len(each.ordinals), np.bool_)
+        for name, each in assessment.facts.items()
+        if each.node.kind != "source" and len(each.ordinals)
+    }
+    flows = assessment.flows if retry_failed else None
+    return replace(plan_rows(assessment, rows, Asked("*", (), retry_failed, None), flows=flows), scene=None)
+
+
 def plan_rows(
     assessment: Assessment,
     rows: Mapping[str, Flags],

@@ -11,16 +11,17 @@ import numpy as np
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
-from assetflow.partitions.spans import covered, flattened
+from assetflow.partitions.spans import covered
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
 from assetflow.planner.publish_groups import grouped
-from assetflow.planner.spans import Flags, Integers
+from assetflow.planner.spans import Flags, Integers, narrowed
 
 _SHOWN = 3
 """How many ranges or names a sentence lists."""
 
+_LAST = np.iinfo(np.int64).max
 _MOST_PAIRS = 2_000_000
 """Up to so many pairs of a row and an upstream partition, each row's own generation decides what changed for it."""
 
@@ -250,23 +251,22 @@ def _input_changed(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> 
 
 def _changed_partitions(facts: Facts, edge: EdgeFacts, upstream: Output, rows: Flags) -> PartitionSet:
     """The upstream partitions published since these rows were: what was removed since cannot be told any more."""
-    pointers = upstream.pointers
-    changed = np.zeros(len(pointers.ordinals), np.bool_)
-    read = edge.signature.read
-    lo, hi = read.lo, read.hi
+    pointers, read = upstream.pointers, edge.signature.read
+    found = [np.empty(0, np.int64)]
     for output in facts.outputs:
         built = rows[output.places]
         at = np.flatnonzero(rows) if output.rows is None else output.rows[built]
-        generations, sizes = output.pointers.generation[built], hi[at] - lo[at]
+        generations = output.pointers.generation[built]
+        # Nothing else can be younger than one of the rows, and mostly that is next to nothing.
+        recent = np.flatnonzero(pointers.generation > generations.min(initial=_LAST))
+        spans = narrowed(read, at, recent)
+        sizes = spans.hi - spans.lo
         if int(sizes.sum()) <= _MOST_PAIRS:
-            positions = flattened(lo[at], hi[at])
-            positions = positions if read.gather is None else read.gather[positions]
-            changed[positions[pointers.generation[positions] > np.repeat(generations, sizes)]] = True
+            positions = recent[spans.flat(spans.lo, spans.hi)]
+            found.append(positions[pointers.generation[positions] > np.repeat(generations, sizes)])
         else:
-            concerned = np.zeros(len(facts.ordinals), np.bool_)
-            concerned[at] = True
-            changed |= covered(concerned, read, len(changed)) & (pointers.generation > generations.min())
-    return PartitionSet.from_ordinals(pointers.ordinals[changed])
+            found.append(recent[covered(np.ones(len(at), np.bool_), spans, len(recent))])
+    return PartitionSet.from_ordinals(pointers.ordinals[np.concatenate(found)])
 
 
 def _upstream_stale(scene: Scene, key: AssetKey, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:

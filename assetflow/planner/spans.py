@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from assetflow.partitions.spans import Spans
+from assetflow.partitions.spans import Spans, flattened
 
 Integers = NDArray[np.int64]
 Lanes = NDArray[np.uint64]
@@ -41,6 +41,25 @@ def through(spans: Spans, outer: Integers, inner: Integers) -> Spans:
         return replace(spans, lo=counts[spans.lo], hi=counts[spans.hi], gather=inner.searchsorted(read[kept]))
     edges = np.concatenate((outer, _END))
     return Spans(inner.searchsorted(edges[spans.lo]), inner.searchsorted(edges[spans.hi]))
+
+
+def narrowed(spans: Spans, rows: Integers, positions: Integers) -> Spans:
+    """What some of the rows span of ascending ``positions``, as spans over those.
+
+    >>> found = narrowed(Spans(np.array([0, 2]), np.array([2, 9])), np.array([1]), np.array([1, 3, 5]))
+    >>> found.lo.tolist(), found.hi.tolist()
+    ([1], [3])
+    """
+    lo, hi = spans.lo[rows], spans.hi[rows]
+    if spans.gather is None:
+        return Spans(positions.searchsorted(lo), positions.searchsorted(hi))
+    read = spans.gather[flattened(lo, hi)]
+    kept = members(read, positions)
+    counts = np.zeros(len(kept) + 1, np.int64)
+    np.cumsum(kept, out=counts[1:])
+    stops = np.cumsum(hi - lo)
+    starts = stops - (hi - lo)
+    return Spans(counts[starts], counts[stops], gather=positions.searchsorted(read[kept]))
 
 
 def window_sums(sums: Lanes, spans: Spans) -> Lanes:

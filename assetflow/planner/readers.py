@@ -1,0 +1,138 @@
+"""What a long-lived planner keeps of an edge: what each row reads, which rows read an upstream row, and the sums."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from assetflow.graph import Edge
+from assetflow.partitions.spans import Spans, any_within, flattened
+from assetflow.planner.decide import sums_of
+from assetflow.planner.facts import EdgeFacts
+from assetflow.planner.kept import Column
+from assetflow.planner.spans import Flags, Integers, Lanes, members, narrowed, straightened
+
+
+class KeptEdge:
+    """One edge; ``down`` and ``upstream`` are its computations.
+
+    ``changed`` are the rows whose recorded signature is not the present one, ``early`` those that have to wait because
+    of what the mapping asks for, or cannot tell.
+    """
+
+    __slots__ = (
+        "_ascending",
+        "_hi",
+        "_index",
+        "_lo",
+        "_premature",
+        "_spans",
+        "_sums",
+        "changed",
+        "down",
+        "early",
+        "edge",
+        "upstream",
+    )
+
+    def __init__(self, facts: EdgeFacts, down: str) -> None:
+        self.edge: Edge = facts.edge
+        self.down, self.upstream = down, facts.upstream
+        self._spans = facts.spans
+        self._lo, self._hi = Column(facts.spans.lo), Column(facts.spans.hi)
+        self._sums = Column(facts.signature.sums)
+        self._index: tuple[Integers, Integers] | None = None
+        self._ascending = facts.spans.gather is None and _ascends(facts.spans.lo) and _ascends(facts.spans.hi)
+        self._premature = Column(facts.changed & False if facts.premature is None else facts.premature)
+        self.changed: Integers = np.flatnonzero(facts.changed)
+        self.early: Integers = self._early()
+
+    @property
+    def sums(self) -> Lanes:
+        """The signature that each row has now."""
+        return self._sums.values
+
+    @property
+    def by_key(self) -> bool:
+        """Whether what a row reads is listed instead of a contiguous run."""
+        return self._spans.gather is not None
+
+    def premature(self, rows: Integers) -> Flags | None:
+        """Which of the rows ask for windows that have not ended or cannot exist; None: none of them."""
+        found = self._premature.values[rows]
+        return found if found.any() else None
+
+    def runs(self, rows: Integers) -> tuple[Integers, Integers]:
+        """The run that each of the rows reads; of upstream rows, where it is not ``by_key``."""
+        return self._lo.values[rows], self._hi.values[rows]
+
+    def read_by(self, rows: Integers) -> Integers:
+        """The upstream rows that these rows read; only where it is ``by_key``."""
+        return np.unique(self.spans.flat(*self.runs(rows)))
+
+    def readers(self, positions: Integers) -> Integers:
+        """The rows that read any of these ascending upstream rows."""
+        lo, hi = self._lo.values, self._hi.values
+        if self._spans.straight:
+            return positions
+        if self._spans.gather is not None:
+            rows, read = self._inverted()
+            found = rows[flattened(np.searchsorted(read, positions), np.searchsorted(read, positions, side="right"))]
+            return np.unique(found)
+        if self._ascending:
+            first, stop = np.searchsorted(hi, positions, side="right"), np.searchsorted(lo, positions, side="right")
+            first[1:] = np.maximum(first[1:], stop[:-1])
+            return flattened(first, np.maximum(first, stop))
+        flags = np.zeros(int(hi.max(initial=0)), np.bool_)
+        flags[positions[positions < len(flags)]] = True
+        return np.flatnonzero(any_within(flags, Spans(lo, hi)))
+
+    def among(self, rows: Integers, positions: Integers) -> Spans:
+        """What these rows read of ascending upstream rows, as spans over those."""
+        spans = narrowed(self.spans, rows, positions)
+        return straightened(replace(spans, problems=self._problems(rows)), len(positions))
+
+    def shift(self, positions: Integers, differences: Lanes) -> Integers:
+        """Add to the sums what the summands of ascending upstream rows have become more; gives the rows concerned."""
+        rows = self.readers(positions)
+        self.sums[rows] += sums_of(differences, self.among(rows, positions))
+        return rows
+
+    @property
+    def spans(self) -> Spans:
+        """What all rows read."""
+        return replace(self._spans, lo=self._lo.values, hi=self._hi.values)
+
+    def first_read(self, rows: Integers) -> Integers:
+        """The first upstream row that each of the rows reads, if it reads any; only where it is ``by_key``."""
+        lo, hi = self.runs(rows)
+        gather = self._spans.gather
+        assert gather is not None
+        return np.unique(gather[lo[lo < hi]])
+
+    def _problems(self, rows: Integers) -> dict[int, str]:
+        if not self._spans.problems:
+            return {}
+        broken = np.array(sorted(self._spans.problems), np.int64)
+        there = broken[members(broken, rows)]
+        places: list[int] = rows.searchsorted(there).tolist()
+        return {place: self._spans.problems[row] for place, row in zip(places, there.tolist(), strict=True)}
+
+    def _inverted(self) -> tuple[Integers, Integers]:
+        """Pairs of a row and what it reads, ascending by the latter."""
+        if self._index is None:
+            lo, hi = self._lo.values, self._hi.values
+            rows, read = np.repeat(np.arange(len(lo)), hi - lo), self.spans.flat(lo, hi)
+            order = np.argsort(read, kind="stable")
+            self._index = rows[order], read[order]
+        return self._index
+
+    def _early(self) -> Integers:
+        early = self._premature.values
+        broken = self._spans.broken
+        return np.flatnonzero(early if broken is None else early | broken)
+
+
+def _ascends(values: Integers) -> bool:
+    return bool((values[1:] >= values[:-1]).all())

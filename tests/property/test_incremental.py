@@ -1,0 +1,200 @@
+"""The long-lived planner against plans from scratch, after everything that can happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from assetflow.definitions.freshness import FreshnessPolicy
+from assetflow.planner.incremental import LivePlanner
+from assetflow.planner.state import State
+from tests.property.test_planner import CONTENTS, NOW, graphs
+from tests.unit.planner.building import World
+from tests.unit.planner.differences import changes_between
+
+
+POLICIES = st.sampled_from([None, FreshnessPolicy(max_lag="1d")])
+
+
+class LivePlanning(RuleBasedStateMachine):
+    """A world to which things happen, and a planner that is told of them."""
+
+    @initialize(drawn=graphs(POLICIES), published=st.booleans())
+    def begin(self, drawn: Any, published: bool) -> None:
+        self.world = World(*drawn, now=NOW - timedelta(days=3))
+        if published:
+            self._publish_everything()
+        self.told = self.world.state()
+        self.live = LivePlanner(self.world.graph, self.told, self.world.codes(), self.world.now)
+        self.pending = False
+        self.events = 0
+
+    # What happens
+
+    @rule(data=st.data(), content=CONTENTS)
+    def publish(self, data: st.DataObject, content: str | None) -> None:
+        name, ordinal = self._partition(data, "asset")
+        if name:
+            self.world.publish(name, ordinal, data=content, held=data.draw(st.booleans()))
+        self.pending = True
+
+    @rule(data=st.data())
+    def publish_empty(self, data: st.DataObject) -> None:
+        name, ordinal = self._partition(data, "asset")
+        if name:
+            self.world.publish(name, ordinal, empty=True)
+        self.pending = True
+
+    @rule(data=st.data())
+    def withdraw_a_version(self, data: st.DataObject) -> None:
+        name, ordinal = self._partition(data, "asset")
+        if name:
+            self.world.pointers.get(self.world.graph.nodes[name].outputs[0], {}).pop(ordinal, None)
+        self.pending = True
+
+    @rule(data=st.data(), candidate=st.booleans())
+    def fail(self, data: st.DataObject, candidate: bool) -> None:
+        name, ordinal = self._partition(data, "asset")
+        if name:
+            space, output = self.world.spaces[name], self.world.graph.nodes[name].outputs[0]
+            key = space.key(ordinal)
+            checked = any(self.world.graph.checks.get(each) for each in self.world.graph.nodes[name].outputs)
+            self.world.fail(output, *([] if key is None else [key]), candidate=candidate and checked)
+        self.pending = True
+
+    @rule(data=st.data(), content=CONTENTS)
+    def observe(self, data: st.DataObject, content: str | None) -> None:
+        name, ordinal = self._partition(data, "source", coming=True)
+        if name:
+            self.world.observe(name, {self.world.spaces[name].key(ordinal): content})
+        self.pending = True
+
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        name, ordinal = self._partition(data, "source")
+        if name:
+            self.world.pointers.get(name, {}).pop(ordinal, None)
+        self.pending = True
+
+    @rule(data=st.data())
+    def look(self, data: st.DataObject) -> None:
+        """A check is run on a current version."""
+        checked = [key for key, found in self.world.graph.checks.items() if found and self.world.pointers.get(key)]
+        if checked:
+            key = data.draw(st.sampled_from(checked))
+            pointer = data.draw(st.sampled_from(list(self.world.pointers[key].values())))
+            self.world.passed(key, pointer.version, failed=["ok"] if data.draw(st.booleans()) else [])
+        self.pending = True
+
+    @rule(content=CONTENTS)
+    def run(self, content: str | None) -> None:
+        made = self.world.plan()
+        for step in made.steps:
+            for ordinal in step.partitions.ordinals:
+                if step.certainty in ("will", "may"):
+                    self.world.publish(step.computation, ordinal, data=content)
+                else:
+                    self.world.carry_out(step, ordinal)
+        self.pending = True
+
+    @rule(data=st.data(), value=st.sampled_from("123"), component=st.sampled_from(["shop.helper", "schema:x"]))
+    def edit(self, data: st.DataObject, value: str, component: str) -> None:
+        self.tell()
+        name = data.draw(st.sampled_from(list(self.world.components)) if self.world.components else st.none())
+        if name:
+            self.world.edit(name, component, value)
+            self._redefine()
+
+    @rule(data=st.data())
+    def mend(self, data: st.DataObject) -> None:
+        self.tell()
+        if self.world.check_versions:
+            self.world.check_versions[data.draw(st.sampled_from(sorted(self.world.check_versions)))] += 1
+            self._redefine()
+
+    @rule(hours=st.sampled_from([1, 5, 24, 31 * 24, -24]))
+    def advance(self, hours: int) -> None:
+        self.tell()
+        self.world.now += timedelta(hours=hours)
+        self.live.advance(self.world.now)
+
+    # What the planner makes of it
+
+    def tell(self) -> None:
+        now = self.world.state()
+        self.live.apply(changes_between(self.told, now))
+        self.told = now
+        self.pending = False
+
+    @invariant()
+    def equal(self) -> None:
+        """Several changes may come at once: it is told before every other comparison."""
+        if not hasattr(self, "told"):
+            return
+        self.events += 1
+        if self.pending and self.events % 2:
+            return
+        self.tell()
+        world, live = self.world, self.live
+        assert live.plan().to_dict() == world.plan().to_dict()
+        assert live.plan(retry_failed=False).to_dict() == world.plan(retry_failed=False).to_dict()
+        assessment = world.assess()
+        for key in world.graph.owner:
+            assert live.counts(key) == assessment.counts(key), key
+            assert np.array_equal(live.states(key), assessment.states(key)), key
+
+    @rule(data=st.data())
+    def questions(self, data: st.DataObject) -> None:
+        self.tell()
+        world, live = self.world, self.live
+        key = data.draw(st.sampled_from(list(world.graph.owner)))
+        for selection in (key, f"+{key}", f"{key}+", "status:stale"):
+            assert live.plan(selection).to_dict() == world.plan(selection).to_dict()
+        assert live.plan(force=True).to_dict() == world.plan(force=True).to_dict()
+        assert live.why(key).to_dict() == world.why(key).to_dict()
+        for ordinal in world.space(key).existing(world.now).array().tolist():
+            partition = world.space(key).key(ordinal)
+            assert live.why(key, partition).to_dict() == world.why(key, partition).to_dict()
+        same(live.state(), self.told)
+
+    def _redefine(self) -> None:
+        self.told = self.world.state()
+        self.live.redefine(self.world.graph, self.world.codes(), self.told)
+
+    def _publish_everything(self) -> None:
+        for name, node in self.world.graph.nodes.items():
+            for ordinal in self.world.spaces[name].existing(self.world.now).array().tolist():
+                if node.kind == "source":
+                    self.world.observe(name, {self.world.spaces[name].key(ordinal): "one"})
+                else:
+                    self.world.publish(name, ordinal)
+
+    def _partition(self, data: st.DataObject, kind: str, *, coming: bool = False) -> tuple[str | None, int]:
+        names = [name for name, node in self.world.graph.nodes.items() if node.kind == kind]
+        if not names:
+            return None, 0
+        name = data.draw(st.sampled_from(names))
+        until = self.world.now + timedelta(days=3 if coming else 0)
+        ordinals = self.world.spaces[name].existing(until).array().tolist()
+        return (name, data.draw(st.sampled_from(ordinals))) if ordinals else (None, 0)
+
+
+def same(found: State, expected: State) -> None:
+    """Two states say the same, of times as far as the planner keeps them."""
+    expected = replace(
+        expected, verified={key: expected.verified[key] for key in found.verified if key in expected.verified}
+    )
+    assert changes_between(found, expected).touched == {}
+    assert found.generation == expected.generation
+
+
+LivePlanning.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLivePlanning = LivePlanning.TestCase
