@@ -41,6 +41,10 @@ class TimeSpace:
     def existing(self, now: datetime) -> PartitionSet:
         return self._clipped(self.bounds.first, self.frontier(now))
 
+    def begun(self, frontier: int, now: datetime) -> PartitionSet:
+        """The partitions that exist by ``now``, from an earlier :meth:`frontier` on."""
+        return self._clipped(frontier, self.frontier(now))
+
     def frontier(self, now: datetime) -> int:
         """The first ordinal that does not exist by ``now``, whatever the bounds say."""
         current = self.containing(np.array([seconds_since_epoch(now)], np.int64))

@@ -61,7 +61,7 @@ def facts_at(
     assets = {
         key: pointers.at(rows[name], existing[name]) for name in named for key, pointers in kept[name].pointers.items()
     }
-    state = _narrowed(world.state, {key: existing[name] for name in named for key in kept[name].pointers})
+    state = narrowed_state(world.state, {key: existing[name] for name in named for key in kept[name].pointers})
     part = replace(world, state=replace(state, assets=assets), existing=existing)
     return part, facts_of(part, named, _Known(kept, rows))
 
@@ -128,7 +128,7 @@ class _Known:
 _NO_ROWS = np.empty(0, np.int64)
 
 
-def _narrowed(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:
+def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:
     """What is recorded of some partitions, besides their pointers."""
     return replace(
         state,

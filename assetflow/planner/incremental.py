@@ -8,10 +8,11 @@ the partitions that are not up to date, and those that they need to look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,14 +23,14 @@ from assetflow.partitions.spaces import PartitionSpace, ordinal_of
 from assetflow.partitions.time_space import TimeSpace
 from assetflow.planner.changes import Changes, applied
 from assetflow.planner.data_times import ageing_assets
-from assetflow.planner.excerpts import Kept, all_facts, facts_at, joined, passive_facts, read_by_changed
+from assetflow.planner.excerpts import Kept, all_facts, facts_at, joined, narrowed_state, passive_facts, read_by_changed
 from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.facts import Facts, World, alike, facts_of, world_of
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.kept import Column, KeptPointers, merged, taken
 from assetflow.planner.plan import Plan
 from assetflow.planner.planning import plan_from, plan_of_all
-from assetflow.planner.readers import KeptEdge
+from assetflow.planner.readers import KeptEdge, Upstream
 from assetflow.planner.rows import Range
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.signatures import mix
@@ -37,6 +38,8 @@ from assetflow.planner.spans import Flags, Integers, Lanes, members
 from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment, StateCodes
 from assetflow.planner.state import AssetState, Codes, State, empty_asset_state
 from assetflow.planner.targets import choose
+
+_Record = TypeVar("_Record")
 
 
 class LivePlanner:
@@ -75,11 +78,11 @@ class LivePlanner:
 
     def _outside(self, key: AssetKey, state: State) -> tuple[AssetState, Integers | None]:
         """The pointers of partitions that do not exist: windows that have not ended, keys that were removed."""
-        pointers, times = state.assets.get(key) or empty_asset_state(), self._times(key, state)
+        pointers, times = state.assets.get(key) or empty_asset_state(), self._times_of(key, state)
         places = np.flatnonzero(~members(pointers.ordinals, self._kept[self._owner[key]].existing))
         return taken(pointers, places), None if times is None else times[places]
 
-    def _times(self, key: AssetKey, state: State) -> Integers | None:
+    def _times_of(self, key: AssetKey, state: State) -> Integers | None:
         return _times(state, key) if key in self._ageing else None
 
     def _forget(self) -> None:
@@ -91,32 +94,68 @@ class LivePlanner:
     def apply(self, changes: Changes) -> None:
         """Take in what commits did. Its cost follows the number of partitions touched, and of those that read them."""
         touched = {key: each for key, each in changes.touched.items() if len(each) and key in self._readers}
+        recorded = self._recorded(touched)
         dirty: dict[str, list[Integers]] = {}
-        strangers: dict[AssetKey, AssetState] = {}
-        times: dict[AssetKey, Integers] = {}
         for key, ordinals in touched.items():
             name = self._owner[key]
             existing = self._kept[name].existing
             inside = members(ordinals, existing)
             rows = existing.searchsorted(ordinals[inside])
-            latest = changes.state
-            strangers[key], verified = self._outside(key, latest)
-            if verified is not None:
-                times[key] = verified
             dirty.setdefault(name, []).append(rows)
-            for edge, concerned in self._put(key, rows, ordinals[inside], latest):
+            for edge, concerned in self._put(key, rows, ordinals[inside], changes.state):
                 dirty.setdefault(edge.down, []).append(concerned)
-        known = self._world.state
-        state = applied(known, Changes(touched, replace(changes.state, assets=strangers, verified=times)))
-        self._world = replace(self._world, state=state)
+        self._record(changes, touched, recorded)
         self._mark({name: joined(parts) for name, parts in dirty.items()})
         self._forget()
+
+    def _recorded(self, touched: Mapping[AssetKey, Integers]) -> State:
+        """What is recorded of the touched assets; of pointers, those of touched partitions and of ones outside."""
+        known = self._world.state
+        assets: dict[AssetKey, AssetState] = {}
+        verified: dict[AssetKey, Integers] = {}
+        for key, ordinals in touched.items():
+            existing, pointers = self._kept[self._owner[key]].existing, self._kept[self._owner[key]].pointers[key]
+            rows = existing.searchsorted(ordinals[members(ordinals, existing)])
+            assets[key], order = merged(pointers.at(rows, existing[rows]), known.assets[key])
+            if key in self._ageing:
+                outside = known.verified.get(key, np.zeros(len(known.assets[key].ordinals), np.int64))
+                verified[key] = np.concatenate((pointers.verified_at(rows), outside))[order]
+        return replace(
+            known,
+            assets=assets,
+            verified=verified,
+            failures=_of(touched, known.failures),
+            retained=_of(touched, known.retained),
+            candidates=_of(touched, known.candidates),
+            checks={(key, name): each for (key, name), each in known.checks.items() if key in touched},
+        )
+
+    def _record(self, changes: Changes, touched: Mapping[AssetKey, Integers], recorded: State) -> None:
+        """Keep what the changes say of touched assets, apart from the pointers of existing partitions."""
+        latest, known = changes.state, self._world.state
+        told = {key: latest.assets.get(key) or empty_asset_state() for key in touched}
+        times = {key: self._times_of(key, latest) for key in touched if key in self._ageing}
+        checks = {(key, name): each for (key, name), each in latest.checks.items() if key in touched}
+        latest = replace(latest, assets=told, verified=times, checks=checks)
+        after = applied(recorded, replace(changes, touched=touched, state=latest))
+        outside = {key: self._outside(key, after) for key in touched}
+        state = replace(
+            latest,
+            assets={**known.assets, **{key: pointers for key, (pointers, _) in outside.items()}},
+            verified={**known.verified, **{key: each for key, (_, each) in outside.items() if each is not None}},
+            codes={**known.codes, **after.codes},
+            failures=_without(touched, known.failures, after.failures),
+            retained=_without(touched, known.retained, after.retained),
+            candidates=_without(touched, known.candidates, after.candidates),
+            checks={**{pair: each for pair, each in known.checks.items() if pair[0] not in touched}, **after.checks},
+        )
+        self._world = replace(self._world, state=state)
 
     def _put(self, key: AssetKey, rows: Integers, ordinals: Integers, latest: State) -> list[tuple[KeptEdge, Integers]]:
         """Replace pointers; gives the edges that see other data, with the rows concerned."""
         pointers, uid = self._kept[self._owner[key]].pointers[key], latest.uids.get(key, 0)
         there, hashes = pointers.versioned[rows], pointers.hashes[rows]
-        pointers.put(rows, ordinals, latest.assets.get(key) or empty_asset_state(), self._times(key, latest))
+        pointers.put(rows, ordinals, latest.assets.get(key) or empty_asset_state(), self._times_of(key, latest))
         there_now, hashes_now = pointers.versioned[rows], pointers.hashes[rows]
         differ = (there != there_now) | (there & (hashes != hashes_now).any(axis=1))
         if not differ.any():
@@ -139,18 +178,78 @@ class LivePlanner:
             for edge in each.edges:
                 known = kept.edges[edge.edge.parameter]
                 known.changed = _updated(known.changed, judged, edge.changed)
-            if len(kept.begun()):
-                self._busy.add(name)
-            else:
-                self._busy.discard(name)
+            self._note(name)
+
+    def _note(self, name: str) -> None:
+        """Note whether anything begins at a computation."""
+        if len(self._kept[name].begun()):
+            self._busy.add(name)
+        else:
+            self._busy.discard(name)
 
     def advance(self, now: datetime) -> None:
         """Set the clock: windows that have ended since become partitions. ``now`` is an aware datetime."""
-        if _frontiers(self._world.spaces.values(), now) == self._frontiers:
-            self._world = replace(self._world, now=now)
-            self._forget()
-        else:
+        before, after = self._frontiers, _frontiers(self._world.spaces.values(), now)
+        moved = {place for place in after if after[place] != before[place]}
+        concerned = {name for name, each in self._kept.items() if id(each.space) in moved}
+        if not all(self._grows(name, before[id(self._kept[name].space)], now) for name in concerned):
             self._begin(world_of(self._world.graph, self.state(), self._world.codes, now))
+            return
+        self._world = replace(self._world, now=now)
+        self._frontiers = after
+        if concerned:
+            self._grow(concerned, before, now)
+        self._forget()
+
+    def _grows(self, name: str, frontier: tuple[int, ...], now: datetime) -> bool:
+        """Whether all that time does to a computation is to add rows at the end, of it and of its upstreams."""
+        kept = self._kept[name]
+        edges = [*kept.edges.values(), *(edge for key in kept.node.outputs for edge in self._readers[key])]
+        forward = isinstance(kept.space, TimeSpace) and kept.space.frontier(now) >= frontier[0]
+        return forward and all(edge.extends for edge in edges)
+
+    def _grow(self, names: Collection[str], before: Mapping[int, tuple[int, ...]], now: datetime) -> None:
+        """Add the rows of windows that have ended."""
+        sizes = {name: len(self._kept[name].existing) for name in names}
+        dirty: dict[str, list[Integers]] = {}
+        for name in names:
+            kept = self._kept[name]
+            assert isinstance(kept.space, TimeSpace)
+            added = kept.space.begun(before[id(kept.space)][0], now).array()
+            kept.ordinals.grow(added)
+            dirty[name] = [np.arange(sizes[name], len(kept.existing))]
+            for pointers in kept.pointers.values():
+                pointers.grow(len(added))
+        for name, kept in self._kept.items():
+            for edge in kept.edges.values():
+                if name in names or edge.upstream in names:
+                    up = self._kept[edge.upstream]
+                    uid = self._world.state.uids.get(edge.edge.upstream, 0)
+                    upstream = Upstream(up.space, up.existing, up.pointers[edge.edge.upstream], uid)
+                    known = sizes.get(edge.upstream, len(up.existing))
+                    judged = edge.extend(kept.space, kept.existing, upstream, known, now)
+                    dirty.setdefault(name, []).append(judged)
+        self._mark({name: joined(parts) for name, parts in dirty.items()})
+        self._admit(names)
+
+    def _admit(self, names: Collection[str]) -> None:
+        """Take in the pointers of partitions that have come to exist, which were published before."""
+        known = self._world.state
+        early: dict[AssetKey, Integers] = {}
+        for key in (key for name in names for key in self._kept[name].node.outputs):
+            ordinals = known.assets[key].ordinals
+            found = ordinals[members(ordinals, self._kept[self._owner[key]].existing)]
+            if len(found):
+                early[key] = found
+        if early:
+            known = narrowed_state(known, early)
+            pointers = {key: taken(known.assets[key], _at(known.assets[key].ordinals, early[key])) for key in early}
+            times = {
+                key: known.verified[key][_at(known.assets[key].ordinals, early[key])]
+                for key in early
+                if key in known.verified
+            }
+            self.apply(Changes(early, replace(known, assets=pointers, verified=times)))
 
     def redefine(self, graph: AssetGraph, codes: Codes, state: State) -> None:
         """Take in other definitions or other code.
@@ -263,7 +362,8 @@ class LivePlanner:
             inside, times = pointers.at(np.arange(len(existing)), existing.copy()), pointers.verified()
             assets[key], order = merged(inside, known.assets[key])
             if times is not None:
-                verified[key] = np.concatenate((times, known.verified[key]))[order]
+                outside = known.verified.get(key, np.zeros(len(known.assets[key].ordinals), np.int64))
+                verified[key] = np.concatenate((times, outside))[order]
         return replace(known, assets=assets, verified=verified)
 
     def excerpt(self) -> Assessment:
@@ -332,6 +432,21 @@ def _summands(uid: int, parameter: str, ordinals: Integers, hashes: Lanes, there
     summands = mix(uid, parameter, ordinals, hashes)
     summands[~there] = 0
     return summands
+
+
+def _of(keys: Collection[AssetKey], records: Mapping[AssetKey, _Record]) -> dict[AssetKey, _Record]:
+    return {key: records[key] for key in keys if key in records}
+
+
+def _without(
+    keys: Collection[AssetKey], before: Mapping[AssetKey, _Record], after: Mapping[AssetKey, _Record]
+) -> dict[AssetKey, _Record]:
+    """The records before, with those of ``keys`` as they are after."""
+    return {**{key: each for key, each in before.items() if key not in keys}, **_of(keys, after)}
+
+
+def _at(ordinals: Integers, some: Integers) -> Integers:
+    return np.flatnonzero(members(ordinals, some))
 
 
 def _updated(rows: Integers, judged: Integers, found: Flags) -> Integers:

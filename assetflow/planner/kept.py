@@ -109,6 +109,10 @@ class KeptPointers:
         """When the data of each version was last found by computing; None where nobody asked."""
         return self._columns[_VERIFIED].values[self.versioned] if _VERIFIED in self._columns else None
 
+    def verified_at(self, rows: Integers) -> Integers:
+        """Those times at the rows that have a version."""
+        return self._columns[_VERIFIED].values[rows[self.versioned[rows]]]
+
     def put(self, rows: Integers, partitions: Integers, pointers: AssetState, verified: Integers | None) -> None:
         """Replace the pointers of ``rows``, whose ``partitions`` ascend; what ``pointers`` lack has none any more."""
         there = members(partitions, pointers.ordinals)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
 from assetflow.graph import Edge
+from assetflow.partitions.mappings import RangeMapping
+from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import Spans, any_within, flattened
 from assetflow.planner.decide import sums_of
 from assetflow.planner.facts import EdgeFacts
-from assetflow.planner.kept import Column
+from assetflow.planner.kept import Column, KeptPointers
+from assetflow.planner.signatures import mix
 from assetflow.planner.spans import Flags, Integers, Lanes, members, narrowed, straightened
+
+_NONE = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The upstream of an edge as it is kept; ``existing`` are all its rows."""
+
+    space: PartitionSpace
+    existing: Integers
+    pointers: KeptPointers
+    uid: int
 
 
 class KeptEdge:
@@ -44,9 +60,9 @@ class KeptEdge:
         self._sums = Column(facts.signature.sums)
         self._index: tuple[Integers, Integers] | None = None
         self._ascending = facts.spans.gather is None and _ascends(facts.spans.lo) and _ascends(facts.spans.hi)
-        self._premature = Column(facts.changed & False if facts.premature is None else facts.premature)
+        self._premature = _NONE if facts.premature is None else np.flatnonzero(facts.premature)
         self.changed: Integers = np.flatnonzero(facts.changed)
-        self.early: Integers = self._early()
+        self.early: Integers = np.union1d(self._premature, sorted(facts.spans.problems)).astype(np.int64)
 
     @property
     def sums(self) -> Lanes:
@@ -60,7 +76,9 @@ class KeptEdge:
 
     def premature(self, rows: Integers) -> Flags | None:
         """Which of the rows ask for windows that have not ended or cannot exist; None: none of them."""
-        found = self._premature.values[rows]
+        if not len(self._premature):
+            return None
+        found = members(rows, self._premature)
         return found if found.any() else None
 
     def runs(self, rows: Integers) -> tuple[Integers, Integers]:
@@ -111,6 +129,53 @@ class KeptEdge:
         assert gather is not None
         return np.unique(gather[lo[lo < hi]])
 
+    @property
+    def extends(self) -> bool:
+        """Whether it can :meth:`extend`: what a row reads is a run, and later rows read from later runs."""
+        return self._ascending and isinstance(self.edge.mapping, RangeMapping)
+
+    def extend(self, down: PartitionSpace, ordinals: Integers, up: Upstream, before: int, now: datetime) -> Integers:
+        """Take in the rows that are new at the end of the computation and of its upstream.
+
+        ``ordinals`` are all rows now; ``before`` is how many the upstream had. Gives the rows that are new or whose
+        sums may be others.
+        """
+        mapping, known = self.edge.mapping, len(self._lo.values)
+        # Only runs that reach to where the upstream ended can become longer.
+        first = int(self._hi.values.searchsorted(before))
+        spans = mapping.spans(down, ordinals[first:], up.space, up.existing)
+        judged = np.concatenate((self._add_sums(spans, first, up), np.arange(known, len(ordinals))))
+        asked = np.union1d(self._premature[self._premature < first], np.arange(first, len(ordinals)))
+        for column, values in ((self._lo, spans.lo), (self._hi, spans.hi)):
+            column.values[first:] = values[: known - first]
+            column.grow(values[known - first :])
+        if self.edge.missing == "wait":
+            expected = mapping.expected(down, ordinals[asked], up.space, now)
+            self._premature = self.early = asked[~expected]
+        rows = np.arange(first, len(ordinals))
+        straight = bool((spans.lo == rows).all() and (spans.hi == rows + 1).all())
+        straight &= self._spans.straight and len(ordinals) == len(up.existing)
+        self._spans = replace(self._spans, straight=straight)
+        tail = max(first - 1, 0)
+        self._ascending = _ascends(self._lo.values[tail:]) and _ascends(self._hi.values[tail:])
+        return judged
+
+    def _add_sums(self, spans: Spans, first: int, up: Upstream) -> Integers:
+        """Bring the sums of the rows from ``first`` on to their new ``spans``; gives those that had others before."""
+        lo, known = spans.lo.copy(), len(self._lo.values) - first
+        same = lo[:known] == self._lo.values[first:]
+        lo[:known] = np.where(same, self._hi.values[first:], lo[:known])
+        self.sums[first:][~same] = 0
+        self._sums.grow(np.zeros((len(lo) - known, 2), np.uint64))
+        filled = lo < spans.hi
+        if filled.any():
+            begin, end = int(lo[filled].min()), int(spans.hi[filled].max())
+            read = np.flatnonzero(up.pointers.versioned[begin:end]) + begin
+            summands = mix(up.uid, self.edge.parameter, up.existing[read], up.pointers.hashes[read])
+            over = Spans(read.searchsorted(lo), read.searchsorted(np.maximum(lo, spans.hi)))
+            self.sums[first:] += sums_of(summands, over)
+        return np.flatnonzero(~same | (lo[:known] < spans.hi[:known])) + first
+
     def _problems(self, rows: Integers) -> dict[int, str]:
         if not self._spans.problems:
             return {}
@@ -127,11 +192,6 @@ class KeptEdge:
             order = np.argsort(read, kind="stable")
             self._index = rows[order], read[order]
         return self._index
-
-    def _early(self) -> Integers:
-        early = self._premature.values
-        broken = self._spans.broken
-        return np.flatnonzero(early if broken is None else early | broken)
 
 
 def _ascends(values: Integers) -> bool:

@@ -18,7 +18,6 @@ from tests.property.test_planner import CONTENTS, NOW, graphs
 from tests.unit.planner.building import World
 from tests.unit.planner.differences import changes_between
 
-
 POLICIES = st.sampled_from([None, FreshnessPolicy(max_lag="1d")])
 
 
