@@ -25,8 +25,10 @@ class Column:
     __slots__ = ("_buffer", "_size")
 
     def __init__(self, values: Array) -> None:
-        self._buffer = values.copy()
-        self._size = len(values)
+        self._size = 0
+        # Room that is not used costs next to nothing: nobody has touched its pages.
+        self._buffer = np.empty((_room(len(values)), *values.shape[1:]), values.dtype)
+        self.grow(values)
 
     @property
     def values(self) -> Array:
@@ -37,13 +39,15 @@ class Column:
         """Append items."""
         stop = self._size + len(values)
         if stop > len(self._buffer):
-            larger = np.empty(
-                (max(stop, len(self._buffer) + (len(self._buffer) >> 2)), *values.shape[1:]), values.dtype
-            )
+            larger = np.empty((_room(stop), *values.shape[1:]), values.dtype)
             larger[: self._size] = self.values
             self._buffer = larger
         self._buffer[self._size : stop] = values
         self._size = stop
+
+
+def _room(size: int) -> int:
+    return size + (size >> 2) + 16
 
 
 class KeptPointers:

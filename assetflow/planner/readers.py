@@ -41,6 +41,7 @@ class KeptEdge:
         "_ascending",
         "_hi",
         "_index",
+        "_inverts",
         "_lo",
         "_premature",
         "_spans",
@@ -59,6 +60,9 @@ class KeptEdge:
         self._lo, self._hi = Column(facts.spans.lo), Column(facts.spans.hi)
         self._sums = Column(facts.signature.sums)
         self._index: tuple[Integers, Integers] | None = None
+        # Rows may share what they read: then there are too many pairs of a row and what it reads to list them.
+        pairs, listed = int((facts.spans.hi - facts.spans.lo).sum()), facts.spans.gather
+        self._inverts = listed is not None and pairs <= 4 * (len(listed) + len(facts.spans.lo))
         self._ascending = facts.spans.gather is None and _ascends(facts.spans.lo) and _ascends(facts.spans.hi)
         self._premature = _NONE if facts.premature is None else np.flatnonzero(facts.premature)
         self.changed: Integers = np.flatnonzero(facts.changed)
@@ -94,7 +98,7 @@ class KeptEdge:
         lo, hi = self._lo.values, self._hi.values
         if self._spans.straight:
             return positions
-        if self._spans.gather is not None:
+        if self._spans.gather is not None and self._inverts:
             rows, read = self._inverted()
             found = rows[flattened(np.searchsorted(read, positions), np.searchsorted(read, positions, side="right"))]
             return np.unique(found)
@@ -102,9 +106,11 @@ class KeptEdge:
             first, stop = np.searchsorted(hi, positions, side="right"), np.searchsorted(lo, positions, side="right")
             first[1:] = np.maximum(first[1:], stop[:-1])
             return flattened(first, np.maximum(first, stop))
-        flags = np.zeros(int(hi.max(initial=0)), np.bool_)
+        gather = self._spans.gather
+        last = hi if gather is None else gather + 1
+        flags = np.zeros(int(last.max(initial=0)), np.bool_)
         flags[positions[positions < len(flags)]] = True
-        return np.flatnonzero(any_within(flags, Spans(lo, hi)))
+        return np.flatnonzero(any_within(flags, Spans(lo, hi, gather=gather)))
 
     def among(self, rows: Integers, positions: Integers) -> Spans:
         """What these rows read of ascending upstream rows, as spans over those."""

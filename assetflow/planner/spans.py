@@ -53,13 +53,15 @@ def narrowed(spans: Spans, rows: Integers, positions: Integers) -> Spans:
     lo, hi = spans.lo[rows], spans.hi[rows]
     if spans.gather is None:
         return Spans(positions.searchsorted(lo), positions.searchsorted(hi))
-    read = spans.gather[flattened(lo, hi)]
+    read = spans.gather
+    # Rows may share what they read, so that their runs are longer together than what they point into.
+    if int((hi - lo).sum()) < len(read):
+        read, stops = read[flattened(lo, hi)], np.cumsum(hi - lo)
+        lo, hi = stops - (hi - lo), stops
     kept = members(read, positions)
     counts = np.zeros(len(kept) + 1, np.int64)
     np.cumsum(kept, out=counts[1:])
-    stops = np.cumsum(hi - lo)
-    starts = stops - (hi - lo)
-    return Spans(counts[starts], counts[stops], gather=positions.searchsorted(read[kept]))
+    return Spans(counts[lo], counts[hi], gather=positions.searchsorted(read[kept]))
 
 
 def window_sums(sums: Lanes, spans: Spans) -> Lanes:
