@@ -35,7 +35,7 @@ from assetflow.planner.rows import Range
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.signatures import mix
 from assetflow.planner.spans import Flags, Integers, Lanes, members
-from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment, StateCodes
+from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment, StateCodes, with_upstreams
 from assetflow.planner.state import AssetState, Codes, State, empty_asset_state
 from assetflow.planner.targets import choose
 
@@ -56,6 +56,7 @@ class LivePlanner:
         graph, state = world.graph, world.state
         facts = facts_of(world, graph.nodes)
         self._owner = graph.owner
+        self._mates = {name: group for group in graph.groups.values() for name in group}
         self._ageing = frozenset(ageing_assets(graph))
         self._kept = {name: _kept(world, each, self._ageing) for name, each in facts.items()}
         self._place = {name: place for place, name in enumerate(graph.nodes)}
@@ -346,7 +347,7 @@ class LivePlanner:
     def assessment(self, only: Iterable[str] | None = None) -> Assessment:
         """Everything judged, as :func:`assetflow.planner.staleness.assess` does; ``only`` some, and their upstreams."""
         graph = self._world.graph
-        names = set(graph.nodes) if only is None else {*only, *graph.ancestors(only)}
+        names = graph.nodes if only is None else with_upstreams(graph, only)
         existing = {name: each.existing.copy() for name, each in self._kept.items()}
         world = replace(self._world, state=self.state(), existing=existing)
         facts = all_facts(world, self._kept, names)
@@ -385,7 +386,11 @@ class LivePlanner:
                     needed.append(edge.first_read(rows))
                 if len(edge.changed):
                     needed.append(read_by_changed(kept, edge, self._kept[edge.upstream].pointers[edge.edge.upstream]))
-        rows_of = {name: joined(found) for name, found in parts.items()}
+        # The rows of a publish group's members stand side by side.
+        shared = {
+            name: [part for mate in self._mates.get(name, (name,)) for part in parts.get(mate, ())] for name in parts
+        }
+        rows_of = {name: joined(found) for name, found in shared.items()}
         world, judged = facts_at(self._world, self._kept, rows_of, active)
         facts: dict[str, Facts] = {}
         for name in sorted(rows_of, key=self._place.__getitem__):
@@ -394,22 +399,29 @@ class LivePlanner:
 
     def _active(self) -> dict[str, Integers]:
         """The rows that may have a step or have to wait, by computation: where it begins, and what lies downstream."""
-        queue = [self._place[name] for name in self._busy]
+        reached = {name: [self._kept[name].begun()] for name in self._busy}
+        queue = [self._place[name] for name in reached]
         heapify(queue)
-        reached: dict[str, list[Integers]] = {}
         active: dict[str, Integers] = {}
         while queue:
             name = self._names[heappop(queue)]
-            if name in active:
+            kept, known = self._kept[name], active.get(name, _NO_ROWS)
+            found = joined(reached.pop(name, ()))
+            found = found[~members(found, known)]
+            if not len(found):
                 continue
-            kept = self._kept[name]
-            rows = active[name] = joined([kept.begun(), *reached.pop(name, ())])
-            for edge in (edge for key in kept.node.outputs for edge in self._readers[key]):
-                found = edge.readers(rows)
-                if len(found):
-                    reached.setdefault(edge.down, []).append(found)
-                    heappush(queue, self._place[edge.down])
+            active[name] = joined((known, found))
+            further = [(mate, found) for mate in self._mates.get(name, ()) if mate != name]
+            edges = [edge for key in kept.node.outputs for edge in self._readers[key]]
+            further += [(edge.down, edge.readers(found)) for edge in edges]
+            for follower, rows in further:
+                if len(rows):
+                    reached.setdefault(follower, []).append(rows)
+                    heappush(queue, self._place[follower])
         return active
+
+
+_NO_ROWS = np.empty(0, np.int64)
 
 
 def _kept(world: World, facts: Facts, ageing: frozenset[AssetKey]) -> Kept:
@@ -466,7 +478,7 @@ def _frontiers(spaces: Iterable[PartitionSpace], now: datetime) -> dict[int, tup
 
 def _shape(node: Node) -> object:
     edges = [(edge.parameter, edge.upstream, alike(edge.mapping), edge.missing) for edge in node.edges]
-    return node.kind, node.outputs, node.partitions, edges
+    return node.kind, node.outputs, node.partitions, node.publish_group, edges
 
 
 def _judging(graph: AssetGraph, codes: Codes, node: Node) -> object:

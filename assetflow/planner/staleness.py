@@ -110,13 +110,13 @@ def assess(
     ``now`` is an aware datetime. Every computation needs a code version in ``codes``, every check too, and static
     partition keys an ordinal in ``state.keys``.
     """
-    names = graph.nodes if only is None else _with_upstreams(graph, only)
+    names = graph.nodes if only is None else with_upstreams(graph, only)
     world = world_of(graph, state, codes, now)
     facts = facts_of(world, names)
     return Assessment(world, facts, flows_of(facts, Request()))
 
 
-def _with_upstreams(graph: AssetGraph, only: Iterable[str]) -> frozenset[str]:
+def with_upstreams(graph: AssetGraph, only: Iterable[str]) -> frozenset[str]:
     """The computations, all upstreams, and what these publish together with."""
     names = frozenset(only)
     while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,78 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from assetflow.definitions.freshness import FreshnessPolicy
+from assetflow.definitions.inputs import Input
+from assetflow.partitions.cron_partitions import CronPartitions
+from assetflow.partitions.definitions import DailyPartitions, HourlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
+from assetflow.partitions.multi_partitions import MultiPartitions
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.state import State
+from tests.property.oracle import Listed
 from tests.property.test_planner import CONTENTS, NOW, graphs
-from tests.unit.planner.building import World
+from tests.unit.planner.building import World, check, computed, several, source
 from tests.unit.planner.differences import changes_between
 
+Drawn = tuple[list[Any], list[Any], datetime]
 POLICIES = st.sampled_from([None, FreshnessPolicy(max_lag="1d")])
+
+
+SOME = graphs(POLICIES).map(lambda drawn: (*drawn, NOW - timedelta(days=3)))
+
+
+def clocks() -> Drawn:
+    """Windows of hours and days across the changes of clocks, read by days, weeks and months elsewhere."""
+    hours = HourlyPartitions("2024-03-09T20:00", timezone="America/New_York")
+    days = DailyPartitions("2024-03-09", timezone="America/New_York", end_offset=1)
+    assets = [
+        source("raw", partitions=hours),
+        computed("hourly", "raw", partitions=hours),
+        computed("daily", "hourly", partitions=days),
+        computed("elsewhere", "daily", partitions=DailyPartitions("2024-03-09", timezone="Australia/Lord_Howe")),
+        computed("weekly", Input("elsewhere", missing="allow"), partitions=WeeklyPartitions("2024-02-26")),
+        computed("recent", Input("hourly", LastN(3)), Input("daily", TimeWindow(-1, 0)), partitions=days),
+        computed("latest", Input("hourly", LastN(2))),
+        computed("total", "hourly", "weekly"),
+    ]
+    return assets, [check("ok", "hourly")], datetime(2024, 3, 10, 4, 30, tzinfo=UTC)
+
+
+def groups() -> Drawn:
+    """Publish groups, whose members read different things, and one the other."""
+    quarters = CronPartitions("*/15 * * * *", "2024-03-10T00:00", end="2024-03-10T05:00")
+    hours = HourlyPartitions("2024-03-10T00:00")
+    assets = [
+        source("sales", partitions=quarters),
+        source("stock", partitions=hours),
+        computed("orders", "sales", partitions=hours, publish_group="books"),
+        computed("items", Input("stock", TimeWindow(-1, 0)), partitions=hours, publish_group="books"),
+        computed("report", "orders", "items", partitions=hours),
+        several("both", ["left", "right"], Input("items", AllPartitions())),
+    ]
+    return assets, [check("ok", "orders")], datetime(2024, 3, 10, 2, 10, tzinfo=UTC)
+
+
+def dimensions() -> Drawn:
+    """Combinations of days and regions, which come to exist between others."""
+    days, regions = DailyPartitions("2024-03-08"), StaticPartitions(["north", "south"])
+    both = MultiPartitions({"region": regions, "day": days})
+    assets = [
+        source("raw", partitions=both),
+        computed("clean", "raw", partitions=both),
+        computed("daily", Input("clean", Listed({"2024-03-08": ["north|2024-03-08"]}, frozenset())), partitions=days),
+        computed("all", Input("clean", AllPartitions()), Input("daily", AllPartitions()), partitions=regions),
+    ]
+    return assets, [], datetime(2024, 3, 10, 23, tzinfo=UTC)
 
 
 class LivePlanning(RuleBasedStateMachine):
     """A world to which things happen, and a planner that is told of them."""
 
-    @initialize(drawn=graphs(POLICIES), published=st.booleans())
+    @initialize(drawn=st.one_of(SOME, st.sampled_from([clocks, groups, dimensions])), published=st.booleans())
     def begin(self, drawn: Any, published: bool) -> None:
-        self.world = World(*drawn, now=NOW - timedelta(days=3))
+        assets, checks, now = drawn() if callable(drawn) else drawn
+        self.hourly = callable(drawn)
+        self.world = World(assets, checks, now=now)
         if published:
             self._publish_everything()
         self.told = self.world.state()
@@ -117,10 +174,11 @@ class LivePlanning(RuleBasedStateMachine):
             self.world.check_versions[data.draw(st.sampled_from(sorted(self.world.check_versions)))] += 1
             self._redefine()
 
-    @rule(hours=st.sampled_from([1, 5, 24, 31 * 24, -24]))
+    @rule(hours=st.sampled_from([1, 2, 3, 24, 31 * 24, -24]))
     def advance(self, hours: int) -> None:
         self.tell()
-        self.world.now += timedelta(hours=hours)
+        most = 5 if self.hourly else hours
+        self.world.now += timedelta(hours=min(hours, most))
         self.live.advance(self.world.now)
 
     # What the planner makes of it
