@@ -94,6 +94,10 @@ class LivePlanner:
 
     def apply(self, changes: Changes) -> None:
         """Take in what commits did. Its cost follows the number of partitions touched, and of those that read them."""
+        if not changes.anew.isdisjoint(self._readers):
+            known = self._world
+            self._begin(world_of(known.graph, applied(self.state(), changes), known.codes, known.now))
+            return
         touched = {key: each for key, each in changes.touched.items() if len(each) and key in self._readers}
         recorded = self._recorded(touched)
         dirty: dict[str, list[Integers]] = {}
@@ -106,6 +110,8 @@ class LivePlanner:
             for edge, concerned in self._put(key, rows, ordinals[inside], changes.state):
                 dirty.setdefault(edge.down, []).append(concerned)
         self._record(changes, touched, recorded)
+        for key in changes.observed.keys() & self._ageing:
+            self._observed(key, changes.observed[key])
         self._mark({name: joined(parts) for name, parts in dirty.items()})
         self._forget()
 
@@ -138,7 +144,7 @@ class LivePlanner:
         times = {key: self._times_of(key, latest) for key in touched if key in self._ageing}
         checks = {(key, name): each for (key, name), each in latest.checks.items() if key in touched}
         latest = replace(latest, assets=told, verified=times, checks=checks)
-        after = applied(recorded, replace(changes, touched=touched, state=latest))
+        after = applied(recorded, Changes(touched, latest))
         outside = {key: self._outside(key, after) for key in touched}
         state = replace(
             latest,
@@ -151,6 +157,13 @@ class LivePlanner:
             checks={**{pair: each for pair, each in known.checks.items() if pair[0] not in touched}, **after.checks},
         )
         self._world = replace(self._world, state=state)
+
+    def _observed(self, key: AssetKey, at: int) -> None:
+        """Keep when a source was asked last, which all its partitions have in common."""
+        self._kept[self._owner[key]].pointers[key].verify(at)
+        known = self._world.state
+        outside = np.full(len(known.assets[key].ordinals), at, np.int64)
+        self._world = replace(self._world, state=replace(known, verified={**known.verified, key: outside}))
 
     def _put(self, key: AssetKey, rows: Integers, ordinals: Integers, latest: State) -> list[tuple[KeptEdge, Integers]]:
         """Replace pointers; gives the edges that see other data, with the rows concerned."""
@@ -252,15 +265,15 @@ class LivePlanner:
             }
             self.apply(Changes(early, replace(known, assets=pointers, verified=times)))
 
-    def redefine(self, graph: AssetGraph, codes: Codes, state: State) -> None:
+    def redefine(self, graph: AssetGraph, codes: Codes, changes: Changes) -> None:
         """Take in other definitions or other code.
 
-        ``state`` is as of the last changes that were applied, and says what is recorded with regard to the code as it
-        is now. For a graph that the planner :meth:`accepts` it needs no pointers (``assets``); for any other all is
-        begun anew.
+        ``changes`` are what was committed since, and what is recorded with regard to the code as it is now: versions
+        that could be published again, results of checks, and all that there is of assets that are new. With other
+        partitions, mappings or upstreams anywhere, all is begun anew.
         """
-        if not self.accepts(graph):
-            self._begin(world_of(graph, state, codes, self._world.now))
+        if changes.anew or not _alike(self._world.graph, graph):
+            self._begin(world_of(graph, applied(self.state(), changes), codes, self._world.now))
             return
         before = self._world
         self._owner = graph.owner
@@ -272,18 +285,10 @@ class LivePlanner:
                 kept.edges[edge.parameter].edge = edge
             if node.kind == "asset" and _judging(before.graph, before.codes, node) != _judging(graph, codes, node):
                 rows[name] = np.arange(len(kept.existing))
-        known = before.state
-        merged = replace(state, assets=known.assets, verified=known.verified, codes={**known.codes, **state.codes})
-        self._world = replace(before, graph=graph, codes=codes, state=merged)
+        self._world = replace(before, graph=graph, codes=codes)
+        self.apply(changes)
         self._mark(rows)
         self._forget()
-
-    def accepts(self, graph: AssetGraph) -> bool:
-        """Whether the partitions, mappings and upstreams of all computations are as they were."""
-        nodes = self._world.graph.nodes
-        return list(nodes) == list(graph.nodes) and all(
-            _shape(nodes[name]) == _shape(node) for name, node in graph.nodes.items()
-        )
 
     # Questions
 
@@ -352,6 +357,16 @@ class LivePlanner:
         world = replace(self._world, state=self.state(), existing=existing)
         facts = all_facts(world, self._kept, names)
         return Assessment(world, facts, flows_of(facts, Request()))
+
+    @property
+    def recorded(self) -> State:
+        """What is recorded apart from most pointers, with how far it goes: what to ask for changes since with."""
+        return self._world.state
+
+    @property
+    def codes(self) -> Codes:
+        """The code that partitions are judged by."""
+        return self._world.codes
 
     def state(self) -> State:
         """Everything recorded, as after all that was applied; a copy."""
@@ -474,6 +489,13 @@ def _frontiers(spaces: Iterable[PartitionSpace], now: datetime) -> dict[int, tup
             dimensions = space.spaces if isinstance(space, MultiSpace) else (space,)
             found[id(space)] = tuple(each.frontier(now) for each in dimensions if isinstance(each, TimeSpace))
     return found
+
+
+def _alike(before: AssetGraph, after: AssetGraph) -> bool:
+    """Whether two graphs have the same partitions, mappings and upstreams everywhere."""
+    return list(before.nodes) == list(after.nodes) and all(
+        _shape(before.nodes[name]) == _shape(after.nodes[name]) for name in before.nodes
+    )
 
 
 def _shape(node: Node) -> object:

@@ -113,6 +113,10 @@ class KeptPointers:
         """When the data of each version was last found by computing; None where nobody asked."""
         return self._columns[_VERIFIED].values[self.versioned] if _VERIFIED in self._columns else None
 
+    def verify(self, at: int) -> None:
+        """All data was found to be right at one moment."""
+        self._columns[_VERIFIED].values[:] = at
+
     def verified_at(self, rows: Integers) -> Integers:
         """Those times at the rows that have a version."""
         return self._columns[_VERIFIED].values[rows[self.versioned[rows]]]

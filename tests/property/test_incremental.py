@@ -221,8 +221,8 @@ class LivePlanning(RuleBasedStateMachine):
         same(live.state(), self.told)
 
     def _redefine(self) -> None:
-        self.told = self.world.state()
-        self.live.redefine(self.world.graph, self.world.codes(), self.told)
+        before, self.told = self.told, self.world.state()
+        self.live.redefine(self.world.graph, self.world.codes(), changes_between(before, self.told))
 
     def _publish_everything(self) -> None:
         for name, node in self.world.graph.nodes.items():
