@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.opening.live import LiveProject
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
@@ -143,6 +144,12 @@ class Project:
         )
         plan = self._workspace.estimated(plan, assessment, workers)
         return replace(plan, evidence=self._workspace.evidence())
+
+    def live(self) -> LiveProject:
+        """The project's planner as a long-lived object: a second plan costs what has changed since the first."""
+        from assetflow.opening.live import LiveProject
+
+        return LiveProject(self._workspace)
 
     def materialize(
         self,

@@ -14,7 +14,7 @@ from assetflow.definitions.collect import Definitions
 from assetflow.errors import UsageError
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
-from assetflow.keys import DEFAULT_ENVIRONMENT, is_environment_name
+from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, is_environment_name
 from assetflow.opening.loading import working_in
 from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.selection import parse_selection
@@ -25,9 +25,10 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.changes import Changes
     from assetflow.planner.evidence import Evidence
     from assetflow.planner.plan import Plan
-    from assetflow.planner.state import State
+    from assetflow.planner.state import Codes, State
     from assetflow.publish.folders import Storage
     from assetflow.publish.setting import Setting
 
@@ -130,9 +131,8 @@ class Workspace:
         setting = self.setting
         selection = parse_selection(select)
         only = None if selection.needs_states else choose(selection, self.graph, {}).every
-        if now is not None and now.tzinfo is None:
-            raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
-        return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+        moment = checked_moment(now) or self.clock()
+        return assess(self.graph, self.state(), setting.codes, moment, only=only)
 
     def estimated(self, plan: Plan, assessment: Assessment, workers: int | None) -> Plan:
         """The plan with what its steps are expected to cost, judged by the store's past. Raises UsageError."""
@@ -155,12 +155,34 @@ class Workspace:
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         setting = self.setting
-        nodes = self.graph.nodes.values()
-        sources = [key for node in nodes if node.kind == "source" for key in node.outputs]
         return setting.reader.read_state(
             setting.environment,
             list(self.graph.owner),
             setting.codes,
-            sources=sources,
+            sources=self.sources(),
             verified=ageing_assets(self.graph),
         )
+
+    def changes_since(self, state: State, *, earlier: Codes | None = None) -> Changes:
+        """What was recorded after a state of this project; ``earlier`` is the code that it was read for, if another."""
+        setting = self.setting
+        return setting.reader.changes_since(
+            state,
+            setting.environment,
+            list(self.graph.owner),
+            setting.codes,
+            sources=self.sources(),
+            verified=ageing_assets(self.graph),
+            earlier=earlier,
+        )
+
+    def sources(self) -> list[AssetKey]:
+        """What others produce and this project observes."""
+        return [key for node in self.graph.nodes.values() if node.kind == "source" for key in node.outputs]
+
+
+def checked_moment(now: datetime | None) -> datetime | None:
+    """The same moment. Raises UsageError for one without a time zone."""
+    if now is not None and now.tzinfo is None:
+        raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
+    return now

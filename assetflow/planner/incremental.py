@@ -299,6 +299,7 @@ class LivePlanner:
         *,
         force: bool = False,
         retry_failed: bool = True,
+        due: bool = False,
     ) -> Plan:
         """The plan that :func:`assetflow.planner.planning.plan` makes of the same graph, state, codes and moment.
 
@@ -306,10 +307,15 @@ class LivePlanner:
         partitions, from facts that are known. Raises as that function.
         """
         parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
-        if parsed.text.strip() != "*" or force or partitions:
+        if parsed.text.strip() != "*" or force or partitions or due:
             only = None if parsed.needs_states else choose(parsed, self._world.graph, {}).every
             return plan_from(
-                self.assessment(only), selection=parsed, partitions=partitions, force=force, retry_failed=retry_failed
+                self.assessment(only),
+                selection=parsed,
+                partitions=partitions,
+                force=force,
+                retry_failed=retry_failed,
+                due=due,
             )
         if retry_failed not in self._plans:
             self._plans[retry_failed] = plan_of_all(self.excerpt(), retry_failed=retry_failed)

@@ -213,6 +213,7 @@ class LivePlanning(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(list(world.graph.owner)))
         for selection in (key, f"+{key}", f"{key}+", "status:stale"):
             assert live.plan(selection).to_dict() == world.plan(selection).to_dict()
+        assert live.plan(due=True).to_dict() == world.plan(due=True).to_dict()
         assert live.plan(force=True).to_dict() == world.plan(force=True).to_dict()
         assert live.why(key).to_dict() == world.why(key).to_dict()
         for ordinal in world.space(key).existing(world.now).array().tolist():

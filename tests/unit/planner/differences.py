@@ -53,7 +53,8 @@ def _records(state: State, key: AssetKey) -> dict[int, list[object]]:
 
 
 def _results(checks: list[tuple[str, CheckResults]], version: int) -> list[tuple[str, bool, bool, bool]]:
-    return [(name, version in each.passed, version in each.failed, version in each.earlier) for name, each in checks]
+    found = [(name, version in each.passed, version in each.failed, version in each.earlier) for name, each in checks]
+    return [each for each in found if any(each[1:])]
 
 
 def _plain(value: Any) -> object:

@@ -1,0 +1,90 @@
+"""A project whose plan is kept: a question costs what has happened since the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from assetflow.definitions.inputs import AssetRef
+from assetflow.opening.workspace import Workspace, checked_moment
+from assetflow.planner.data_times import ageing_assets
+from assetflow.planner.explain import Explanation
+from assetflow.planner.incremental import LivePlanner
+from assetflow.planner.plan import Plan
+
+Partitions = str | Sequence["str | tuple[str, str]"] | None
+
+
+class LiveProject:
+    """Plans of a project, each equal to that of :meth:`Project.plan`; the planner's arrays stay in memory between them.
+
+    Before each answer it reads what any process has committed since the last. Not for several threads at once, and not
+    after the project is closed.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._planner: LivePlanner | None = None
+
+    def plan(
+        self,
+        select: str = "*",
+        partitions: Partitions = None,
+        *,
+        now: datetime | None = None,
+        force: bool = False,
+        due: bool = False,
+        retry_failed: bool = True,
+        observe: bool = True,
+        strict_observe: bool = False,
+    ) -> Plan:
+        """What would run, as :meth:`Project.plan`. Only the plan of everything costs no more than what is not up to
+        date; a selection is worked out over all partitions.
+        """
+        notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
+        made = self._told(now).plan(select, partitions or (), force=force, due=due, retry_failed=retry_failed)
+        return replace(made, notes=(*made.notes, *notes))
+
+    def why(
+        self,
+        asset: AssetRef,
+        partition: str | None = None,
+        *,
+        now: datetime | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
+    ) -> Explanation:
+        """The state of an asset, or of one partition, with its causes, as :meth:`Project.why`."""
+        key = self._workspace.graph.require(asset)
+        notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
+        return replace(self._told(now).why(key, partition), notes=notes)
+
+    def counts(self, asset: AssetRef, *, now: datetime | None = None) -> dict[str, int]:
+        """How many partitions of an asset are in each state, as last observed: ``total``, the states, and ``empty``."""
+        return self._told(now).counts(self._workspace.graph.require(asset))
+
+    def _told(self, now: datetime | None) -> LivePlanner:
+        """The planner, told of everything that has happened."""
+        workspace = self._workspace
+        moment = checked_moment(now) or workspace.clock()
+        if self._planner is None:
+            self._planner = LivePlanner(workspace.graph, workspace.state(), workspace.setting.codes, moment)
+            return self._planner
+        planner = self._planner
+        changes = workspace.changes_since(planner.recorded)
+        if changes or changes.observed or changes.state.generation != planner.recorded.generation:
+            planner.apply(changes)
+        planner.advance(moment)
+        return planner
+
+    def follow(self, workspace: Workspace) -> None:
+        """Go on with other definitions or other code, of the same store and environment."""
+        before, self._workspace = self._workspace, workspace
+        if self._planner is None:
+            return
+        if before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(workspace.graph):
+            changes = workspace.changes_since(self._planner.recorded, earlier=self._planner.codes)
+            self._planner.redefine(workspace.graph, workspace.setting.codes, changes)
+        else:
+            self._planner = None
