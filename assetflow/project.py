@@ -145,11 +145,17 @@ class Project:
         plan = self._workspace.estimated(plan, assessment, workers)
         return replace(plan, evidence=self._workspace.evidence())
 
-    def live(self) -> LiveProject:
-        """The project's planner as a long-lived object: a second plan costs what has changed since the first."""
+    def live(self, before: LiveProject | None = None) -> LiveProject:
+        """The project's planner as a long-lived object: a second plan costs what has changed since the first.
+
+        ``before`` is one of an earlier load of the project, which goes on with the definitions and code of this one.
+        """
         from assetflow.opening.live import LiveProject
 
-        return LiveProject(self._workspace)
+        if before is None:
+            return LiveProject(self._workspace)
+        before.follow(self._workspace)
+        return before
 
     def materialize(
         self,

@@ -79,11 +79,13 @@ class LiveProject:
         return planner
 
     def follow(self, workspace: Workspace) -> None:
-        """Go on with other definitions or other code, of the same store and environment."""
+        """Go on with the definitions and the code of another workspace; what is kept serves again where it can."""
         before, self._workspace = self._workspace, workspace
         if self._planner is None:
             return
-        if before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(workspace.graph):
+        if not before.shares_store(workspace):
+            self._planner = None
+        elif before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(workspace.graph):
             changes = workspace.changes_since(self._planner.recorded, earlier=self._planner.codes)
             self._planner.redefine(workspace.graph, workspace.setting.codes, changes)
         else:

@@ -176,6 +176,13 @@ class Workspace:
             earlier=earlier,
         )
 
+    def shares_store(self, other: Workspace) -> bool:
+        """Whether another workspace is of the same store and environment; a temporary store is nobody else's."""
+        place = (self._store_url, self.root, self.environment)
+        return self is other or (
+            self._store_url is not None and place == (other._store_url, other.root, other.environment)
+        )
+
     def sources(self) -> list[AssetKey]:
         """What others produce and this project observes."""
         return [key for node in self.graph.nodes.values() if node.kind == "source" for key in node.outputs]
