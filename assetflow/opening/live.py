@@ -35,16 +35,22 @@ class LiveProject:
         now: datetime | None = None,
         force: bool = False,
         due: bool = False,
+        workers: int | None = None,
         retry_failed: bool = True,
+        estimate: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
     ) -> Plan:
-        """What would run, as :meth:`Project.plan`. Only the plan of everything costs no more than what is not up to
-        date; a selection is worked out over all partitions.
+        """What would run, as :meth:`Project.plan`; what its steps are expected to take, with ``estimate`` only.
+
+        The plan of everything costs what is not up to date. A selection and estimates are worked out over all
+        partitions.
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        made = self._told(now).plan(select, partitions or (), force=force, due=due, retry_failed=retry_failed)
-        return replace(made, notes=(*made.notes, *notes))
+        planner = self._told(now)
+        made = planner.plan(select, partitions or (), force=force, due=due, retry_failed=retry_failed)
+        made = replace(made, notes=(*made.notes, *notes))
+        return self._workspace.estimated(made, planner.assessment(), workers) if estimate else made
 
     def why(
         self,
