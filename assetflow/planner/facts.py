@@ -24,7 +24,7 @@ from assetflow.planner.decide import EdgeSignature, UpstreamView, edge_signature
 from assetflow.planner.offers import CheckFacts, Offers, check_facts, failed_tries, offers_of
 from assetflow.planner.signatures import mix, mix_all
 from assetflow.planner.spaces import spaces_of
-from assetflow.planner.spans import Flags, Integers, Lanes, members, rows_at, straightened
+from assetflow.planner.spans import Flags, Integers, Lanes, distinct, members, rows_at, straightened
 from assetflow.planner.state import AssetState, Codes, InputColumn, State, empty_asset_state
 
 Bits = NDArray[np.uint16]
@@ -262,7 +262,7 @@ def _mark_code(world: World, node: Node, output: Output, bits: Bits, code_ids: M
     if not changed.any():
         return None
     marks = np.zeros(len(recorded), np.uint16)
-    for number in np.unique(recorded[changed]).tolist():
+    for number in distinct(recorded[changed]):
         earlier = world.state.codes.get(number)
         names = {} if earlier is None else dict(earlier.components.items() ^ present.components.items())
         schema_only = bool(names) and all(name.startswith("schema:") for name in names)

@@ -484,7 +484,11 @@ def _at(ordinals: Integers, some: Integers) -> Integers:
 
 def _updated(rows: Integers, judged: Integers, found: Flags) -> Integers:
     """Ascending ``rows``, where of the ``judged`` ones those that were ``found`` belong to them now."""
-    return joined([rows[~members(rows, judged)], judged[found]])
+    if len(judged) and int(judged[-1]) - int(judged[0]) == len(judged) - 1:
+        kept = (rows < judged[0]) | (rows > judged[-1])
+    else:
+        kept = ~members(rows, judged)
+    return joined([rows[kept], judged[found]])
 
 
 def _frontiers(spaces: Iterable[PartitionSpace], now: datetime) -> dict[int, tuple[int, ...]]:

@@ -297,7 +297,8 @@ def _plan_id(scene: Scene, steps: Sequence[Step], waiting: Sequence[Waiting], ou
         code = scene.world.codes.computations[step.computation].version
         digest.update(json.dumps([step.computation, step.outputs, step.certainty, code]).encode())
         ordinals = step.partitions.ordinals.array()
-        rows = np.searchsorted(facts.ordinals, ordinals)
+        every = len(ordinals) == len(facts.ordinals)
+        rows = slice(None) if every else np.searchsorted(facts.ordinals, ordinals)
         digest.update(ordinals.tobytes())
         for edge in facts.edges:
             digest.update(edge.signature.sums[rows].tobytes())

@@ -16,7 +16,7 @@ from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
 from assetflow.planner.publish_groups import grouped
-from assetflow.planner.spans import Flags, Integers, narrowed
+from assetflow.planner.spans import Flags, Integers, distinct, narrowed
 
 _SHOWN = 3
 """How many ranges or names a sentence lists."""
@@ -212,7 +212,7 @@ def _changed_code(world: World, facts: Facts, kind: CauseKind, rows: Flags) -> C
     present = world.codes.computations[facts.node.name].components
     changes: dict[str, str] = {}
     for output in facts.outputs:
-        for number in np.unique(output.pointers.code[rows[output.places]]).tolist():
+        for number in distinct(output.pointers.code[rows[output.places]]):
             earlier = world.state.codes.get(number)
             if earlier is not None:
                 changes.update(_component_changes(earlier.components, present))

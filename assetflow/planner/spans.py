@@ -69,6 +69,17 @@ def window_sums(sums: Lanes, spans: Spans) -> Lanes:
     return sums[spans.hi] - sums[spans.lo]
 
 
+def distinct(values: Integers) -> list[int]:
+    """The values that occur, ascending; mostly there is one.
+
+    >>> distinct(np.array([3, 3])), distinct(np.array([4, 3, 4]))
+    ([3], [3, 4])
+    """
+    if len(values) and bool((values == values[0]).all()):
+        return [int(values[0])]
+    return np.unique(values).tolist()
+
+
 def rows_at(outer: Integers, inner: Integers) -> Integers | None:
     """Where each of ``inner`` is in ``outer``, of which it is an ascending subset; None: everywhere, in order."""
     return None if len(outer) == len(inner) else outer.searchsorted(inner)
