@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from assetflow.graph import AssetGraph, Node
+from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.spaces import PartitionSpace, ordinal_of
@@ -25,12 +25,13 @@ from assetflow.planner.changes import Changes, applied
 from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.excerpts import Kept, all_facts, facts_at, joined, narrowed_state, passive_facts, read_by_changed
 from assetflow.planner.explain import Explanation, explain
-from assetflow.planner.facts import Facts, World, alike, facts_of, world_of
+from assetflow.planner.facts import Facts, World, facts_of, world_of
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.kept import Column, KeptPointers, merged, taken
 from assetflow.planner.plan import Plan
 from assetflow.planner.planning import plan_from, plan_of_all
 from assetflow.planner.readers import KeptEdge, Upstream
+from assetflow.planner.redefinition import judging, same_reads
 from assetflow.planner.rows import Range
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.signatures import mix
@@ -272,7 +273,8 @@ class LivePlanner:
         that could be published again, results of checks, and all that there is of assets that are new. With other
         partitions, mappings or upstreams anywhere, all is begun anew.
         """
-        if changes.anew or not _alike(self._world.graph, graph):
+        same = same_reads(self._world.graph, graph) and self._ageing == frozenset(ageing_assets(graph))
+        if changes.anew or not same:
             self._begin(world_of(graph, applied(self.state(), changes), codes, self._world.now))
             return
         before = self._world
@@ -283,7 +285,7 @@ class LivePlanner:
             kept.node = node
             for edge in node.edges:
                 kept.edges[edge.parameter].edge = edge
-            if node.kind == "asset" and _judging(before.graph, before.codes, node) != _judging(graph, codes, node):
+            if node.kind == "asset" and judging(before.graph, before.codes, node) != judging(graph, codes, node):
                 rows[name] = np.arange(len(kept.existing))
         self._world = replace(before, graph=graph, codes=codes)
         self.apply(changes)
@@ -499,26 +501,3 @@ def _frontiers(spaces: Iterable[PartitionSpace], now: datetime) -> dict[int, tup
             dimensions = space.spaces if isinstance(space, MultiSpace) else (space,)
             found[id(space)] = tuple(each.frontier(now) for each in dimensions if isinstance(each, TimeSpace))
     return found
-
-
-def _alike(before: AssetGraph, after: AssetGraph) -> bool:
-    """Whether two graphs have the same partitions, mappings and upstreams everywhere."""
-    return list(before.nodes) == list(after.nodes) and all(
-        _shape(before.nodes[name]) == _shape(after.nodes[name]) for name in before.nodes
-    )
-
-
-def _shape(node: Node) -> object:
-    edges = [(edge.parameter, edge.upstream, alike(edge.mapping), edge.missing) for edge in node.edges]
-    return node.kind, node.outputs, node.partitions, node.publish_group, edges
-
-
-def _judging(graph: AssetGraph, codes: Codes, node: Node) -> object:
-    """What the partitions of a computation are judged by, apart from what is recorded."""
-    checks = [
-        (key, each.name, each.blocking, codes.checks[key, each.name])
-        for key in node.outputs
-        for each in graph.checks.get(key, ())
-    ]
-    code = codes.computations[node.name]
-    return code.version, dict(code.components), checks

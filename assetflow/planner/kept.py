@@ -46,6 +46,13 @@ class Column:
         self._size = stop
 
 
+def _copied(values: Array, rows: Integers) -> Array:
+    """The values at ascending rows."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
+        return values[rows[0] : rows[-1] + 1].copy()
+    return values[rows]
+
+
 def _room(size: int) -> int:
     return size + (size >> 2) + 16
 
@@ -102,10 +109,10 @@ class KeptPointers:
         there = self.versioned[rows]
         if not there.all():
             rows, ordinals = rows[there], ordinals[there]
-        columns = {name: self._columns[name].values[rows] for name in _COLUMNS}
+        columns = {name: _copied(self._columns[name].values, rows) for name in _COLUMNS}
         inputs = {
-            parameter: InputColumn(self._sums[parameter].values[rows], self._present[parameter].values[rows])
-            for parameter in self._sums
+            parameter: InputColumn(_copied(sums.values, rows), _copied(self._present[parameter].values, rows))
+            for parameter, sums in self._sums.items()
         }
         return AssetState(ordinals=ordinals, inputs=inputs, **columns)
 
