@@ -74,25 +74,26 @@ class LiveProject:
         """The planner, told of everything that has happened."""
         workspace = self._workspace
         moment = checked_moment(now) or workspace.clock()
-        if self._planner is None:
-            self._planner = LivePlanner(workspace.graph, workspace.state(), workspace.setting.codes, moment)
-            return self._planner
-        planner = self._planner
-        changes = workspace.changes_since(planner.recorded)
-        if changes or changes.observed or changes.state.generation != planner.recorded.generation:
-            planner.apply(changes)
-        planner.advance(moment)
+        # One that was interrupted while it was told of something is not asked again.
+        planner, self._planner = self._planner, None
+        if planner is None:
+            planner = LivePlanner(workspace.graph, workspace.state(), workspace.setting.codes, moment)
+        else:
+            changes = workspace.changes_since(planner.recorded)
+            if changes or changes.observed or changes.state.generation != planner.recorded.generation:
+                planner.apply(changes)
+            planner.advance(moment)
+        self._planner = planner
         return planner
 
     def follow(self, workspace: Workspace) -> None:
         """Go on with the definitions and the code of another workspace; what is kept serves again where it can."""
         before, self._workspace = self._workspace, workspace
-        if self._planner is None:
-            return
-        if not before.shares_store(workspace):
-            self._planner = None
-        elif before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(workspace.graph):
-            changes = workspace.changes_since(self._planner.recorded, earlier=self._planner.codes)
-            self._planner.redefine(workspace.graph, workspace.setting.codes, changes)
-        else:
-            self._planner = None
+        planner, self._planner = self._planner, None
+        alike = before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(
+            workspace.graph
+        )
+        if planner is not None and alike and before.shares_store(workspace):
+            changes = workspace.changes_since(planner.recorded, earlier=planner.codes)
+            planner.redefine(workspace.graph, workspace.setting.codes, changes)
+            self._planner = planner

@@ -26,6 +26,7 @@ from assetflow import (
 )
 from assetflow.errors import AssetflowError, InvalidPartition, UnknownAsset, UsageError
 from assetflow.opening.live import LiveProject
+from assetflow.planner.incremental import LivePlanner
 
 BEGIN = datetime(2024, 3, 11, 4, 30, tzinfo=UTC)
 HOURS = HourlyPartitions("2024-03-10T00:00Z")
@@ -250,3 +251,21 @@ def _command(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "assetflow", *arguments], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+
+
+def test_a_planner_that_was_interrupted_is_not_asked_again(
+    scene: Scene, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = project.live()
+    live.plan()
+    project.materialize()
+    with monkeypatch.context() as patched:
+        patched.setattr(LivePlanner, "_mark", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            live.plan()
+    equal(live, project)
+    assert live.plan().steps == ()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
