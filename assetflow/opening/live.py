@@ -9,7 +9,7 @@ from datetime import datetime
 from assetflow.definitions.inputs import AssetRef
 from assetflow.opening.workspace import Workspace, checked_moment
 from assetflow.planner.data_times import ageing_assets
-from assetflow.planner.explain import Explanation
+from assetflow.planner.explain import Explanation, explain
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.plan import Plan
 
@@ -44,7 +44,7 @@ class LiveProject:
         """What would run, as :meth:`Project.plan`; what its steps are expected to take, with ``estimate`` only.
 
         The plan of everything costs what is not up to date. A selection and estimates are worked out over all
-        partitions.
+        partitions. A live plan cannot :meth:`Plan.explain`; :meth:`why` can.
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         planner = self._told(now)
@@ -64,7 +64,8 @@ class LiveProject:
         """The state of an asset, or of one partition, with its causes, as :meth:`Project.why`."""
         key = self._workspace.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
-        return replace(self._told(now).why(key, partition), notes=notes)
+        assessment = self._told(now).assessment([self._workspace.graph.owner[key]])
+        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
 
     def counts(self, asset: AssetRef, *, now: datetime | None = None) -> dict[str, int]:
         """How many partitions of an asset are in each state, as last observed: ``total``, the states, and ``empty``."""

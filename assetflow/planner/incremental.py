@@ -305,13 +305,15 @@ class LivePlanner:
     ) -> Plan:
         """The plan that :func:`assetflow.planner.planning.plan` makes of the same graph, state, codes and moment.
 
+        It has no scene: what it was decided from goes on changing.
+
         The plan of everything (``"*"`` without more) costs what is not up to date; any other is worked out over all
         partitions, from facts that are known. Raises as that function.
         """
         parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
         if parsed.text.strip() != "*" or force or partitions or due:
             only = None if parsed.needs_states else choose(parsed, self._world.graph, {}).every
-            return plan_from(
+            made = plan_from(
                 self.assessment(only),
                 selection=parsed,
                 partitions=partitions,
@@ -319,6 +321,7 @@ class LivePlanner:
                 retry_failed=retry_failed,
                 due=due,
             )
+            return replace(made, scene=None)
         if retry_failed not in self._plans:
             self._plans[retry_failed] = plan_of_all(self.excerpt(), retry_failed=retry_failed)
         return self._plans[retry_failed]
@@ -358,7 +361,10 @@ class LivePlanner:
         return explain(self._excerpted({name: row}), key, partition)
 
     def assessment(self, only: Iterable[str] | None = None) -> Assessment:
-        """Everything judged, as :func:`assetflow.planner.staleness.assess` does; ``only`` some, and their upstreams."""
+        """Everything judged, as :func:`assetflow.planner.staleness.assess` does; ``only`` some, and their upstreams.
+
+        It holds until the planner is told of something.
+        """
         graph = self._world.graph
         names = graph.nodes if only is None else with_upstreams(graph, only)
         existing = {name: each.existing.copy() for name, each in self._kept.items()}
