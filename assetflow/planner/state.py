@@ -89,6 +89,15 @@ class CodeRecord:
     components: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a history goes: what was recorded later has higher numbers than these."""
+
+    derivation: int = 0
+    change: int = 0
+    """Of what changes without a derivation: tries that failed, checks run later, observations withdrawn."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
     """Everything recorded that a plan depends on, as of one generation, in one environment."""
@@ -98,6 +107,7 @@ class State:
     keys: KeyDictionary
     assets: Mapping[AssetKey, AssetState] = field(default_factory=dict[AssetKey, AssetState])
     codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
+    """Those that any pointer mentions, and perhaps others."""
     failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])
     retained: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
     """Derivations under a present code version that are not the current ones, of the kind ``computed``."""
@@ -110,6 +120,7 @@ class State:
     verified: Mapping[AssetKey, Integers] = field(default_factory=dict[AssetKey, Integers])
     """When the data of each partition was last found by computing (or, of a source, by asking), in microseconds since
     1970, aligned with ``assets``. A rebuild that gave equal data counts. Only of the assets that it was asked for."""
+    mark: Mark = field(default_factory=Mark)
 
 
 @dataclass(frozen=True, slots=True)

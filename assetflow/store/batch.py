@@ -77,6 +77,7 @@ class Batch:
         self._log: list[Row] = []
         self._checks: list[Row] = []
         self._settled: list[Row] = []
+        self._changes: list[Row] = []
         self._steps: list[Row] = []
         self._events: list[Row] = []
 
@@ -141,13 +142,17 @@ class Batch:
             self._add_inputs(derivation, failure.inputs, as_of)
         self._failure_rows[key] = failure_row(failure)
         self._failing.add(key)
-        self.record_checks(failure.checks)
+        self._changes.append((failure.uid, failure.ordinal, self._now))
+        self._add_checks(failure.checks)
         self._settled += [(version,) for version in failure.finished_intents]
         return self.generation
 
     def record_checks(self, checks: Iterable[CheckRecord]) -> int:
-        """Note check results."""
-        self._checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
+        """Note check results on versions that the store has."""
+        noted = list(checks)
+        self._add_checks(noted)
+        places = sorted({(check.uid, check.ordinal) for check in noted})
+        self._changes += [(uid, ordinal, self._now) for uid, ordinal in places]
         return self.generation
 
     def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> int:
@@ -221,6 +226,7 @@ class Batch:
             (sql.SET_FAILURE, failed),
             (sql.DROP_FAILURE, mended),
             (sql.SET_CHECK, self._checks),
+            (sql.INSERT_CHANGE, self._changes),
             (sql.DROP_INTENT, self._settled),
             (sql.SET_STEP, self._steps),
             (sql.INSERT_EVENT, self._events),
@@ -310,7 +316,7 @@ class Batch:
         if key in self._failing:
             self._failing.discard(key)
             self._failure_rows[key] = None
-        self.record_checks(publication.checks)
+        self._add_checks(publication.checks)
         for event in publication.events:
             self._add_event(event, {publication.asset: uid})
 
@@ -322,12 +328,16 @@ class Batch:
         self._retired.append((standing[1],))
         self._pointer_rows[key] = None
         self._log.append((environment, uid, ordinal, self.generation, None, None, self._now))
+        self._changes.append((uid, ordinal, self._now))
         self._touch_head(environment, uid, None)
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
         earlier = self._head_rows.get((environment, uid))
         kept = earlier[4] if schema is None and earlier else schema
         self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
+
+    def _add_checks(self, checks: Iterable[CheckRecord]) -> None:
+        self._checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
 
     def _next_derivation(self) -> int:
         self._derivation += 1

@@ -31,6 +31,7 @@ from assetflow.store.records import (
 
 if TYPE_CHECKING:
     from assetflow.partitions.dictionary import KeyDictionary
+    from assetflow.planner.changes import Changes
     from assetflow.planner.state import Attempts, Codes, State
 
 TableName = Literal[
@@ -125,6 +126,25 @@ class StoreReader(Protocol):
         Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
         candidate derivations are those under any present code version; check results those of current, retained and
         candidate versions.
+        """
+        ...
+
+    def changes_since(
+        self,
+        state: State,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
+        earlier: Codes | None = None,
+    ) -> Changes:
+        """What to apply to ``state`` to have what :meth:`read_state` would give with these arguments.
+
+        ``state`` is one of this store and environment, read for the codes ``earlier`` (None: for these). Assets that it
+        does not have are read anew. Those that it has must have been among ``sources`` and ``verified`` then if they
+        are now. What it costs grows with what was committed since, not with the partitions that there are.
         """
         ...
 

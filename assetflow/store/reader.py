@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
@@ -14,6 +15,7 @@ import numpy as np
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.planner.changes import Changes
 from assetflow.planner.state import Attempts, Codes, State
 from assetflow.store import dumps, history, integrity, lineage
 from assetflow.store import statements as sql
@@ -39,7 +41,8 @@ from assetflow.store.records import (
     VersionRecord,
 )
 from assetflow.store.sqlite import connect, translated
-from assetflow.store.state import Remembered, read_keys, read_state
+from assetflow.store.state import Question, Remembered, read_keys, read_state
+from assetflow.store.tail import read_changes
 
 POINTERS = (
     "SELECT ordinal, version, derivation, generation FROM pointers WHERE environment = ? AND asset = ? ORDER BY 1"
@@ -61,6 +64,25 @@ FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.envir
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last question and its answer, which holds until some connection has written."""
+
+    data_version: int
+    question: Question
+    state: State
+
+    def holds(self, question: Question, data_version: int) -> bool:
+        """Whether it answers the question now; codes are told apart by who they are, not by what they say."""
+        same = (question.environment, question.assets, question.sources, question.verified)
+        mine = self.question
+        return (
+            self.data_version == data_version
+            and mine.codes is question.codes
+            and same == (mine.environment, mine.assets, mine.sources, mine.verified)
+        )
+
+
 class SqliteReader:
     """The StoreReader of an SQLite file; threads may share it, and a forked process opens a connection of its own."""
 
@@ -72,8 +94,7 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = connection
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
-        # The last question and its answer, which holds until some connection has written.
-        self._answered: tuple[object, Codes, State] | None = None
+        self._answered: Answer | None = None
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -117,17 +138,30 @@ class SqliteReader:
         verified: Collection[AssetKey] = (),
     ) -> State:
         """What the planner needs of these assets."""
+        question = Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified))
         with self._snapshot() as connection:
             (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified))
-            if self._answered is not None:
-                asked, for_codes, state = self._answered
-                if asked == question and for_codes is codes:
-                    return state
+            if self._answered is None or not self._answered.holds(question, changes):
+                # The old answer is let go first: two of them may not fit in memory.
                 self._answered = None
-            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified)
-            self._answered = (question, codes, state)
-            return state
+                self._answered = Answer(changes, question, read_state(connection, self._remembered, question))
+            return self._answered.state
+
+    def changes_since(
+        self,
+        state: State,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
+        earlier: Codes | None = None,
+    ) -> Changes:
+        """What to apply to a state."""
+        question = Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified))
+        with self._snapshot() as connection:
+            return read_changes(connection, self._remembered, question, state, earlier or codes)
 
     def environments(self) -> dict[str, int]:
         """Environment ids by name."""

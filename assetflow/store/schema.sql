@@ -17,6 +17,13 @@ CREATE TABLE assets (
     PRIMARY KEY (uid),
     CONSTRAINT asset_keys UNIQUE ("key")
 );
+CREATE TABLE changes (
+    seq INTEGER NOT NULL,
+    asset INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (seq)
+);
 CREATE TABLE check_results (
     version INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -229,4 +236,4 @@ CREATE TABLE versions (
 );
 CREATE INDEX versions_by_partition ON versions (asset, ordinal);
 INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0);
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration, which these tables are the result of."""
 
 FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0)"
@@ -269,6 +269,8 @@ events = entity(
     words("run_id", nullable=True),
     words("payload"),
 )
+# What changes the planner's state without a derivation, in the order of commits.
+changes = entity("changes", "seq", number("asset"), number("ordinal"), number("changed_at"))
 
 
 def sqlite_ddl() -> str:

@@ -41,7 +41,7 @@ def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
 
 
 def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a second migration that adds a table, a store of the first schema opens with that table."""
+    """With one more migration that adds a table, a store of the schema before it opens with that table."""
     url = f"sqlite:///{tmp_path}/store.db"
     old = open_store(url)
     old.writer.open_environment("prod")
@@ -49,21 +49,21 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytes
     package = tmp_path / "migrations"
     (package / "versions").mkdir(parents=True)
     source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_more.py").write_text(
+    for path in (source / "env.py", *source.glob("versions/*.py")):
+        (package / path.relative_to(source)).write_text(path.read_text("utf-8"), "utf-8")
+    (package / "versions" / "0003_more.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
         "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n",
         "utf-8",
     )
     monkeypatch.setattr(migrations, "__file__", str(package / "__init__.py"))
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(opening, "SCHEMA", 3)
     new = open_store(url)
     assert new.reader.environments() == {"prod": 1}
     new.close()
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
     connection.close()
 
@@ -74,11 +74,11 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monke
     package = tmp_path / "migrations"
     (package / "versions").mkdir(parents=True)
     source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_half.py").write_text(
+    for path in (source / "env.py", *source.glob("versions/*.py")):
+        (package / path.relative_to(source)).write_text(path.read_text("utf-8"), "utf-8")
+    (package / "versions" / "0003_half.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
         "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n    raise RuntimeError('half way')\n",
         "utf-8",
     )
@@ -88,7 +88,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monke
     with sqlite3.connect(database) as connection:
         texts, _, revision = shape(connection)
     connection.close()
-    assert revision == [("0001",)]
+    assert revision == [("0002",)]
     assert "more" not in [name for _, name, _ in texts]
 
 
@@ -97,7 +97,7 @@ def test_a_locked_store_is_not_migrated(tmp_path: Path, monkeypatch: pytest.Monk
     open_store(f"sqlite:///{database}").close()
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(opening, "SCHEMA", 3)
     with pytest.raises(StoreLocked):
         open_store(f"sqlite:///{database}", patience=0.1)
     other.close()
