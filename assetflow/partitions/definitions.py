@@ -194,6 +194,8 @@ class StaticPartitions:
             return [f"keys is {self.keys!r}, not a list of texts: write StaticPartitions([...])"]
         if not self.keys:
             return ["keys is empty: list at least one key"]
+        if _are_sound(self.keys):
+            return []
         problems = [text for key in self.keys if (text := _key_problem(key))]
         twice = [key for key, count in Counter(map(repr, self.keys)).items() if count > 1]
         return problems + [f"the key {key} is listed twice: keep one" for key in twice]
@@ -228,6 +230,17 @@ def _as_tuple(keys: object) -> object:
     if isinstance(keys, Iterable) and not isinstance(keys, str):
         return tuple(cast("Iterable[object]", keys))
     return keys
+
+
+def _are_sound(keys: tuple[object, ...]) -> bool:
+    """Whether nothing is wrong with any key: in bulk, for a million of them."""
+    if set(map(type, keys)) != {str} or "" in keys or len(set(keys)) != len(keys):
+        return False
+    try:
+        "".join(cast("tuple[str, ...]", keys)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _key_problem(key: object) -> str | None:

@@ -151,7 +151,10 @@ def _bound(definition: DimensionDefinition, keys: KeyDictionary) -> TimeSpace | 
     if isinstance(definition, StaticPartitions):
         if problems := definition.problems():
             raise ValueError(problems[0])
-        return StaticSpace(definition, np.array([keys.ordinal(key) for key in definition.keys], np.int64))
+        declared = keys.find(definition.keys)
+        if not declared.all():
+            raise KeyError(definition.keys[int(declared.argmin())])
+        return StaticSpace(definition, declared)
     if isinstance(definition, CronPartitions):
         bounds = cron_bounds(definition)
         return TimeSpace(definition, cron_calendar(definition), bounds)

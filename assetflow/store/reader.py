@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
@@ -20,6 +19,7 @@ from assetflow.planner.state import Attempts, Codes, State
 from assetflow.store import dumps, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
+from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
@@ -41,7 +41,7 @@ from assetflow.store.records import (
     VersionRecord,
 )
 from assetflow.store.sqlite import connect, translated
-from assetflow.store.state import Question, Remembered, read_keys, read_state
+from assetflow.store.state import Question, Remembered, read_keys
 from assetflow.store.tail import read_changes
 
 POINTERS = (
@@ -64,25 +64,6 @@ FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.envir
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last question and its answer, which holds until some connection has written."""
-
-    data_version: int
-    question: Question
-    state: State
-
-    def holds(self, question: Question, data_version: int) -> bool:
-        """Whether it answers the question now; codes are told apart by who they are, not by what they say."""
-        same = (question.environment, question.assets, question.sources, question.verified)
-        mine = self.question
-        return (
-            self.data_version == data_version
-            and mine.codes is question.codes
-            and same == (mine.environment, mine.assets, mine.sources, mine.verified)
-        )
-
-
 class SqliteReader:
     """The StoreReader of an SQLite file; threads may share it, and a forked process opens a connection of its own."""
 
@@ -94,7 +75,7 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = connection
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
-        self._answered: Answer | None = None
+        self._answers = Answers(path)
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -140,12 +121,7 @@ class SqliteReader:
         """What the planner needs of these assets."""
         question = Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified))
         with self._snapshot() as connection:
-            (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            if self._answered is None or not self._answered.holds(question, changes):
-                # The old answer is let go first: two of them may not fit in memory.
-                self._answered = None
-                self._answered = Answer(changes, question, read_state(connection, self._remembered, question))
-            return self._answered.state
+            return self._answers.answer(connection, self._remembered, question)
 
     def changes_since(
         self,

@@ -126,10 +126,11 @@ def read_uids(connection: sqlite3.Connection, assets: Sequence[AssetKey]) -> dic
 
 def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
     """The dictionary of static keys, which only ever grows."""
-    query = "SELECT key, ordinal FROM partition_keys WHERE ordinal > ?"
-    added = connection.execute(query, (max(remembered.keys.ordinals.values(), default=0),)).fetchall()
-    if added:
-        remembered.keys = KeyDictionary({**remembered.keys.ordinals, **dict(added)})
+    values = (remembered.keys.last,)
+    added = gathered(connection, sql.KEYS, values, numbers=("ordinal", "size"), octets=("octets",))
+    if added.count:
+        ordinals, sizes = added.numbers
+        remembered.keys = remembered.keys.followed(added.octets[0], np.cumsum(sizes), ordinals)
     return remembered.keys
 
 

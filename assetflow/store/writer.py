@@ -99,9 +99,9 @@ class SqliteWriter:
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of static partition keys (waits where one is new)."""
-        known = self._reader.keys().ordinals
-        if all(key in known for key in keys):
-            return {key: known[key] for key in keys}
+        known = self._reader.keys().find(keys)
+        if known.all():
+            return dict(zip(keys, known.tolist(), strict=True))
         return self._enqueue(lambda batch: batch.intern_keys(keys)).result()
 
     def reserve_versions(self, count: int) -> range:
