@@ -178,10 +178,10 @@ class KeyDictionary:
         apart = np.flatnonzero(mine != theirs)
         count = int(apart[0]) if len(apart) else most
         size, begin = int(mine[count - 1]), int(starts[at])
-        one = np.frombuffer(self._text, np.uint8, size, begins)
-        two = np.frombuffer(text, np.uint8, size, begin)
+        one: NDArray[np.uint8] = np.frombuffer(self._text, np.uint8, size, begins)
+        two: NDArray[np.uint8] = np.frombuffer(text, np.uint8, size, begin)
         differing = np.flatnonzero(one != two)
-        return int(mine.searchsorted(differing[0], "right")) if len(differing) else count
+        return int(mine.searchsorted(int(differing[0]), "right")) if len(differing) else count
 
 
 def _joined(keys: Sequence[str]) -> tuple[bytes, Ints]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -82,7 +82,7 @@ def save(path: Path, schema: int, witness: str, question: Question, state: State
     return True
 
 
-def load(path: Path, schema: int, witness_of: Any, environment: int) -> Saved | None:
+def load(path: Path, schema: int, witness_of: Callable[[Mark], str], environment: int) -> Saved | None:
     """The saved answer, if the file is whole and ``witness_of`` its mark gives what was the case when it was saved."""
     try:
         with path.open("rb") as file:
@@ -97,13 +97,7 @@ def load(path: Path, schema: int, witness_of: Any, environment: int) -> Saved | 
         return None
 
 
-def forget(path: Path) -> None:
-    """Remove a file that nobody can use."""
-    with suppress(OSError):
-        path.unlink()
-
-
-def _write(file: BinaryIO, facts: dict[str, Any], question: Question, state: State) -> None:
+def _write(file: BufferedWriter, facts: dict[str, Any], question: Question, state: State) -> None:
     file.write(b"\x00" * _HEAD)
     sections: list[list[object]] = []
     assets = [key for key in question.assets if key in state.uids]
@@ -185,7 +179,7 @@ def _constant(column: Column) -> int | None:
     return int(column[0]) if bool((column == column[0]).all()) else None
 
 
-def _index(file: BinaryIO) -> dict[str, Any]:
+def _index(file: BufferedReader) -> dict[str, Any]:
     head = file.read(_HEAD)
     if len(head) != _HEAD or not head.startswith(MAGIC):
         raise Damaged
@@ -203,7 +197,7 @@ def _index(file: BinaryIO) -> dict[str, Any]:
 class _Sections:
     """The columns of the file, one after the other, each compared with its checksum."""
 
-    def __init__(self, file: BinaryIO, sections: list[tuple[int, str]]) -> None:
+    def __init__(self, file: BufferedReader, sections: list[tuple[int, str]]) -> None:
         self._file = file
         self._sections = iter(sections)
 
@@ -226,21 +220,23 @@ def _read(sections: _Sections, index: dict[str, Any], mark: Mark) -> Saved:
         _filled(sections.take(kind), counts, constants[name], np.dtype(kind))
         for name, kind in (("code", "<i8"), ("empty", "|b1"), ("held", "|b1"))
     )
-    lengths = [counts[place] for place, _, _ in index["inputs"]]
+    lengths: list[int] = [counts[place] for place, _, _ in index["inputs"]]
     sums = _parts(sections.take("<u8").reshape(-1, 2), lengths)
-    present = _filled(sections.take("|b1"), lengths, [one for _, _, one in index["inputs"]], np.dtype("|b1"))
+    present = _filled(sections.take("|b1"), lengths, [row[2] for row in index["inputs"]], np.dtype("|b1"))
     inputs: list[dict[str, InputColumn]] = [{} for _ in assets]
     for (place, name, _), lanes, flags in zip(index["inputs"], sums, present, strict=True):
         inputs[place][name] = InputColumn(lanes, flags)
     states = zip(*numbers, hashes, code, empty, held, inputs, strict=True)
     retained, candidates = (_offered(sections, assets, rows) for rows in index["offered"])
-    found = _parts(sections.take("<i8"), [count for row in index["checks"] for count in row[3:]])
+    sizes: list[int] = [count for row in index["checks"] for count in row[3:]]
+    found = _parts(sections.take("<i8"), sizes)
     checks = {
         (AssetKey(asset), str(name)): CheckResults(next(found), next(found), next(found))
         for asset, name, *_ in index["checks"]
     }
-    times = _parts(sections.take("<i8"), [counts[place] for place in index["verified"]])
-    verified = {assets[place]: each for place, each in zip(index["verified"], times, strict=True)}
+    timed: list[int] = index["verified"]
+    times = _parts(sections.take("<i8"), [counts[place] for place in timed])
+    verified = {assets[place]: each for place, each in zip(timed, times, strict=True)}
     failures = _failures(sections, assets, index["failures"])
     keys = KeyDictionary.from_columns(
         sections.take("|u1").tobytes(), *_parts(sections.take("<i8"), [index["keys"]] * 2)
