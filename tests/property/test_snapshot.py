@@ -66,7 +66,7 @@ def same(folder: Path, asked: Asked) -> None:
 
 
 @given(st.data())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_a_saved_state_with_its_tail_is_the_state_in_the_tables(data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -22,7 +22,7 @@ def made(name: str, *above: str) -> dagster.AssetsDefinition:
 
 definitions = dagster.Definitions(assets=[made("first"), made("second", "first"), made("third", "second")])
 with dagster.DagsterInstance.ephemeral() as instance:
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     dagster.evaluate_automation_conditions(defs=definitions, instance=instance)
-    ended = time.perf_counter()
-print(json.dumps({"tick": ended - began}))
+    figures = {"tick": time.perf_counter() - began, "tick work": time.process_time() - worked}
+print(json.dumps(figures))
