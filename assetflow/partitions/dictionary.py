@@ -48,16 +48,15 @@ class KeyDictionary:
 
     @classmethod
     def from_columns(cls, text: bytes, ends: Ints, numbers: Ints) -> Self:
-        """The keys that :meth:`columns` gave. Raises ValueError for columns that do not fit together."""
+        """The keys in ``text`` (UTF-8), where each of them ends, and their ascending ordinals.
+
+        Raises ValueError for columns that do not fit together.
+        """
         made = cls()
         if len(ends) != len(numbers) or (int(ends[-1]) if len(ends) else 0) != len(text):
             raise ValueError("the columns of a dictionary of keys do not fit together")
         made._text, made._ends, made._numbers = text, ends, numbers
         return made
-
-    def columns(self) -> tuple[bytes, Ints, Ints]:
-        """All keys as one text in UTF-8, where each of them ends, and their ascending ordinals."""
-        return self._text, self._ends, self._numbers
 
     @property
     def ordinals(self) -> Mapping[str, int]:

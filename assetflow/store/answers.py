@@ -69,7 +69,7 @@ class Answers:
         file = self.path.with_name(f"{self.path.name}-snapshot-{environment}")
         saved = any(asset not in question.sources for asset in question.assets)
         if earlier is None and saved:
-            earlier = _loaded(connection, remembered, question, file)
+            earlier = _loaded(connection, question, file)
             if earlier is not None:
                 self._saved[environment] = earlier[1].mark
         if earlier is None or _recorded_since(connection, earlier[1].mark) > MOST_CHANGED * _size(earlier[1]):
@@ -100,9 +100,7 @@ def witness(connection: sqlite3.Connection, mark: Mark) -> str:
     return json.dumps(rows)
 
 
-def _loaded(
-    connection: sqlite3.Connection, remembered: Remembered, question: Question, file: Path
-) -> tuple[Question, State] | None:
+def _loaded(connection: sqlite3.Connection, question: Question, file: Path) -> tuple[Question, State] | None:
     """The saved answer, without assets that are called, observed or timed otherwise now."""
     if not file.exists():
         return None
@@ -118,8 +116,6 @@ def _loaded(
         and (key in before.sources) == (key in question.sources)
         and (key in before.verified) == (key in question.verified)
     }
-    if remembered.keys.last < state.keys.last:
-        remembered.keys = state.keys
     return before, replace(state, assets=alike)
 
 

@@ -92,6 +92,8 @@ class SqliteReader:
             self._lock = RLock()
             self._connection = connect(self._path, patience=self._patience)
             self._pid = os.getpid()
+            # By when it was given an answer is known in the parent's connection only.
+            self._answers = Answers(self._path)
         with self._lock, translated(self._path):
             if self._connection is None:
                 raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")

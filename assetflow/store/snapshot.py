@@ -48,7 +48,10 @@ Column = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A state with what it was the answer to; its codes are known by their ids only."""
+    """A state with what it was the answer to; its codes are known by their ids only, and it has no keys.
+
+    Both may change without a derivation, and are quickly read from the tables.
+    """
 
     question: Question
     state: State
@@ -135,9 +138,6 @@ def _write(file: BufferedWriter, facts: dict[str, Any], question: Question, stat
     put(state.verified.values(), "<i8")
     failures = [(places[key], each) for key, each in state.failures.items()]
     put((column for _, each in failures for column in (each.ordinals, each.keys.view(np.int64))), "<i8")
-    text, ends, numbers = state.keys.columns()
-    put([np.frombuffer(text, _TEXT)], "|u1")
-    put([ends, numbers], "<i8")
     index = {
         **facts,
         "environment": question.environment,
@@ -158,7 +158,6 @@ def _write(file: BufferedWriter, facts: dict[str, Any], question: Question, stat
         ],
         "verified": [places[key] for key in state.verified],
         "failures": [[place, list(each.runs), list(each.errors)] for place, each in failures],
-        "keys": len(numbers),
         "sections": sections,
     }
     octets = to_json(index).encode()
@@ -238,9 +237,6 @@ def _read(sections: _Sections, index: dict[str, Any], mark: Mark) -> Saved:
     times = _parts(sections.take("<i8"), [counts[place] for place in timed])
     verified = {assets[place]: each for place, each in zip(timed, times, strict=True)}
     failures = _failures(sections, assets, index["failures"])
-    keys = KeyDictionary.from_columns(
-        sections.take("|u1").tobytes(), *_parts(sections.take("<i8"), [index["keys"]] * 2)
-    )
     versions = [CodeVersion(version) for version in index["versions"]]
     question = Question(
         index["environment"],
@@ -257,7 +253,7 @@ def _read(sections: _Sections, index: dict[str, Any], mark: Mark) -> Saved:
         State(
             generation=index["generation"],
             uids={key: row[1] for key, row in zip(assets, index["assets"], strict=True)},
-            keys=keys,
+            keys=KeyDictionary(),
             assets={key: AssetState(*columns) for key, columns in zip(assets, states, strict=True)},
             codes={number: CodeRecord(CodeVersion(""), {}) for number in index["codes"]},
             failures=failures,

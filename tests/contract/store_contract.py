@@ -12,6 +12,7 @@ import pytest
 
 from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.planner.changes import applied
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.state import AssetState, Attempt, Attempts, CodeRecord, Codes, State
 from assetflow.store.interface import Store
@@ -409,6 +410,26 @@ class StoreContract:
         assert found.earlier.tolist() == [versions[2].version]
         store.writer.record_checks([fill.check(versions[1], passed=False)]).result()
         assert self.state(store, fill, codes).checks[DAILY, "positive"].passed.tolist() == [versions[0].version]
+
+    def test_what_changed_since_a_state_was_read_is_told(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 1)
+        fill.publish("daily", 2)
+        before = self.state(store, fill)
+        asked = (before, fill.environment, [ORDERS, DAILY], PRESENT)
+        assert not store.reader.changes_since(*asked, sources=[ORDERS])
+        fill.publish("daily", 2, 7, expected=None, key=6)
+        store.writer.fail(fill.failure("daily", 3)).result()
+        fill.observe("orders", {5: 50})
+        fill.withdraw("orders", 5)
+        changes = store.reader.changes_since(*asked, sources=[ORDERS])
+        assert {key: ordinals.tolist() for key, ordinals in changes.touched.items()} == {DAILY: [2, 3], ORDERS: [5]}
+        after, anew = applied(before, changes), self.state(store, fill)
+        assert after.assets[DAILY].version.tolist() == anew.assets[DAILY].version.tolist()
+        assert after.failures[DAILY].ordinals.tolist() == [3]
+        assert after.retained[DAILY].ordinals.tolist() == [2]
+        assert (after.mark, after.generation) == (anew.mark, anew.generation)
+        other = store.reader.changes_since(before, fill.environment, [DAILY, AssetKey("summary")], PRESENT)
+        assert other.anew == {AssetKey("summary")}
 
     def test_many_assets_are_told_apart(self, store: Store, fill: Filler) -> None:
         keys = [f"a{number}" for number in range(40)]

@@ -178,6 +178,19 @@ def test_a_failure_in_another_future_is_noticed(folder: Path) -> None:
         same(folder, EVERYTHING)
 
 
+def test_keys_of_another_future_are_not_taken_over(folder: Path) -> None:
+    backup = (folder / "store.db").read_bytes()
+    for key in ("east", "west"):
+        (folder / "store.db").write_bytes(backup)
+        store = open_store(url(folder))
+        store.writer.intern_keys([key])
+        store.close()
+        if key == "east":
+            saved(folder).unlink()
+        same(folder, EVERYTHING)
+        assert read(folder, EVERYTHING).keys.key(3) == key
+
+
 def test_another_store_in_its_place_is_not_taken_for_it(folder: Path) -> None:
     (folder / "store.db").unlink()
     store = open_store(url(folder))

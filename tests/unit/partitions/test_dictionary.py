@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def test_many_keys_are_found_as_in_a_dict(keys: list[str], data: st.DataObject) 
     assert dictionary.find(keys).tolist() == ordinals
     assert dictionary.ordinals == known
     assert [dictionary.key(ordinal) for ordinal in ordinals] == keys
-    assert KeyDictionary.from_columns(*dictionary.columns()) == dictionary
+    assert KeyDictionary().extended(keys) == KeyDictionary({key: place + 1 for place, key in enumerate(keys)})
 
 
 def test_runs_of_keys_are_found_without_a_dict_of_all() -> None:
@@ -71,7 +72,8 @@ def test_runs_of_keys_are_found_without_a_dict_of_all() -> None:
 
 
 def test_columns_that_do_not_fit_are_refused() -> None:
-    text, ends, numbers = KeyDictionary({"a": 1, "b": 2}).columns()
+    text, ends, numbers = b"ab", np.array([1, 2]), np.array([1, 2])
+    assert KeyDictionary.from_columns(text, ends, numbers) == KeyDictionary({"a": 1, "b": 2})
     for columns in ((text[:1], ends, numbers), (text, ends, numbers[:1]), (text, ends[:1], numbers)):
         with pytest.raises(ValueError, match="do not fit together"):
             KeyDictionary.from_columns(*columns)
