@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StaticPartitions,
         WeeklyPartitions,
     )
+    from assetflow.partitions.dynamic_partitions import DynamicPartitions
     from assetflow.partitions.keyed import PartitionMapping, StaticMapping
     from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
     from assetflow.partitions.multi_partitions import MultiPartitions
@@ -45,6 +46,7 @@ __all__ = [
     "CronPartitions",
     "DailyPartitions",
     "Definitions",
+    "DynamicPartitions",
     "Field",
     "FreshnessPolicy",
     "HourlyPartitions",
@@ -88,6 +90,7 @@ _HOMES = {
         "StaticPartitions",
         "WeeklyPartitions",
     ),
+    "assetflow.partitions.dynamic_partitions": ("DynamicPartitions",),
     "assetflow.partitions.keyed": ("PartitionMapping", "StaticMapping"),
     "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
     "assetflow.partitions.multi_partitions": ("MultiPartitions",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
     from assetflow.planner.plan import Plan
+    from assetflow.planner.staleness import Assessment
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
@@ -172,8 +173,7 @@ class Project:
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         partitions = partitions or ()
 
-        def planned(as_of: datetime | None) -> tuple[Plan, State]:
-            assessment = self._workspace.assessed(select, as_of)
+        def planned(assessment: Assessment) -> tuple[Plan, State]:
             plan = plan_from(
                 assessment,
                 selection=select,
@@ -187,15 +187,16 @@ class Project:
                 plan = self._workspace.estimated(plan, assessment, workers)
             return plan, assessment.world.state
 
-        plan, state = planned(now)
+        assessment = self._workspace.assessed(select, now)
+        plan, state = planned(assessment)
         with working_in(self.root):
             run = run_plan(
                 plan,
                 state,
-                self.setting,
+                replace(self.setting, spaces=assessment.world.spaces),
                 trigger=trigger,
                 listener=on_event,
-                replan=lambda: planned(plan.as_of),
+                replan=lambda: planned(self._workspace.assessed(select, plan.as_of)),
             )
         return Result(run, self)
 
@@ -271,6 +272,27 @@ class Project:
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
 
+    def partitions(self, name: str) -> list[str]:
+        """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""
+        from assetflow.opening.key_sets import listed
+
+        return listed(self.setting, name)
+
+    def add_partitions(self, name: str, keys: Iterable[str]) -> list[str]:
+        """Add keys to dynamic partitions; gives those that are new. Raises UsageError and InvalidPartition."""
+        from assetflow.opening.key_sets import add
+
+        return add(self.setting, name, keys)
+
+    def remove_partitions(self, name: str, keys: Iterable[str], *, force: bool = False) -> list[str]:
+        """Take keys out of dynamic partitions; gives those that were there. Versions stay, and come back with the key.
+
+        Raises UsageError, InvalidPartition, and PartitionInUse where something refers to one, unless ``force``.
+        """
+        from assetflow.opening.key_sets import remove
+
+        return remove(self.setting, name, keys, force=force)
+
     def runs(self, limit: int = 50) -> list[dict[str, object]]:
         """The last runs, the newest first."""
         from assetflow.catalog.reading import run_rows
@@ -292,13 +314,13 @@ class Project:
     @cached_property
     def catalog(self) -> Catalog:
         """The read side: ``query`` for SQL, ``lineage``."""
-        from assetflow.opening.setting import catalog_of
+        from assetflow.opening.setting import PresentSpaces, catalog_of
 
         def clock() -> datetime:
             # Asking the project for the time keeps it open, even a temporary one, while its catalog is in use.
             return self.clock()
 
-        return catalog_of(self.setting, clock)
+        return catalog_of(self.setting, PresentSpaces(lambda: self.setting), clock)
 
     @property
     def code(self) -> ProjectCode:
@@ -317,7 +339,10 @@ class Project:
 
     @property
     def setting(self) -> Setting:
-        """All of it as runs take it; opening it clears what dead processes left behind."""
+        """All of it as runs take it, with dynamic partitions as they are at the moment.
+
+        Opening it clears what dead processes left behind.
+        """
         return self._workspace.setting
 
     def state(self) -> State:

@@ -14,7 +14,7 @@ from assetflow.definitions.inputs import AssetRef
 from assetflow.definitions.references import referenced_key
 from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.definitions import PartitionsDefinition, dynamic_names
 from assetflow.partitions.mappings import EdgeMapping
 
 
@@ -91,6 +91,11 @@ class AssetGraph:
     def node_of(self, key: AssetRef) -> Node:
         """The computation that gives the asset ``key``. Raises UnknownAsset."""
         return self.nodes[self.owner[self.require(key)]]
+
+    def dynamic_names(self) -> frozenset[str]:
+        """The names of all dynamic partitions that the assets have, by themselves or in a dimension."""
+        definitions = {id(node.partitions): node.partitions for node in self.nodes.values()}.values()
+        return frozenset(name for each in definitions for name in dynamic_names(each))
 
     def require(self, key: AssetRef) -> AssetKey:
         """The key of an asset that exists, from its key or its decorated function.

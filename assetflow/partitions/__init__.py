@@ -10,6 +10,7 @@ from assetflow.partitions.definitions import (
     StaticPartitions,
     WeeklyPartitions,
 )
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
 from assetflow.partitions.multi_partitions import MultiPartitions
@@ -18,6 +19,7 @@ __all__ = [
     "AllPartitions",
     "CronPartitions",
     "DailyPartitions",
+    "DynamicPartitions",
     "HourlyPartitions",
     "Identity",
     "LastN",

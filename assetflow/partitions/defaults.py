@@ -9,6 +9,8 @@ from assetflow.keys import nearest_names
 from assetflow.partitions.bounds import is_whole_number
 from assetflow.partitions.cron_partitions import CronPartitions, windows_signature
 from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions, TimePartitions
+from assetflow.partitions.dictionary import key_problem
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import (
     AllPartitions,
@@ -19,6 +21,8 @@ from assetflow.partitions.mappings import (
     WholeUpstream,
 )
 from assetflow.partitions.multi_partitions import MultiPartitions
+
+KeyLists = StaticPartitions | DynamicPartitions
 
 
 def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> EdgeMapping | None:
@@ -34,6 +38,8 @@ def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition 
         return AllPartitions()
     if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
         return Identity() if down.signature() == up.signature() else None
+    if isinstance(down, DynamicPartitions) or isinstance(up, DynamicPartitions):
+        return Identity() if down == up else None
     if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
         both = isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions)
         return Identity() if both and set(down.signature()) == set(up.signature()) else None
@@ -53,7 +59,7 @@ def mapping_problem(
         case LastN():
             if not is_whole_number(mapping.n) or mapping.n < 1:
                 return f"LastN({mapping.n!r}): n counts partitions; write a whole number from 1 on"
-            if up is None or isinstance(up, StaticPartitions | MultiPartitions):
+            if up is None or isinstance(up, StaticPartitions | DynamicPartitions | MultiPartitions):
                 instead = "leave the mapping out" if up is None else "use AllPartitions()"
                 return f"LastN needs an upstream with time partitions, but it has {_named(up)}: {instead}"
             return None
@@ -83,6 +89,10 @@ def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinitio
         return None if down is up else f"Identity needs the same partitions on both sides: {_sides(down, up)}"
     if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
         if down.signature() == up.signature():
+            return None
+        return f"Identity needs the same partitions on both sides: {_sides(down, up)}; use AllPartitions()"
+    if isinstance(down, DynamicPartitions) or isinstance(up, DynamicPartitions):
+        if down == up:
             return None
         return f"Identity needs the same partitions on both sides: {_sides(down, up)}; use AllPartitions()"
     if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
@@ -118,24 +128,36 @@ def _time_window_problem(
 def _static_problem(
     mapping: StaticMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
 ) -> str | None:
-    if not isinstance(down, StaticPartitions) or not isinstance(up, StaticPartitions):
+    if not isinstance(down, KeyLists) or not isinstance(up, KeyLists):
         return f"StaticMapping needs lists of keys on both sides: {_sides(down, up)}"
     pairs = cast("object", mapping.keys)
     if not isinstance(pairs, Mapping):
         return f"StaticMapping({pairs!r}): write {{upstream key: [downstream keys]}}"
-    known_up, known_down = set(up.keys), set(down.keys)
+    known_up, known_down = _known_keys(up), _known_keys(down)
     for key, readers in cast("Mapping[object, object]", pairs).items():
-        if key not in known_up:
-            return _unknown_key(key, "upstream", up)
+        if problem := _strange_key(key, "upstream", up, known_up):
+            return problem
         if isinstance(readers, str) or not isinstance(readers, Sequence):
             return f"StaticMapping: {key!r} has {readers!r}; write a list of the asset's keys"
         for reader in cast("Sequence[object]", readers):
-            if reader not in known_down:
-                return _unknown_key(reader, "asset", down)
+            if problem := _strange_key(reader, "asset", down, known_down):
+                return problem
     return None
 
 
-def _unknown_key(key: object, side: str, definition: StaticPartitions) -> str:
+def _known_keys(definition: StaticPartitions | DynamicPartitions) -> frozenset[str]:
+    return frozenset(definition.keys)
+
+
+def _strange_key(
+    key: object, side: str, definition: StaticPartitions | DynamicPartitions, known: frozenset[str]
+) -> str | None:
+    """Why a key cannot be one of the definition's; dynamic partitions may have any key one day."""
+    if isinstance(definition, DynamicPartitions):
+        problem = key_problem(key)
+        return problem and f"StaticMapping: {problem}"
+    if key in known:
+        return None
     near = nearest_names(str(key), definition.keys) or definition.describe()
     return f"StaticMapping: the {side} has no key {key!r}: {near}"
 

@@ -1,4 +1,4 @@
-"""What users declare as partitions: daily, hourly, weekly, monthly and static; cron and multi have files of their own.
+"""What users declare as partitions: by calendar, and fixed lists; cron, dynamic and multi have files of their own.
 
 Constructors accept anything; ``problems()`` says what is wrong, so that all mistakes of a load are found together.
 """
@@ -14,6 +14,8 @@ from typing import Literal, cast
 from assetflow.partitions.bounds import time_problems, time_signature, time_text
 from assetflow.partitions.calendars import TimeGrain
 from assetflow.partitions.cron_partitions import CronPartitions
+from assetflow.partitions.dictionary import key_problem
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.multi_partitions import MultiPartitions
 
 
@@ -194,7 +196,7 @@ class StaticPartitions:
             return [f"keys is {self.keys!r}, not a list of texts: write StaticPartitions([...])"]
         if not self.keys:
             return ["keys is empty: list at least one key"]
-        problems = [text for key in self.keys if (text := _key_problem(key))]
+        problems = [text for key in self.keys if (text := key_problem(key))]
         twice = [key for key, count in Counter(map(repr, self.keys)).items() if count > 1]
         return problems + [f"the key {key} is listed twice: keep one" for key in twice]
 
@@ -213,7 +215,7 @@ class StaticPartitions:
 
 
 TimePartitions = DailyPartitions | HourlyPartitions | WeeklyPartitions | MonthlyPartitions | CronPartitions
-DimensionDefinition = TimePartitions | StaticPartitions
+DimensionDefinition = TimePartitions | StaticPartitions | DynamicPartitions
 PartitionsDefinition = DimensionDefinition | MultiPartitions
 
 
@@ -224,19 +226,14 @@ def static_keys(definition: PartitionsDefinition | None) -> list[str]:
     return [*definition.keys] if isinstance(definition, StaticPartitions) else []
 
 
+def dynamic_names(definition: PartitionsDefinition | None) -> list[str]:
+    """The sets of keys that a definition takes from the store, by itself or in its dimensions."""
+    if isinstance(definition, MultiPartitions):
+        return [name for _, each in definition.pairs for name in dynamic_names(each)]
+    return [definition.name] if isinstance(definition, DynamicPartitions) else []
+
+
 def _as_tuple(keys: object) -> object:
     if isinstance(keys, Iterable) and not isinstance(keys, str):
         return tuple(cast("Iterable[object]", keys))
     return keys
-
-
-def _key_problem(key: object) -> str | None:
-    if not isinstance(key, str):
-        return f"the key {key!r} is no text: write {str(key)!r}"
-    if not key:
-        return "a key is empty: give it a name"
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return f"the key {key!r} is no valid Unicode text: write it without lone surrogates"
-    return None

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from assetflow.errors import InvalidPartition
+from assetflow.partitions.dynamic_space import DynamicSpace
 from assetflow.partitions.key_ranges import range_texts
 from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
 from assetflow.partitions.paths import path_component
@@ -31,7 +32,7 @@ class MultiSpace:
     """The combinations of the partitions of ``spaces``, one space for each dimension in declared order."""
 
     definition: MultiPartitions
-    spaces: tuple[TimeSpace | StaticSpace, ...]
+    spaces: tuple[TimeSpace | StaticSpace | DynamicSpace, ...]
 
     @property
     def grain(self) -> Literal["multi"]:

@@ -111,7 +111,7 @@ class Facts:
 
 def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime) -> World:
     """Bind every definition and find out which partitions exist; ``now`` is an aware datetime."""
-    spaces = spaces_of(graph, state.keys)
+    spaces = spaces_of(graph, state.keys, state.dynamic)
     arrays: dict[int, Integers] = {}
     existing: dict[str, Integers] = {}
     for name, space in spaces.items():

@@ -19,6 +19,7 @@ from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.freshness import conditions_of, late_notes
+from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Certainty, Partitions, Plan, Reuse, Step, Waiting
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
@@ -84,7 +85,7 @@ def plan_from(
 
     steps: list[Step] = []
     waiting: list[Waiting] = []
-    own_notes: list[str] = []
+    own_notes = without_keys(world, chosen.selected)
     for name, asked in rows.items():
         steps += _steps(scene, name)
         waiting += _waiting(assessment, scene, name, asked)
@@ -202,6 +203,7 @@ def _notes(scene: Scene, name: str) -> list[str]:
     """What mappings fail to say, and what the steps ask for in vain or not at all."""
     facts, flow = scene.facts[name], scene.flows[name]
     notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
+    notes += strange_keys(scene.world, facts)
     if flow.moves is None:
         return notes
     ordinals = facts.ordinals[flow.moves]

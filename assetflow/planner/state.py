@@ -96,6 +96,8 @@ class State:
     generation: int
     uids: Mapping[AssetKey, int]
     keys: KeyDictionary
+    dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
+    """The ordinals of dynamic partitions by name, in the order in which their keys were added."""
     assets: Mapping[AssetKey, AssetState] = field(default_factory=dict[AssetKey, AssetState])
     codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
     failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])

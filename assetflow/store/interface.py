@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -30,6 +30,7 @@ from assetflow.store.records import (
 
 if TYPE_CHECKING:
     from assetflow.partitions.dictionary import KeyDictionary
+    from assetflow.partitions.sets import Ints
     from assetflow.planner.state import Attempts, Codes, State
 
 TableName = Literal[
@@ -49,7 +50,15 @@ class StoreWriter(Protocol):
         ...
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
-        """The ordinals of static partition keys (waits), given out on first use."""
+        """The ordinals of partition keys (waits), given out on first use."""
+        ...
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Add keys to dynamic partitions (waits); gives those that were not there. A new one takes a generation."""
+        ...
+
+    def remove_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Take keys out of dynamic partitions (waits); gives those that were there. Ordinals and pointers stay."""
         ...
 
     def reserve_versions(self, count: int) -> range:
@@ -136,7 +145,15 @@ class StoreReader(Protocol):
         ...
 
     def keys(self) -> KeyDictionary:
-        """The store-wide dictionary of static partition keys."""
+        """The store-wide dictionary of static and dynamic partition keys."""
+        ...
+
+    def dynamic(self) -> Mapping[str, Ints]:
+        """The ordinals of dynamic partitions by name, in the order of addition; their keys are in :meth:`keys`."""
+        ...
+
+    def removed_partitions(self, name: str) -> list[str]:
+        """The keys that dynamic partitions had once and do not have now."""
         ...
 
     def pointers(self, environment: int, uid: int) -> Pointers:

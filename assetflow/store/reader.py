@@ -14,8 +14,9 @@ import numpy as np
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.sets import Ints
 from assetflow.planner.state import Attempts, Codes, State
-from assetflow.store import dumps, history, integrity, lineage
+from assetflow.store import dumps, dynamic, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.attempts import attempts
@@ -141,9 +142,19 @@ class SqliteReader:
             return dict(connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall())
 
     def keys(self) -> KeyDictionary:
-        """The dictionary of static partition keys."""
+        """The dictionary of static and dynamic partition keys."""
         with self._snapshot() as connection:
             return read_keys(connection, self._remembered)
+
+    def dynamic(self) -> dict[str, Ints]:
+        """The ordinals of dynamic partitions by name, in the order of addition."""
+        with self._snapshot() as connection:
+            return dynamic.read_dynamic(connection, self._remembered.dynamic)
+
+    def removed_partitions(self, name: str) -> list[str]:
+        """The keys that dynamic partitions had once and do not have now."""
+        with self._snapshot() as connection:
+            return dynamic.removed_keys(connection, name)
 
     def pointers(self, environment: int, uid: int) -> Pointers:
         """Where an asset's partitions point now."""

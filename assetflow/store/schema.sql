@@ -17,6 +17,13 @@ CREATE TABLE assets (
     PRIMARY KEY (uid),
     CONSTRAINT asset_keys UNIQUE ("key")
 );
+CREATE TABLE candidate_keys (
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    PRIMARY KEY (version, name)
+)
+ WITHOUT ROWID;
 CREATE TABLE check_results (
     version INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -77,6 +84,25 @@ CREATE TABLE derivations (
 );
 CREATE INDEX derivations_by_version ON derivations (version);
 CREATE INDEX retired_derivations ON derivations (asset, code) WHERE retired = 1;
+CREATE TABLE dynamic_keys (
+    definition INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    added_at INTEGER NOT NULL,
+    run_id TEXT,
+    removed_at INTEGER,
+    PRIMARY KEY (definition, place)
+)
+ WITHOUT ROWID;
+CREATE INDEX dynamic_keys_by_ordinal ON dynamic_keys (definition, ordinal);
+CREATE TABLE dynamic_partitions (
+    id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    added INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT dynamic_partition_names UNIQUE (name)
+);
 CREATE TABLE edge_layouts (
     id INTEGER NOT NULL,
     parameters TEXT NOT NULL,
@@ -229,4 +255,4 @@ CREATE TABLE versions (
 );
 CREATE INDEX versions_by_partition ON versions (asset, ordinal);
 INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0);
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

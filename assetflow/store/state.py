@@ -26,6 +26,7 @@ from assetflow.planner.state import (
     empty_asset_state,
 )
 from assetflow.store import statements as sql
+from assetflow.store.dynamic import KeySet, read_dynamic
 from assetflow.store.encoding import EMPTY, HELD, from_json, to_json, to_lanes
 
 Row = tuple[Any, ...]
@@ -39,6 +40,7 @@ class Remembered:
     components: dict[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
     layouts: dict[int, tuple[str, ...]] = field(default_factory=dict[int, "tuple[str, ...]"])
     keys: KeyDictionary = field(default_factory=KeyDictionary)
+    dynamic: dict[int, KeySet] = field(default_factory=dict[int, KeySet])
 
 
 def read_state(
@@ -65,6 +67,7 @@ def read_state(
         generation=connection.execute(sql.COUNTERS).fetchone()[0],
         uids=uids,
         keys=read_keys(connection, remembered),
+        dynamic=read_dynamic(connection, remembered.dynamic),
         assets={key: columns.get(key, nothing) for key in assets},
         codes=_codes(connection, remembered, present, used),
         failures=_failures(connection, environment, built),
@@ -76,7 +79,7 @@ def read_state(
 
 
 def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
-    """The dictionary of static keys, which only ever grows."""
+    """The dictionary of partition keys, which only ever grows."""
     query = "SELECT key, ordinal FROM partition_keys WHERE ordinal > ?"
     added = connection.execute(query, (max(remembered.keys.ordinals.values(), default=0),)).fetchall()
     if added:

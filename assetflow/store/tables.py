@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration, which these tables are the result of."""
 
 FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0)"
@@ -75,6 +75,31 @@ environments = entity(
 )
 assets = entity("assets", "uid", words("key"), UniqueConstraint("key", name="asset_keys"))
 partition_keys = entity("partition_keys", "ordinal", words("key"), UniqueConstraint("key", name="partition_key_texts"))
+
+# Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``removed`` those of them that were removed: both
+# only grow, so that a reader who kept them knows what it has to read.
+dynamic_partitions = entity(
+    "dynamic_partitions",
+    "id",
+    words("name"),
+    number("added"),
+    number("removed"),
+    UniqueConstraint("name", name="dynamic_partition_names"),
+)
+# A key that is added again gets another row, so that nothing is lost of what happened.
+dynamic_keys = relation(
+    "dynamic_keys",
+    ("definition", "place"),
+    number("definition"),
+    number("place"),
+    number("ordinal"),
+    number("added_at"),
+    words("run_id", nullable=True),
+    number("removed_at", nullable=True),
+    Index("dynamic_keys_by_ordinal", "definition", "ordinal"),
+)
+# What a quarantined version adds to dynamic partitions once it is published.
+candidate_keys = relation("candidate_keys", ("version", "name"), number("version"), words("name"), words("keys"))
 
 code_versions = entity(
     "code_versions",

@@ -28,6 +28,7 @@ from assetflow.store.records import (
     EventRecord,
     FailureRecord,
     Group,
+    KeyAddition,
     ObservationRecord,
     RunRecord,
     StageIntent,
@@ -98,11 +99,21 @@ class SqliteWriter:
         )
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
-        """The ordinals of static partition keys (waits where one is new)."""
+        """The ordinals of partition keys (waits where one is new)."""
         known = self._reader.keys().ordinals
         if all(key in known for key in keys):
             return {key: known[key] for key in keys}
         return self._enqueue(lambda batch: batch.intern_keys(keys)).result()
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Add keys to dynamic partitions (waits)."""
+        addition = KeyAddition(name, tuple(keys))
+        return self._enqueue(lambda batch: batch.add_partitions(addition)).result()
+
+    def remove_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Take keys out of dynamic partitions (waits)."""
+        kept = list(keys)
+        return self._enqueue(lambda batch: batch.remove_partitions(name, kept)).result()
 
     def reserve_versions(self, count: int) -> range:
         """Version ids that nobody else will use (waits)."""

@@ -19,6 +19,7 @@ PUBLIC = [
     "CronPartitions",
     "DailyPartitions",
     "Definitions",
+    "DynamicPartitions",
     "Field",
     "FreshnessPolicy",
     "HourlyPartitions",

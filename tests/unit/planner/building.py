@@ -143,7 +143,7 @@ class World:
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
-        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys)
+        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys, {})
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
