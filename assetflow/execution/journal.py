@@ -67,6 +67,8 @@ class Journal:
         self._events: list[EventRecord] = []
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
         self.failures: list[Failure] = []
+        self.added: dict[str, dict[str, None]] = {}
+        """The keys that commits were to add to dynamic partitions, by name; some may have been there."""
         self._lost = lost
         self._conflicts: list[Entry] = []
         self._blocked: list[Entry] = []
@@ -156,6 +158,8 @@ class Journal:
             else:
                 for entry in entries:
                     self._count(entry)
+                for addition in group.added:
+                    self.added.setdefault(addition.name, {}).update(dict.fromkeys(addition.keys))
 
     def _hand_over(self) -> None:
         if self._steps or self._events:

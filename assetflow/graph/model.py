@@ -97,6 +97,13 @@ class AssetGraph:
         definitions = {id(node.partitions): node.partitions for node in self.nodes.values()}.values()
         return frozenset(name for each in definitions for name in dynamic_names(each))
 
+    def assets_of_set(self, name: str) -> list[AssetKey]:
+        """The assets, sources left out, whose partitions take keys from the dynamic partitions ``name``."""
+        nodes = [
+            node for node in self.nodes.values() if node.kind == "asset" and name in dynamic_names(node.partitions)
+        ]
+        return [key for node in nodes for key in node.outputs]
+
     def require(self, key: AssetRef) -> AssetKey:
         """The key of an asset that exists, from its key or its decorated function.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from assetflow.errors import InvalidPartition, PartitionInUse
 from assetflow.graph import Node
-from assetflow.keys import AssetKey, format_address, nearest_names
+from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, format_address, nearest_names
 from assetflow.partitions.definitions import DynamicPartitions, dynamic_names
 from assetflow.partitions.dynamic_partitions import require_keys, require_set
 from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.sets import Flags, Ints
+from assetflow.publish.projection import has_projection, project_current
 from assetflow.publish.setting import Setting
 
 _SHOWN = 3
@@ -39,7 +41,7 @@ def add(setting: Setting, name: str, keys: Iterable[str]) -> list[str]:
     """Add keys to a set; gives those that were not there. Raises UsageError and InvalidPartition."""
     require_set(name, setting.graph.dynamic_names())
     wanted = require_keys(name, keys)
-    return setting.writer.add_partitions(name, wanted) if wanted else []
+    return _projected(setting, name, setting.writer.add_partitions(name, wanted)) if wanted else []
 
 
 def remove(setting: Setting, name: str, keys: Iterable[str], *, force: bool) -> list[str]:
@@ -57,7 +59,18 @@ def remove(setting: Setting, name: str, keys: Iterable[str], *, force: bool) -> 
             f"{name}: not removed, for {shown}{more}",
             hint="with --force (force=True) they go all the same: versions are kept, and come back with their key",
         )
-    return setting.writer.remove_partitions(name, wanted) if wanted else []
+    return _projected(setting, name, setting.writer.remove_partitions(name, wanted)) if wanted else []
+
+
+def _projected(setting: Setting, name: str, changed: list[str]) -> list[str]:
+    """Let the projections of all environments follow a set whose keys ``changed``."""
+    for environment, number in setting.reader.environments().items() if changed else ():
+        suffix = None if environment == DEFAULT_ENVIRONMENT else environment
+        there = replace(setting, environment=number, suffix=suffix)
+        for asset in setting.graph.assets_of_set(name):
+            if has_projection(there, asset):
+                project_current(there, asset, {})
+    return changed
 
 
 def _require_known(setting: Setting, name: str, keys: Sequence[str]) -> None:
@@ -79,13 +92,13 @@ def _references(setting: Setting, name: str, keys: Sequence[str]) -> Iterator[st
     dictionary = setting.reader.keys()
     ordinals = np.array([dictionary.ordinals.get(key, -1) for key in keys], np.int64)
     environments = setting.reader.environments()
-    for node in _nodes(setting, name):
-        for asset in node.outputs if node.kind == "asset" else ():
-            for environment, number in environments.items():
-                pointed = setting.reader.pointers(number, setting.uids[asset]).ordinals
-                if len(found := pointed[_concerned(setting, node, name, pointed, ordinals)]):
-                    elsewhere = "" if number == setting.environment else f" in the environment {environment}"
-                    yield f"{_some(setting, node, asset, found)} published{elsewhere}{_readers(setting, asset)}"
+    for asset in setting.graph.assets_of_set(name):
+        node = setting.graph.node_of(asset)
+        for environment, number in environments.items():
+            pointed = setting.reader.pointers(number, setting.uids[asset]).ordinals
+            if len(found := pointed[_concerned(setting, node, name, pointed, ordinals)]):
+                elsewhere = "" if number == setting.environment else f" in the environment {environment}"
+                yield f"{_some(setting, node, asset, found)} published{elsewhere}{_readers(setting, asset)}"
     for node in setting.graph.nodes.values():
         for edge in node.edges:
             upstream = setting.graph.node_of(edge.upstream)

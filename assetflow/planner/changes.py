@@ -17,9 +17,9 @@ class Changes:
     """The partitions that commits touched, with all that is recorded of them now.
 
     ``touched`` holds ascending ordinals by asset: of pointers that moved or went, tries that failed or no longer count,
-    versions that became reusable, and checks that were run. ``state`` is complete in what it says of keys, uids,
-    codes and checks; of pointers, failures, retained versions and candidates it holds those of touched partitions
-    only.
+    versions that became reusable, and checks that were run. ``state`` is complete in what it says of keys, dynamic
+    partitions, uids, codes and checks; of pointers, failures, retained versions and candidates it holds those of
+    touched partitions only.
     """
 
     touched: Mapping[AssetKey, Integers]

@@ -96,8 +96,6 @@ class State:
     generation: int
     uids: Mapping[AssetKey, int]
     keys: KeyDictionary
-    dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
-    """The ordinals of dynamic partitions by name, in the order in which their keys were added."""
     assets: Mapping[AssetKey, AssetState] = field(default_factory=dict[AssetKey, AssetState])
     codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
     failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])
@@ -112,6 +110,8 @@ class State:
     verified: Mapping[AssetKey, Integers] = field(default_factory=dict[AssetKey, Integers])
     """When the data of each partition was last found by computing (or, of a source, by asking), in microseconds since
     1970, aligned with ``assets``. A rebuild that gave equal data counts. Only of the assets that it was asked for."""
+    dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
+    """The ordinals of dynamic partitions by name, in the order in which their keys were added."""
 
 
 @dataclass(frozen=True, slots=True)

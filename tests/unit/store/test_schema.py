@@ -40,30 +40,37 @@ def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
     migrated.close()
 
 
+def longer(folder: Path, upgrade: str) -> Path:
+    """The migrations with one more, whose ``upgrade`` is given."""
+    package = folder / "migrations"
+    (package / "versions").mkdir(parents=True)
+    source = Path(migrations.__file__).parent
+    for file in [source / "env.py", *(source / "versions").glob("0*.py")]:
+        (package / file.relative_to(source)).write_text(file.read_text("utf-8"), "utf-8")
+    (package / "versions" / f"{opening.SCHEMA + 1:04}_more.py").write_text(
+        "from alembic import op\n"
+        f"revision, down_revision = '{opening.SCHEMA + 1:04}', '{opening.SCHEMA:04}'\n"
+        "branch_labels, depends_on = None, None\n"
+        f"def upgrade():\n    {upgrade}\n",
+        "utf-8",
+    )
+    return package / "__init__.py"
+
+
 def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a second migration that adds a table, a store of the first schema opens with that table."""
+    """With one more migration that adds a table, a store of the present schema opens with that table."""
     url = f"sqlite:///{tmp_path}/store.db"
     old = open_store(url)
     old.writer.open_environment("prod")
     old.close()
-    package = tmp_path / "migrations"
-    (package / "versions").mkdir(parents=True)
-    source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_more.py").write_text(
-        "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
-        "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n",
-        "utf-8",
-    )
-    monkeypatch.setattr(migrations, "__file__", str(package / "__init__.py"))
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(migrations, "__file__", str(longer(tmp_path, "op.execute('CREATE TABLE more (id INTEGER)')")))
+    monkeypatch.setattr(opening, "SCHEMA", opening.SCHEMA + 1)
     new = open_store(url)
     assert new.reader.environments() == {"prod": 1}
     new.close()
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        assert revision == [(f"{opening.SCHEMA:04}",)]
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
     connection.close()
 
@@ -71,24 +78,14 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytes
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "store.db"
     open_store(f"sqlite:///{database}").close()
-    package = tmp_path / "migrations"
-    (package / "versions").mkdir(parents=True)
-    source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_half.py").write_text(
-        "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
-        "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n    raise RuntimeError('half way')\n",
-        "utf-8",
-    )
-    monkeypatch.setattr(migrations, "__file__", str(package / "__init__.py"))
+    upgrade = "op.execute('CREATE TABLE more (id INTEGER)'); raise RuntimeError('half way')"
+    monkeypatch.setattr(migrations, "__file__", str(longer(tmp_path, upgrade)))
     with pytest.raises(RuntimeError, match="half way"):
         migrations.upgrade(f"sqlite:///{database}")
     with sqlite3.connect(database) as connection:
         texts, _, revision = shape(connection)
     connection.close()
-    assert revision == [("0001",)]
+    assert revision == [(f"{opening.SCHEMA:04}",)]
     assert "more" not in [name for _, name, _ in texts]
 
 
@@ -97,7 +94,7 @@ def test_a_locked_store_is_not_migrated(tmp_path: Path, monkeypatch: pytest.Monk
     open_store(f"sqlite:///{database}").close()
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(opening, "SCHEMA", opening.SCHEMA + 1)
     with pytest.raises(StoreLocked):
         open_store(f"sqlite:///{database}", patience=0.1)
     other.close()
