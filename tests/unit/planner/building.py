@@ -136,14 +136,17 @@ class World:
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """By asset and version: when it was last computed."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    met: Sequence[str] = ()
+    """Keys that the dictionary has from the beginning."""
 
     def __post_init__(self) -> None:
         self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
-        keys = KeyDictionary()
+        keys = KeyDictionary().extended(self.met)
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
-        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys, {})
+        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys, self.dynamic)
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
@@ -179,6 +182,7 @@ class World:
             generation=self.generation,
             uids=self.uids(),
             keys=self.keys,
+            dynamic=dict(self.dynamic),
             assets={AssetKey(key): _columns(rows) for key, rows in self.pointers.items()},
             codes=dict(self.code_records),
             failures={AssetKey(key): _failures(rows) for key, rows in self.failures.items() if rows},
@@ -290,6 +294,22 @@ class World:
         """Partitions of a source that are no longer observed."""
         for ordinal in self.ordinals(key, partitions):
             del self.pointers[key][ordinal]
+
+    def add(self, name: str, *keys: str) -> None:
+        """Add keys to dynamic partitions."""
+        self.keys = self.keys.extended(keys)
+        ordinals = [*self.dynamic.get(name, ()), *map(self.keys.ordinal, keys)]
+        self._keep(name, list(dict.fromkeys(map(int, ordinals))))
+
+    def remove(self, name: str, *keys: str) -> None:
+        """Take keys out of dynamic partitions; what is recorded of them stays."""
+        gone = {*map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in self.dynamic[name].tolist() if ordinal not in gone])
+
+    def _keep(self, name: str, ordinals: list[int]) -> None:
+        self.generation += 1
+        self.dynamic = {**self.dynamic, name: _integers(ordinals)}
+        self.spaces = spaces_of(self.graph, self.keys, self.dynamic)
 
     def number(self) -> int:
         """A new id."""
