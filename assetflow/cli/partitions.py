@@ -11,7 +11,7 @@ from typing import cast
 from assetflow.cli.options import open_project
 from assetflow.cli.parsing import Command, Parser, no_arguments
 from assetflow.cli.terminal import Answer, Column, Page
-from assetflow.cli.words import count, some
+from assetflow.cli.words import count, some, visible
 from assetflow.errors import UsageError
 
 
@@ -41,7 +41,7 @@ def list_keys(arguments: Namespace) -> Answer:
 
     def show(page: Page) -> None:
         for key in keys:
-            page.line(key)
+            page.line(visible(key))
         if not keys:
             page.line(f"There are no keys yet: assetflow partitions add {arguments.name} KEY")
 
@@ -68,7 +68,7 @@ def remove(arguments: Namespace) -> Answer:
 
 def _changed(name: str, verb: str, keys: Sequence[str], total: int) -> Answer:
     def show(page: Page) -> None:
-        told = f": {some(keys)}" if keys else ""
+        told = f": {some([*map(visible, keys)])}" if keys else ""
         page.line(f"{verb} {count(len(keys), 'key')}{told} ({name} has {count(total, 'key')} now)")
 
     return Answer(lambda: {"name": name, verb: list(keys), "count": total}, show)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, UsageError
 from assetflow.partitions.dynamic_partitions import require_keys, require_set
 
 if TYPE_CHECKING:
@@ -100,9 +100,13 @@ class AssetContext:
         >>> context.added_partitions
         {'files': ('a.csv', 'b.csv')}
         """
-        if self._dynamic is not None:
-            require_set(name, self._dynamic())
-        self._added.setdefault(name, {}).update(dict.fromkeys(require_keys(name, keys)))
+        try:
+            if self._dynamic is not None:
+                require_set(name, self._dynamic())
+            found = require_keys(name, keys)
+        except UsageError as error:
+            raise type(error)(f"{self.asset}: context.add_partitions: {error.message}", hint=error.hint) from None
+        self._added.setdefault(name, {}).update(dict.fromkeys(found))
 
     @property
     def added_partitions(self) -> Mapping[str, tuple[str, ...]]:

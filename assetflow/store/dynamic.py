@@ -1,4 +1,4 @@
-"""Dynamic partitions in the tables: sets of keys by name, to which rows are only ever added."""
+"""Dynamic partitions in the tables: sets of keys by name, each key at a place of its own for ever."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from assetflow.store.records import KeyAddition
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeySet:
-    """The ordinals of a set, in the order of addition, after so many additions and removals."""
+    """The ordinals of a set, by place, after so many keys were ``added`` and ``revised`` (removed, or back again)."""
 
     added: int
-    removed: int
+    revised: int
     ordinals: Ints
 
 
 def read_dynamic(connection: sqlite3.Connection, remembered: dict[int, KeySet]) -> dict[str, Ints]:
     """The present ordinals of every set; only what was added to a set since it was ``remembered`` is read."""
     found: dict[str, Ints] = {}
-    query = "SELECT id, name, added, removed FROM dynamic_partitions ORDER BY name"
-    for number, name, added, removed in connection.execute(query).fetchall():
+    query = "SELECT id, name, added, revised FROM dynamic_partitions ORDER BY name"
+    for number, name, added, revised in connection.execute(query).fetchall():
         known = remembered.get(number)
-        if known is None or known.removed != removed:
-            known = KeySet(0, removed, np.empty(0, np.int64))
+        if known is None or known.revised != revised:
+            known = KeySet(0, revised, np.empty(0, np.int64))
         if known.added != added:
             more = connection.execute(
                 "SELECT ordinal FROM dynamic_keys "
@@ -41,7 +41,7 @@ def read_dynamic(connection: sqlite3.Connection, remembered: dict[int, KeySet]) 
                 (number, known.added),
             )
             fresh = np.fromiter(chain.from_iterable(more), np.int64)
-            known = KeySet(added, removed, np.concatenate((known.ordinals, fresh)) if known.added else fresh)
+            known = KeySet(added, revised, np.concatenate((known.ordinals, fresh)) if known.added else fresh)
         remembered[number] = known
         found[name] = known.ordinals
     return found
@@ -52,31 +52,34 @@ def removed_keys(connection: sqlite3.Connection, name: str) -> list[str]:
     query = """
     SELECT k.key FROM dynamic_keys AS d
     JOIN dynamic_partitions AS p ON p.id = d.definition JOIN partition_keys AS k ON k.ordinal = d.ordinal
-    WHERE p.name = ? GROUP BY d.ordinal HAVING count(*) = count(d.removed_at) ORDER BY max(d.place)
+    WHERE p.name = ? AND d.removed_at IS NOT NULL ORDER BY d.place
     """
     return [key for (key,) in connection.execute(query, (name,))]
 
 
 def add(connection: sqlite3.Connection, names: Names, addition: KeyAddition, now: int) -> list[str]:
     """Add keys to a set, inside a write transaction; gives those that were not there."""
-    query = "SELECT id, added, removed FROM dynamic_partitions WHERE name = ?"
+    query = "SELECT id, added FROM dynamic_partitions WHERE name = ?"
     row = connection.execute(query, (addition.name,)).fetchone()
     if row is None:
-        statement = "INSERT INTO dynamic_partitions (name, added, removed) VALUES (?, 0, 0)"
+        statement = "INSERT INTO dynamic_partitions (name, added, revised) VALUES (?, 0, 0)"
         connection.execute(statement, (addition.name,))
         row = connection.execute(query, (addition.name,)).fetchone()
-    number, added, removed = row
+    number, added = row
     ordinals = names.partition_keys(list(dict.fromkeys(addition.keys)))
-    present = _present(connection, number, list(ordinals.values())) if added > removed else frozenset[int]()
-    fresh = {key: ordinal for key, ordinal in ordinals.items() if ordinal not in present}
-    if fresh:
-        connection.executemany(
-            "INSERT INTO dynamic_keys (definition, place, ordinal, added_at, run_id) VALUES (?, ?, ?, ?, ?)",
-            ((number, place, ordinal, now, addition.run_id) for place, ordinal in enumerate(fresh.values(), added + 1)),
-        )
-        statement = "UPDATE dynamic_partitions SET added = ? WHERE id = ?"
-        connection.execute(statement, (added + len(fresh), number))
-    return list(fresh)
+    known = _known(connection, number, list(ordinals.values())) if added else {}
+    fresh = [ordinal for ordinal in ordinals.values() if ordinal not in known]
+    back = [ordinal for ordinal, present in known.items() if not present]
+    connection.executemany(
+        "INSERT INTO dynamic_keys (definition, place, ordinal, added_at, run_id) VALUES (?, ?, ?, ?, ?)",
+        ((number, place, ordinal, now, addition.run_id) for place, ordinal in enumerate(fresh, added + 1)),
+    )
+    connection.executemany(
+        "UPDATE dynamic_keys SET removed_at = NULL, added_at = ?, run_id = ? WHERE definition = ? AND ordinal = ?",
+        ((now, addition.run_id, number, ordinal) for ordinal in back),
+    )
+    _count(connection, number, len(fresh), len(back))
+    return [key for key, ordinal in ordinals.items() if not known.get(ordinal)]
 
 
 def remove(connection: sqlite3.Connection, name: str, keys: Sequence[str], now: int) -> list[str]:
@@ -85,15 +88,19 @@ def remove(connection: sqlite3.Connection, name: str, keys: Sequence[str], now: 
     if row is None:
         return []
     ordinals = known_ordinals(connection, list(dict.fromkeys(keys)))
-    present = _present(connection, row[0], list(ordinals.values()))
-    gone = {key: ordinals[key] for key in dict.fromkeys(keys) if ordinals.get(key) in present}
+    known = _known(connection, row[0], list(ordinals.values()))
+    gone = {key: ordinals[key] for key in dict.fromkeys(keys) if key in ordinals and known.get(ordinals[key])}
     connection.executemany(
-        "UPDATE dynamic_keys SET removed_at = ? WHERE definition = ? AND ordinal = ? AND removed_at IS NULL",
+        "UPDATE dynamic_keys SET removed_at = ? WHERE definition = ? AND ordinal = ?",
         ((now, row[0], ordinal) for ordinal in gone.values()),
     )
-    statement = "UPDATE dynamic_partitions SET removed = removed + ? WHERE id = ?"
-    connection.execute(statement, (len(gone), row[0]))
+    _count(connection, row[0], 0, len(gone))
     return list(gone)
+
+
+def _count(connection: sqlite3.Connection, number: int, added: int, revised: int) -> None:
+    statement = "UPDATE dynamic_partitions SET added = added + ?, revised = revised + ? WHERE id = ?"
+    connection.execute(statement, (added, revised, number))
 
 
 def keep_for(connection: sqlite3.Connection, version: VersionId, additions: Sequence[KeyAddition]) -> None:
@@ -108,11 +115,11 @@ def kept_for(connection: sqlite3.Connection, version: VersionId, run_id: str | N
     return [KeyAddition(name, tuple(json.loads(keys)), run_id) for name, keys in rows.fetchall()]
 
 
-def _present(connection: sqlite3.Connection, number: int, ordinals: Sequence[int]) -> frozenset[int]:
-    """Which of these ordinals are in a set now."""
-    present: set[int] = set()
+def _known(connection: sqlite3.Connection, number: int, ordinals: Sequence[int]) -> dict[int, bool]:
+    """Those of the ordinals that a set has or had, and whether it has them now."""
+    known: dict[int, bool] = {}
     for some in pieces(ordinals):
-        query = "SELECT ordinal FROM dynamic_keys WHERE definition = ? AND removed_at IS NULL"
-        query = f"{query} AND ordinal IN ({marks(some)})"
-        present.update(chain.from_iterable(connection.execute(query, (number, *some))))
-    return frozenset(present)
+        query = "SELECT ordinal, removed_at IS NULL FROM dynamic_keys WHERE definition = ?"
+        found = connection.execute(f"{query} AND ordinal IN ({marks(some)})", (number, *some))
+        known.update((ordinal, bool(present)) for ordinal, present in found)
+    return known

@@ -94,12 +94,12 @@ CREATE TABLE dynamic_keys (
     PRIMARY KEY (definition, place)
 )
  WITHOUT ROWID;
-CREATE INDEX dynamic_keys_by_ordinal ON dynamic_keys (definition, ordinal);
+CREATE UNIQUE INDEX dynamic_keys_by_ordinal ON dynamic_keys (definition, ordinal);
 CREATE TABLE dynamic_partitions (
     id INTEGER NOT NULL,
     name TEXT NOT NULL,
     added INTEGER NOT NULL,
-    removed INTEGER NOT NULL,
+    revised INTEGER NOT NULL,
     PRIMARY KEY (id),
     CONSTRAINT dynamic_partition_names UNIQUE (name)
 );

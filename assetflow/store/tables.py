@@ -76,17 +76,17 @@ environments = entity(
 assets = entity("assets", "uid", words("key"), UniqueConstraint("key", name="asset_keys"))
 partition_keys = entity("partition_keys", "ordinal", words("key"), UniqueConstraint("key", name="partition_key_texts"))
 
-# Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``removed`` those of them that were removed: both
-# only grow, so that a reader who kept them knows what it has to read.
+# Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``revised`` how often one of them was removed or
+# came back: both only grow, so that a reader who kept them knows what it has to read.
 dynamic_partitions = entity(
     "dynamic_partitions",
     "id",
     words("name"),
     number("added"),
-    number("removed"),
+    number("revised"),
     UniqueConstraint("name", name="dynamic_partition_names"),
 )
-# A key that is added again gets another row, so that nothing is lost of what happened.
+# A key keeps its row, and so its place in the order, when it is removed and when it comes back.
 dynamic_keys = relation(
     "dynamic_keys",
     ("definition", "place"),
@@ -96,7 +96,7 @@ dynamic_keys = relation(
     number("added_at"),
     words("run_id", nullable=True),
     number("removed_at", nullable=True),
-    Index("dynamic_keys_by_ordinal", "definition", "ordinal"),
+    Index("dynamic_keys_by_ordinal", "definition", "ordinal", unique=True),
 )
 # What a quarantined version adds to dynamic partitions once it is published.
 candidate_keys = relation("candidate_keys", ("version", "name"), number("version"), words("name"), words("keys"))

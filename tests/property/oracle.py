@@ -79,7 +79,7 @@ class Model:
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     observed_at: dict[str, datetime] = field(default_factory=dict)
     dynamic: dict[str, list[str]] = field(default_factory=dict)
-    """The keys of dynamic partitions, in the order of addition."""
+    """The keys of dynamic partitions."""
 
     # Partitions
 

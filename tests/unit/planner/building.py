@@ -137,6 +137,8 @@ class World:
     """By asset and version: when it was last computed."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
     dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    order: dict[str, list[int]] = field(default_factory=dict)
+    """The ordinals that dynamic partitions have or had, in the order of addition."""
     met: Sequence[str] = ()
     """Keys that the dictionary has from the beginning."""
 
@@ -298,8 +300,10 @@ class World:
     def add(self, name: str, *keys: str) -> None:
         """Add keys to dynamic partitions."""
         self.keys = self.keys.extended(keys)
-        ordinals = [*self.dynamic.get(name, ()), *map(self.keys.ordinal, keys)]
-        self._keep(name, list(dict.fromkeys(map(int, ordinals))))
+        order = self.order.setdefault(name, [])
+        order += [ordinal for ordinal in map(self.keys.ordinal, keys) if ordinal not in order]
+        there = {*self.dynamic.get(name, ()), *map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in order if ordinal in there])
 
     def remove(self, name: str, *keys: str) -> None:
         """Take keys out of dynamic partitions; what is recorded of them stays."""

@@ -60,8 +60,8 @@ def test_a_removed_key_keeps_its_ordinal(store: Store) -> None:
     assert keys(store) == ["zoe", "bert"]
     assert store.reader.removed_partitions("customers") == ["acme"]
     assert store.writer.add_partitions("customers", ["acme"]) == ["acme"]
-    assert keys(store) == ["zoe", "bert", "acme"]
-    assert sorted(store.reader.dynamic()["customers"].tolist()) == sorted(before)
+    assert keys(store) == ["zoe", "acme", "bert"]
+    assert store.reader.dynamic()["customers"].tolist() == before
     assert store.reader.removed_partitions("customers") == []
     store.writer.remove_partitions("customers", ["acme", "zoe"])
     assert store.reader.removed_partitions("customers") == ["zoe", "acme"]
@@ -93,7 +93,7 @@ def test_a_reader_sees_what_others_change(url: str, store: Store) -> None:
     assert keys(other) == ["a", "b", "c"]
     store.writer.remove_partitions("customers", ["a"])
     store.writer.add_partitions("customers", ["d", "a"])
-    assert keys(other) == ["b", "c", "d", "a"]
+    assert keys(other) == ["a", "b", "c", "d"]
     other.close()
 
 

@@ -34,13 +34,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("definition", "place"),
         sqlite_with_rowid=False,
     )
-    op.create_index("dynamic_keys_by_ordinal", "dynamic_keys", ["definition", "ordinal"])
+    op.create_index("dynamic_keys_by_ordinal", "dynamic_keys", ["definition", "ordinal"], unique=True)
     op.create_table(
         "dynamic_partitions",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("added", NUMBER, nullable=False),
-        sa.Column("removed", NUMBER, nullable=False),
+        sa.Column("revised", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name", name="dynamic_partition_names"),
     )
