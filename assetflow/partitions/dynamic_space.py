@@ -105,13 +105,13 @@ class DynamicSpace:
 
     def ordered(self, ordinals: Ints) -> Ints:
         """In the order of addition; those that are not in the set come last."""
-        inside = self.has(ordinals)
-        return np.concatenate((self.present[np.sort(self.places(ordinals[inside]))], ordinals[~inside]))
+        places, inside = self._found(ordinals)
+        return np.concatenate((self.present[np.sort(self._ranks(places[inside]))], ordinals[~inside]))
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
         ordinals = partitions.array()
-        inside = self.has(ordinals)
-        ranks = np.sort(self.places(ordinals[inside]))
+        places, inside = self._found(ordinals)
+        ranks = np.sort(self._ranks(places[inside]))
         firsts, lasts = runs(ranks, np.diff(ranks) == 1)
         key = self.dictionary.key
         pairs = zip(self.present[firsts].tolist(), self.present[lasts].tolist(), strict=True)
@@ -133,13 +133,22 @@ class DynamicSpace:
         places, found = self._found(ordinals)
         if not found.all():
             raise KeyError(int(ordinals[~found][0]))
+        return self._ranks(places)
+
+    def _ranks(self, places: Ints) -> Ints:
         return places if self._rank_of_sorted is None else self._rank_of_sorted[places]
 
     def _found(self, ordinals: Ints) -> tuple[Ints, Flags]:
         """Where each ordinal is in the ascending ones, and whether it is there at all."""
-        if not self._sorted.size:
+        size = self._sorted.size
+        if not size:
             return np.zeros(ordinals.size, np.int64), np.zeros(ordinals.size, np.bool_)
-        places = np.minimum(np.searchsorted(self._sorted, ordinals), self._sorted.size - 1)
+        if self._sorted[-1] - self._sorted[0] == size - 1:
+            # All of them were added together, as is most common: no search is needed.
+            places = ordinals - self._sorted[0]
+            found = (places >= 0) & (places < size)
+            return np.where(found, places, 0), found
+        places = np.minimum(np.searchsorted(self._sorted, ordinals), size - 1)
         return places, self._sorted[places] == ordinals
 
     def _advice(self, key: str) -> str:

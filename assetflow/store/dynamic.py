@@ -119,7 +119,8 @@ def _known(connection: sqlite3.Connection, number: int, ordinals: Sequence[int])
     """Those of the ordinals that a set has or had, and whether it has them now."""
     known: dict[int, bool] = {}
     for some in pieces(ordinals):
-        query = "SELECT ordinal, removed_at IS NULL FROM dynamic_keys WHERE definition = ?"
-        found = connection.execute(f"{query} AND ordinal IN ({marks(some)})", (number, *some))
+        # Left to itself, SQLite reads the whole set.
+        query = "SELECT ordinal, removed_at IS NULL FROM dynamic_keys INDEXED BY dynamic_keys_by_ordinal"
+        found = connection.execute(f"{query} WHERE definition = ? AND ordinal IN ({marks(some)})", (number, *some))
         known.update((ordinal, bool(present)) for ordinal, present in found)
     return known
