@@ -14,6 +14,7 @@ from assetflow import (
     AssetContext,
     DailyPartitions,
     DynamicPartitions,
+    FreshnessPolicy,
     Input,
     MultiPartitions,
     Project,
@@ -21,7 +22,8 @@ from assetflow import (
     StaticPartitions,
     asset,
 )
-from assetflow.errors import InvalidPartition, PartitionInUse, UsageError
+from assetflow.errors import DefinitionErrors, InvalidPartition, PartitionInUse, UsageError
+from assetflow.partitions.multi_partitions import WIDTHS
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 CUSTOMERS = DynamicPartitions("customers")
@@ -263,6 +265,56 @@ def test_the_projection_follows_the_keys_in_every_environment(tmp_path: Path, pr
     assert (current(tmp_path), current(tmp_path, "_current.dev.json")) == (["zoe", "acme"], ["zoe", "acme"])
 
 
+def test_a_dimension_takes_no_keys_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WIDTHS, "dynamic", 2)
+    with opened(tmp_path, cells, parsed) as project:
+        project.add_partitions("customers", ["one", "two"])
+        with pytest.raises(InvalidPartition) as caught:
+            project.add_partitions("customers", ["three", "four"])
+        assert caught.value.message == (
+            "customers: not added, for cells has it as a dimension, and the store has or would have more than 3 keys"
+        )
+        project.add_partitions("files", ["three", "four"])
+        with pytest.raises(InvalidPartition, match="not added"):
+            project.add_partitions("customers", ["four"])
+        assert project.add_partitions("customers", ["two", "three"]) == ["three"]
+        assert len(project.plan("cells").steps[0].partitions.ordinals) == 6
+
+
+def test_freshness_and_views_of_a_set_without_keys(tmp_path: Path) -> None:
+    @asset(partitions=CUSTOMERS, freshness_policy=FreshnessPolicy(max_lag="1d"))
+    def fresh(context: AssetContext) -> str:
+        return context.partition_key
+
+    with opened(tmp_path, fresh) as project:
+        for keys in ([], ["zoe"]):
+            project.add_partitions("customers", keys)
+            assert len(project.plan(due=True).steps) == len(keys)
+            assert project.why("fresh").state == ("missing" if keys else "up_to_date")
+            assert project.catalog.query("select partitions_total from assets")["partitions_total"].to_pylist() == [
+                len(keys)
+            ]
+            assert len(project.catalog.query("select * from freshness")) == 1
+            assert len(project.catalog.query("select * from partitions")) == len(keys)
+        assert project.materialize(due=True).counts["materialized"] == 1
+        assert project.status().rows[0].freshness.state == "pass"
+
+
+def test_what_is_recorded_of_removed_keys_keeps_its_name(project: Project) -> None:
+    project.add_partitions("customers", ["zoe", "a|b"])
+    project.materialize()
+    project.remove_partitions("customers", ["zoe", "a|b"], force=True)
+    rows = project.catalog.query("select distinct partition from versions where asset = 'cells' order by all")
+    assert rows["partition"].to_pylist() == [
+        *("2024-01-01|a%7Cb", "2024-01-01|zoe", "2024-01-02|a%7Cb", "2024-01-02|zoe")
+    ]
+    rows = project.catalog.query("select upstream_partition from lineage where asset = 'invoices' order by all")
+    assert rows["upstream_partition"].to_pylist() == ["a|b", "zoe"]
+    assert len(project.catalog.query("select * from partitions where asset = 'cells'")) == 0
+    assert project.doctor()[0].level == "ok"
+    assert all(finding.level != "error" for finding in project.doctor())
+
+
 def test_static_keys_that_become_dynamic_keep_what_was_built(tmp_path: Path) -> None:
     @asset(name="orders", partitions=StaticPartitions(["zoe", "acme"]), code_version="1")
     def before(context: AssetContext) -> str:
@@ -278,3 +330,12 @@ def test_static_keys_that_become_dynamic_keep_what_was_built(tmp_path: Path) -> 
         assert project.status().to_dict()["assets"][0]["partitions"]["total"] == 0  # type: ignore[index]
         project.add_partitions("customers", ["acme", "new"])
         assert planned(project) == {"orders": (("new", "new"),)}
+
+
+def test_a_definition_with_a_mistake_is_refused_at_load() -> None:
+    @asset(name="wrong", partitions=DynamicPartitions(5))  # type: ignore[arg-type]
+    def wrong() -> int:
+        return 1
+
+    with pytest.raises(DefinitionErrors, match="wrong: partitions: name 5 is no name for a set of keys"):
+        Project([wrong])
