@@ -159,6 +159,28 @@ def test_a_batch_adds_with_the_partitions_that_it_publishes(tmp_path: Path) -> N
         assert project.partitions("files") == ["x.csv", "y.csv"]
 
 
+def test_a_publish_group_adds_when_all_of_it_is_published(tmp_path: Path) -> None:
+    @asset(publish_group="morning", code_version="1")
+    def finding(context: AssetContext) -> int:
+        context.add_partitions("files", ["found.csv"])
+        return 1
+
+    @asset(publish_group="morning", code_version="1")
+    def other() -> int:
+        if FOUND["error"]:
+            raise FOUND["error"]
+        return 1
+
+    with opened(tmp_path, finding, other, parsed, inbox) as project:
+        FOUND["error"] = ValueError("not today")
+        assert counted(project.materialize("finding or other")) == {"failed": 1, "blocked": 1}
+        assert project.partitions("files") == []
+        FOUND["error"] = None
+        result = project.materialize("finding or other")
+        assert (counted(result), result.added) == ({"materialized": 2}, {"files": 1})
+        assert project.partitions("files") == ["found.csv"]
+
+
 def test_an_asset_may_add_to_its_own_partitions(tmp_path: Path) -> None:
     @asset(partitions=FILES, code_version="1")
     def pages(context: AssetContext) -> int:
