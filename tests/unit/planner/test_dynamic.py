@@ -147,6 +147,24 @@ def test_a_table_that_names_a_key_which_is_not_there_waits_for_it() -> None:
     assert world.states("regions") == {"north": "up_to_date", "south": "waiting"}
 
 
+def test_what_is_stale_above_a_partition_that_waits_is_not_outside() -> None:
+    """Building it would bring what was selected no further."""
+    world = World(
+        [
+            source("raw", partitions=CUSTOMERS),
+            computed("top", partitions=CUSTOMERS),
+            computed("middle", "raw", "top", partitions=CUSTOMERS),
+            computed("down", "middle"),
+        ]
+    )
+    world.add("customers", "acme", "zoe")
+    world.observe("raw", {"acme": "1"})
+    world.build("top", "acme")
+    assert lines(world.plan("middle")) == ["middle will acme: missing"]
+    assert world.states("middle") == {"acme": "missing", "zoe": "waiting"}
+    assert world.plan("down").outside == ("middle",)
+
+
 def test_where_missing_is_allowed_it_reads_the_others() -> None:
     assert lines(mapped("allow").plan()) == ["regions will north...south: missing"]
 
