@@ -27,9 +27,11 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog
+    from assetflow.catalog.comparing import Comparison
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
     from assetflow.planner.staleness import Assessment
     from assetflow.planner.state import State
@@ -141,7 +143,8 @@ class Project:
             retry_failed=retry_failed,
             notes=notes,
         )
-        return self._workspace.estimated(plan, assessment, workers)
+        plan = self._workspace.estimated(plan, assessment, workers)
+        return replace(plan, evidence=self._workspace.evidence())
 
     def materialize(
         self,
@@ -163,41 +166,80 @@ class Project:
 
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        from assetflow.execution.loop import run_plan
-        from assetflow.results import Result
-
-        if executor != "inline":
-            raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
-        if workers is not None and workers != 1:
-            raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
+        _check_executor(executor, workers)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        partitions = partitions or ()
 
-        def planned(assessment: Assessment) -> tuple[Plan, State]:
-            plan = plan_from(
+        def planned(assessment: Assessment) -> Plan:
+            return plan_from(
                 assessment,
                 selection=select,
-                partitions=partitions,
+                partitions=partitions or (),
                 force=force,
                 due=due,
                 retry_failed=retry_failed,
                 notes=notes,
             )
+
+        return self._run(select, planned, now, workers, on_event, trigger)
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        everything: bool = False,
+        executor: str = "inline",
+        workers: int | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
+        on_event: Listener | None = None,
+        trigger: str = "api",
+    ) -> Result:
+        """Try again what a run was to do and did not: what failed, was quarantined, blocked or canceled, or waited.
+
+        The partitions are those of then, as are those that exist; code and inputs are those of now, and what is up to
+        date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises UsageError for a
+        run that there is not, or that cannot be tried again, and as :meth:`materialize`.
+        """
+        from assetflow.execution.retrying import RunToRetry
+
+        _check_executor(executor, workers)
+        earlier = RunToRetry(self.setting, run_id, everything=everything)
+        select = earlier.selection(self.graph)
+        observe = observe and select is not None
+        notes = self._workspace.observed(select or "*", observe=observe, strict=strict_observe)
+
+        def planned(assessment: Assessment) -> Plan:
+            return earlier.plan(assessment, notes)
+
+        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger)
+
+    def _run(
+        self,
+        select: str,
+        planned: Callable[[Assessment], Plan],
+        now: datetime | None,
+        workers: int | None,
+        on_event: Listener | None,
+        trigger: str,
+    ) -> Result:
+        from assetflow.execution.loop import run_plan
+        from assetflow.results import Result
+
+        def made(as_of: datetime | None) -> tuple[Plan, World]:
+            assessment = self._workspace.assessed(select, as_of)
+            plan = planned(assessment)
             if on_event is not None:
                 plan = self._workspace.estimated(plan, assessment, workers)
-            return plan, assessment.world.state
+            return plan, assessment.world
 
-        assessment = self._workspace.assessed(select, now)
-        plan, state = planned(assessment)
+        def again() -> tuple[Plan, State]:
+            latest, world = made(plan.as_of)
+            return latest, world.state
+
+        plan, world = made(now)
+        setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
-            run = run_plan(
-                plan,
-                state,
-                replace(self.setting, spaces=assessment.world.spaces),
-                trigger=trigger,
-                listener=on_event,
-                replan=lambda: planned(self._workspace.assessed(select, plan.as_of)),
-            )
+            run = run_plan(plan, world.state, setting, trigger=trigger, listener=on_event, replan=again)
         return Result(run, self)
 
     def why(
@@ -212,7 +254,8 @@ class Project:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
-        return replace(explain(self._workspace.assessed(key, now), key, partition), notes=notes)
+        assessment = self._workspace.assessed(key, now)
+        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
 
     def status(
         self,
@@ -305,6 +348,14 @@ class Project:
 
         return run_document(self.setting, run_id)
 
+    def explain(
+        self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None
+    ) -> Comparison:
+        """Why partitions ran in one of two runs and not in the other. Raises UsageError for a run that there is not."""
+        from assetflow.catalog.comparing import compare_runs
+
+        return compare_runs(self.setting, first, second, asset, partition)
+
     def doctor(self) -> list[Finding]:
         """Check definitions, store and storage, and clear what dead processes left."""
         from assetflow.publish.diagnosis import diagnose
@@ -348,3 +399,10 @@ class Project:
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         return self._workspace.state()
+
+
+def _check_executor(executor: str, workers: int | None) -> None:
+    if executor != "inline":
+        raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
+    if workers is not None and workers != 1:
+        raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")

@@ -9,6 +9,7 @@ from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import ordinal_of
+from assetflow.planner.recording import RECORD, request_of
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
 from assetflow.publish.setting import Setting
@@ -120,7 +121,8 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
         }
         for step in setting.reader.steps(run_id)
     ]
-    return {**_run_row(run), "plan": dict(run.plan), "steps": steps}
+    plan = {name: value for name, value in run.plan.items() if name != RECORD}
+    return {**_run_row(run), "plan": plan, "steps": steps}
 
 
 def _names(setting: Setting) -> PartitionNames:
@@ -133,6 +135,7 @@ def _run_row(run: RunRecord) -> dict[str, object]:
         "run_id": run.run_id,
         "status": run.status,
         "trigger": run.trigger,
+        "asked": request_of(run.plan),
         "started_at": run.started_at.isoformat(),
         "ended_at": ended.isoformat() if ended else None,
         "seconds": (ended - run.started_at).total_seconds() if ended else None,

@@ -30,6 +30,7 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.offers import Offers, offers_of
 from assetflow.planner.plan import Partitions, Plan, Step
+from assetflow.planner.recording import recorded
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import Retained, State
 from assetflow.publish.liveness import this_process
@@ -102,7 +103,7 @@ class _Run:
             setting.clock(),
             self._trigger,
             this_process(),
-            self._plan.to_dict(),
+            recorded(self._plan, setting.graph, setting.codes, setting.spaces),
         )
         interrupted = False
         try:

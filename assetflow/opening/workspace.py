@@ -26,6 +26,7 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.evidence import Evidence
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import State
     from assetflow.publish.folders import Storage
@@ -162,6 +163,12 @@ class Workspace:
         asked = asked_of(plan, self.graph, assessment.world.state)
         attempts = self.store.reader.attempts(asked.computed, asked.checked)
         return estimated(plan, assessment, attempts, workers=number)
+
+    def evidence(self) -> Evidence:
+        """The past, for explanations."""
+        from assetflow.catalog.evidence import evidence_of
+
+        return evidence_of(self.setting)
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""

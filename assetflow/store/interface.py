@@ -15,6 +15,7 @@ from assetflow.store.records import (
     EventRecord,
     EventRow,
     FailureRecord,
+    Fared,
     Group,
     InputRecord,
     LineageRow,
@@ -244,6 +245,10 @@ class StoreReader(Protocol):
         is its share of the call. Failed attempts do not count, nor does what was published without computing. Of those
         ``checked``, the times of the last attempts that only ran checks.
         """
+        ...
+
+    def fared(self, run_id: str) -> list[Fared]:
+        """The same as columns, by asset and status: for runs of very many partitions."""
         ...
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:

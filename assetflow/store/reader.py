@@ -28,6 +28,7 @@ from assetflow.store.records import (
     CodeSource,
     DerivationRecord,
     EventRow,
+    Fared,
     InputRecord,
     LineageRow,
     ObservationRecord,
@@ -256,6 +257,11 @@ class SqliteReader:
         """What the last attempts at some partitions took and gave."""
         with self._snapshot() as connection:
             return attempts(connection, computed, checked)
+
+    def fared(self, run_id: str) -> list[Fared]:
+        """How the asset partitions of a run fared, as columns."""
+        with self._snapshot() as connection:
+            return history.fared(connection, run_id)
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
         """Events after ``seq``."""

@@ -210,7 +210,7 @@ class RunRecord:
     trigger: str
     process: ProcessRecord
     plan: Mapping[str, object] = field(default_factory=dict[str, object])
-    """The plan document."""
+    """The plan document, and beside it what a retry needs of the plan."""
     ended_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
@@ -232,6 +232,19 @@ class StepRecord:
     version: VersionId | None = None
     error: Mapping[str, object] | None = None
     """The fields of the ``error`` document."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fared:
+    """The partitions of one asset that ended one way in a run, at their last attempt; aligned, ordinals ascending.
+
+    ``version`` is 0 where the attempt gave none.
+    """
+
+    asset: AssetKey
+    status: StepStatus
+    ordinals: Integers
+    version: Integers
 
 
 @dataclass(frozen=True, slots=True)

@@ -567,6 +567,25 @@ class StoreContract:
         self.attempt(fill, "r3", 1.5, status="unchanged", version=version.version)
         assert store.reader.attempts([], [(daily, 1, 1)]).checked == {daily: {1: [2.0, 1.5]}}
 
+    def test_how_a_run_fared_comes_in_columns_of_the_last_attempts(self, store: Store, fill: Filler) -> None:
+        steps = [
+            fill.step("daily", 4, status="materialized", version=VersionId(9)),
+            fill.step("daily", 3, status="materialized", version=VersionId(8)),
+            fill.step("daily", 5, status="failed"),
+            replace(fill.step("daily", 5, status="unchanged"), attempt=2),
+            fill.step("orders", status="blocked"),
+        ]
+        store.writer.record_steps(steps, []).result()
+        found = {(each.asset, each.status): each for each in store.reader.fared("r1")}
+        assert {key: each.ordinals.tolist() for key, each in found.items()} == {
+            ("daily", "materialized"): [3, 4],
+            ("daily", "unchanged"): [5],
+            ("orders", "blocked"): [0],
+        }
+        assert found[AssetKey("daily"), "materialized"].version.tolist() == [8, 9]
+        assert found[AssetKey("daily"), "unchanged"].version.tolist() == [0]
+        assert store.reader.fared("r2") == []
+
     def test_events_stand_in_the_order_of_commits(self, store: Store, fill: Filler) -> None:
         events = [EventRecord(NOON, f"kind{number}", run_id="r1") for number in range(3)]
         store.writer.record_steps([], events[:1])

@@ -135,6 +135,10 @@ class World:
     """When things happen; None: at ``now``."""
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """By asset and version: when it was last computed."""
+    log: dict[str, list[tuple[int, int, Pointer | None]]] = field(default_factory=dict)
+    """Every move: ordinal, generation and where to, None for a withdrawal."""
+    read: dict[int, dict[str, tuple[AssetKey, dict[int, int]]]] = field(default_factory=dict)
+    """By derivation."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
     dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     order: dict[str, list[int]] = field(default_factory=dict)
@@ -290,12 +294,38 @@ class World:
             if ordinal in rows and rows[ordinal].data == data:
                 continue
             number = self.number()
-            rows[ordinal] = Pointer(number, number, self.generation, data, 0, version is None, False, {})
+            self.move(key, ordinal, Pointer(number, number, self.generation, data, 0, version is None, False, {}))
 
     def withdraw(self, key: str, *partitions: str) -> None:
         """Partitions of a source that are no longer observed."""
         for ordinal in self.ordinals(key, partitions):
-            del self.pointers[key][ordinal]
+            self.withdraw_ordinal(key, ordinal)
+
+    def withdraw_ordinal(self, key: str, ordinal: int) -> None:
+        """One partition of a source that is no longer observed."""
+        self.generation += 1
+        self.log.setdefault(key, []).append((ordinal, self.generation, None))
+        del self.pointers[key][ordinal]
+
+    def move(self, key: str, ordinal: int, pointer: Pointer) -> None:
+        """Point a partition somewhere, and remember that and what was read for it."""
+        self.pointers.setdefault(key, {})[ordinal] = pointer
+        self.log.setdefault(key, []).append((ordinal, self.generation, pointer))
+        name = self.graph.owner[AssetKey(key)]
+        self.read[pointer.derivation] = self.reads(name, ordinal)
+
+    def reads(self, name: str, ordinal: int) -> dict[str, tuple[AssetKey, dict[int, int]]]:
+        """By parameter: the asset that an edge would read now, and its versions by ordinal."""
+        found: dict[str, tuple[AssetKey, dict[int, int]]] = {}
+        for edge in self.graph.nodes[name].edges:
+            up = self.space(edge.upstream)
+            rows = self.pointers.get(edge.upstream, {})
+            view = view_of(_columns(rows), up.existing(self.now).array())
+            uid = self.uids()[edge.upstream]
+            signature = edge_signatures(edge, uid, self.spaces[name], _integers([ordinal]), up, view)
+            read = view.ordinals[signature.read.positions(0)].tolist()
+            found[edge.parameter] = (edge.upstream, {each: rows[each].version for each in read})
+        return found
 
     def add(self, name: str, *keys: str) -> None:
         """Add keys to dynamic partitions."""
@@ -366,7 +396,7 @@ class World:
         at = self.at or self.now
         self.computed_at[output, version] = max(at, self.computed_at.get((output, version), at))
         pointer = Pointer(version, derivation, self.generation, content, self._code_id(node.name), empty, held, inputs)
-        self.pointers[output][ordinal] = pointer
+        self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         offer = Offer(ordinal, key, version, derivation, self.code(node.name), content)
         self.derived.setdefault(output, []).append(offer)
@@ -432,7 +462,7 @@ class World:
         inputs = {parameter: _pair(sums[0]) for parameter, sums in self.inputs(node.name, [ordinal]).items()}
         code, empty = self._code_id(node.name), offer.data == EMPTY
         pointer = Pointer(version, self.number(), self.generation, offer.data, code, empty, False, inputs)
-        self.pointers.setdefault(output, {})[ordinal] = pointer
+        self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         self.passed(output, version)
 
