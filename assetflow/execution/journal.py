@@ -129,7 +129,7 @@ class Journal:
         if entry.outcome in _EVENTFUL:
             message = {"message": entry.error.message} if entry.error else dict[str, object]()
             self._events.append(
-                EventRecord(entry.ended_at, entry.outcome, entry.asset, entry.ordinal, self._run_id, message)
+                EventRecord(entry.ended_at, entry.outcome, entry.asset, entry.ordinal, self._run_id, message, entry.uid)
             )
         if len(self._steps) >= _KEPT:
             self._hand_over()

@@ -79,7 +79,7 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
         return Observed()
     last = setting.reader.last_observations()
     keys = [node.outputs[0] for node in sources]
-    state = setting.reader.read_state(setting.environment, keys, setting.codes, sources=keys)
+    state = setting.reader.read_state(setting.environment, keys, setting.codes, sources=keys, uids=setting.uids)
     unobserved: list[Unobserved] = []
     warnings: list[str] = []
     for node in sources:
@@ -180,7 +180,7 @@ def _publish(
         for number, (ordinal, version, data_hash) in zip(ids, changed, strict=True)
     )
     withdrawals = tuple(Withdrawal(OBSERVATIONS, asset, uid, ordinal, None, now) for ordinal in gone)
-    event = EventRecord(now, "observed", asset, None, None, {"changed": len(changed), "gone": len(gone)})
+    event = EventRecord(now, "observed", asset, None, None, {"changed": len(changed), "gone": len(gone)}, uid)
     setting.writer.publish(Group(publications, withdrawals)).result()
     setting.writer.record_steps([], [event])
     return warnings

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey
 from assetflow.partitions.definitions import dynamic_names, static_keys
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import StaticMapping
+from assetflow.partitions.mappings import EdgeMapping
+from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import Ints
 from assetflow.partitions.spaces import PartitionSpace, bind
 from assetflow.planner.spaces import spaces_of
@@ -77,6 +80,7 @@ def catalog_of(setting: Setting, spaces: Mapping[str, PartitionSpace], clock: Ca
         managers=setting.managers,
         environment=setting.environment,
         codes=setting.codes,
+        uids=setting.uids,
         clock=clock,
     )
 
@@ -135,23 +139,29 @@ def _suffix(environment: str) -> str | None:
 
 
 def _uids(graph: AssetGraph, store: Store) -> dict[AssetKey, int]:
-    keys = list(graph.owner)
-    known = store.reader.uids(keys)
-    missing = [key for key in keys if key not in known]
-    return {**known, **store.writer.intern_assets(missing)} if missing else known
+    spaces = {key: ordinal_space(graph.nodes[name].partitions) for key, name in graph.owner.items()}
+    known = store.reader.uids(list(spaces), spaces)
+    missing = [key for key in spaces if key not in known]
+    return {**known, **store.writer.intern_assets(missing, spaces)} if missing else known
 
 
 def _keys(graph: AssetGraph, store: Store) -> KeyDictionary:
     definitions = {id(node.partitions): node.partitions for node in graph.nodes.values()}.values()
     wanted = [key for each in definitions for key in static_keys(each)]
     # What a mapping names may become a key of its dynamic upstream; until then, it is waited for.
-    edges = [edge for node in graph.nodes.values() for edge in node.edges if isinstance(edge.mapping, StaticMapping)]
-    wanted += [key for edge in edges for key in cast("StaticMapping", edge.mapping).keys]
+    edges = [edge for node in graph.nodes.values() for edge in node.edges]
+    wanted += [key for edge in edges for table in _tables(edge.mapping) for key in table.keys]
     keys = store.reader.keys()
     if missing := keys.missing(wanted):
         store.writer.intern_keys(missing)
         keys = store.reader.keys()
     return keys
+
+
+def _tables(mapping: EdgeMapping | None) -> list[StaticMapping]:
+    if isinstance(mapping, DimensionMapping):
+        return [table for _, _, each in mapping.pairs for table in _tables(each)]
+    return [mapping] if isinstance(mapping, StaticMapping) else []
 
 
 def _environment(name: str, store: Store) -> int:

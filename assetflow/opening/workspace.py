@@ -181,4 +181,5 @@ class Workspace:
             setting.codes,
             sources=sources,
             verified=ageing_assets(self.graph),
+            uids=setting.uids,
         )

@@ -10,6 +10,7 @@ from assetflow.partitions.definitions import (
     StaticPartitions,
     WeeklyPartitions,
 )
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
@@ -19,6 +20,7 @@ __all__ = [
     "AllPartitions",
     "CronPartitions",
     "DailyPartitions",
+    "DimensionMapping",
     "DynamicPartitions",
     "HourlyPartitions",
     "Identity",

@@ -55,6 +55,11 @@ class CronCalendar:
         """The length of a window: whatever the expression says."""
         return "cron"
 
+    @property
+    def named(self) -> CronCalendar:
+        """The windows by which keys are read; these themselves."""
+        return self
+
     def starts(self, ordinals: Ints) -> Ints:
         """The instant at which each window begins; it ends where the next ordinal starts."""
         if not ordinals.size:
@@ -93,8 +98,7 @@ class CronCalendar:
     def keys(self, ordinals: Ints) -> list[str]:
         """The key of each window: the local time at which it begins; of a hole, its own, which was a tick's once."""
         starts = self.starts(ordinals)
-        minutes = (ordinals - _UNIX_MINUTE) * _MINUTE
-        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minutes))
+        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minute_instants(ordinals)))
 
     def beginning_within(self, begin: int, end: int) -> range:
         """Ordinals that hold all windows which begin in ``[begin, end)``, in UTC seconds."""
@@ -155,6 +159,11 @@ def _without(exclusions: Exclusions, zone: str, ticks: Ints) -> Ints:
             excluded |= (local >= begin) & (local < end)
         ticks = ticks[~excluded]
     return ticks
+
+
+def minute_instants(ordinals: Ints) -> Ints:
+    """The full minute in which a window with each ordinal begins, whatever the expression."""
+    return (ordinals - _UNIX_MINUTE) * _MINUTE
 
 
 def _ordinals(instants: Ints) -> Ints:

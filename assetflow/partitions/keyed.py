@@ -75,6 +75,9 @@ class KeyedMapping(EdgeMapping):
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
         return np.zeros(ordinals.size, np.bool_)
 
+    def asking(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
+        return np.diff(self.images(down, ordinals, up).offsets) > 0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StaticMapping(KeyedMapping):

@@ -216,9 +216,9 @@ class Batch:
         """The id of an environment."""
         return self._names.environment(name, self._moment)
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str]) -> dict[AssetKey, int]:
         """The uids of assets."""
-        return self._names.assets(keys)
+        return self._names.assets(keys, spaces)
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys."""
@@ -379,9 +379,9 @@ class Batch:
         self._inputs += [input_row(derivation, read, made) for read, made in zip(inputs, as_of, strict=True)]
 
     def _add_event(self, event: EventRecord, uids: Mapping[AssetKey, int]) -> None:
-        uid = None
-        if event.asset is not None:
-            uid = uids[event.asset] if event.asset in uids else self._names.assets([event.asset])[event.asset]
+        uid = event.uid
+        if event.asset is not None and uid is None:
+            uid = uids[event.asset] if event.asset in uids else self._names.latest_asset(event.asset)
         self._event += 1
         self._events.append(event_row(self._event, event, uid))
 

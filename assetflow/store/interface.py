@@ -46,8 +46,11 @@ class StoreWriter(Protocol):
         """The environment's id (waits); created on first use. Ids start at 1; 0 holds the observations."""
         ...
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
-        """The uids of assets (waits), given out on first use."""
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str] | None = None) -> dict[AssetKey, int]:
+        """The uids of assets (waits), given out on first use: one for each asset and space that its ordinals are in.
+
+        ``spaces`` are those that they are in now. A uid that was given out without a space takes it on.
+        """
         ...
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
@@ -126,8 +129,11 @@ class StoreReader(Protocol):
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
     ) -> State:
         """What the planner needs of these assets; those among ``sources`` are given by their last observations.
+
+        ``uids`` are theirs, in the spaces in which their ordinals are now; None: the newest.
 
         ``verified`` are those of which it needs to know when their data was last computed.
 
@@ -141,8 +147,14 @@ class StoreReader(Protocol):
         """Environment ids by name."""
         ...
 
-    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
-        """The uids of those assets that have one (None: of all)."""
+    def uids(
+        self, assets: Sequence[AssetKey] | None = None, spaces: Mapping[AssetKey, str] | None = None
+    ) -> dict[AssetKey, int]:
+        """The uids of those assets that have one (None: of all), in these spaces; without ``spaces``, the newest."""
+        ...
+
+    def spaces_of(self, assets: Sequence[AssetKey] | None = None) -> dict[int, tuple[AssetKey, str | None]]:
+        """Every uid of some assets (None: of all) with its asset and space; the space may not be known yet."""
         ...
 
     def keys(self) -> KeyDictionary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import TypeVar
@@ -63,9 +63,23 @@ class Names:
         row = self._connection.execute("SELECT id FROM environments WHERE name = ?", (name,)).fetchone()
         return row[0] if row else self._insert("environments (name, created_at)", name, to_micros(now))
 
-    def assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
-        """The uids of assets."""
-        return {key: self._named("assets", "uid", key) for key in keys}
+    def assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str]) -> dict[AssetKey, int]:
+        """The uids of assets, each with its ordinals in a space. A uid of which no space is known takes it on."""
+        return {key: self._asset(key, spaces.get(key)) for key in keys}
+
+    def _asset(self, key: AssetKey, space: str | None) -> int:
+        query = "SELECT uid, space FROM assets WHERE key = ? AND (space = ? OR space IS NULL) ORDER BY space IS NULL"
+        row = self._connection.execute(query, (key, space)).fetchone()
+        if row is None:
+            return self._insert("assets (key, space)", key, space)
+        if row[1] is None and space is not None:
+            self._connection.execute("UPDATE assets SET space = ? WHERE uid = ?", (space, row[0]))
+        return row[0]
+
+    def latest_asset(self, key: AssetKey) -> int:
+        """The newest uid of an asset, whatever its ordinals count."""
+        (uid,) = self._connection.execute("SELECT max(uid) FROM assets WHERE key = ?", (key,)).fetchone()
+        return uid or self._asset(key, None)
 
     def partition_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys, given out in the order of the list; there may be a million."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -116,17 +116,19 @@ class SqliteReader:
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
     ) -> State:
         """What the planner needs of these assets."""
         with self._snapshot() as connection:
             (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified))
+            given = None if uids is None else frozenset(uids.items())
+            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified), given)
             if self._answered is not None:
                 asked, for_codes, state = self._answered
                 if asked == question and for_codes is codes:
                     return state
                 self._answered = None
-            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified)
+            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified, uids)
             self._answered = (question, codes, state)
             return state
 
@@ -135,12 +137,24 @@ class SqliteReader:
         with self._snapshot() as connection:
             return dict(connection.execute("SELECT name, id FROM environments ORDER BY id").fetchall())
 
-    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+    def uids(
+        self, assets: Sequence[AssetKey] | None = None, spaces: Mapping[AssetKey, str] | None = None
+    ) -> dict[AssetKey, int]:
         """The uids of those assets that have one (None: of all)."""
+        found: dict[AssetKey, int] = {}
+        for uid, (key, space) in self.spaces_of(assets).items():
+            if spaces is None or space == spaces.get(key):
+                found.setdefault(key, uid)
+        return found
+
+    def spaces_of(self, assets: Sequence[AssetKey] | None = None) -> dict[int, tuple[AssetKey, str | None]]:
+        """Every uid of some assets with its asset and space, the newest of an asset first."""
         with self._snapshot() as connection:
             if assets is None:
-                return dict(connection.execute("SELECT key, uid FROM assets ORDER BY key").fetchall())
-            return dict(connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall())
+                rows = connection.execute("SELECT key, uid, space FROM assets ORDER BY key, uid DESC").fetchall()
+            else:
+                rows = connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall()
+            return {uid: (key, space) for key, uid, space in rows}
 
     def keys(self) -> KeyDictionary:
         """The dictionary of static and dynamic partition keys."""

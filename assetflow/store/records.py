@@ -186,6 +186,8 @@ class EventRecord:
     ordinal: int | None = None
     run_id: str | None = None
     payload: Mapping[str, object] = field(default_factory=dict[str, object])
+    uid: int | None = None
+    """Of the asset; None: the newest that it has."""
 
 
 @dataclass(frozen=True, slots=True)

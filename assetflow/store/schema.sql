@@ -14,8 +14,9 @@ CREATE TABLE asset_heads (
 CREATE TABLE assets (
     uid INTEGER NOT NULL,
     "key" TEXT NOT NULL,
+    space TEXT,
     PRIMARY KEY (uid),
-    CONSTRAINT asset_keys UNIQUE ("key")
+    CONSTRAINT asset_spaces UNIQUE ("key", space)
 );
 CREATE TABLE candidate_keys (
     version INTEGER NOT NULL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from assetflow.planner.state import (
     CodeRecord,
     Codes,
     Failures,
+    Former,
     InputColumn,
     Integers,
     Retained,
@@ -51,9 +52,13 @@ def read_state(
     codes: Codes,
     sources: Collection[AssetKey],
     verified: Collection[AssetKey],
+    present_uids: Mapping[AssetKey, int] | None = None,
 ) -> State:
     """The state of the assets in one environment; to be called inside a read transaction."""
-    uids: dict[AssetKey, int] = dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
+    known: list[tuple[AssetKey, int, str | None]] = connection.execute(sql.UIDS, (to_json(assets),)).fetchall()
+    uids: dict[AssetKey, int] = dict((present_uids or {}).items() & {(key, uid) for key, uid, _ in known})
+    for key, uid, _ in known:
+        uids.setdefault(key, uid)
     observed = frozenset(sources)
     built = {uids[key]: key for key in assets if key in uids and key not in observed}
     named = {uids[key]: key for key in assets if key in uids and key in observed}
@@ -66,6 +71,7 @@ def read_state(
     return State(
         generation=connection.execute(sql.COUNTERS).fetchone()[0],
         uids=uids,
+        former=_former(connection, environment, [row for row in known if row[1] != uids[row[0]]], observed),
         keys=read_keys(connection, remembered),
         dynamic=read_dynamic(connection, remembered.dynamic),
         assets={key: columns.get(key, nothing) for key in assets},
@@ -76,6 +82,22 @@ def read_state(
         checks=_checks(connection, remembered, environment, uids, codes, columns, (retained, candidates)),
         verified=_verified(connection, environment, uids, verified, columns, observed),
     )
+
+
+def _former(
+    connection: sqlite3.Connection,
+    environment: int,
+    others: Iterable[tuple[AssetKey, int, str | None]],
+    observed: Collection[AssetKey],
+) -> dict[AssetKey, Former]:
+    """What assets were before their ordinals counted what they do now: of each the one published last."""
+    found: dict[AssetKey, Former] = {}
+    for key, uid, space in others:
+        of = 0 if key in observed else environment
+        count, last = connection.execute(sql.FORMER_USE, {"environment": of, "uid": uid}).fetchone()
+        if count and space is not None and (key not in found or (last or 0) > found[key].published_at):
+            found[key] = Former(space, count, last or 0)
+    return found
 
 
 def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:

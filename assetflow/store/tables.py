@@ -73,7 +73,14 @@ counters = entity("counters", "id", number("generation"), number("version"), num
 environments = entity(
     "environments", "id", words("name"), number("created_at"), UniqueConstraint("name", name="environment_names")
 )
-assets = entity("assets", "uid", words("key"), UniqueConstraint("key", name="asset_keys"))
+# An asset has one uid for each space that its ordinals were ever in; the space is null until the asset is opened again.
+assets = entity(
+    "assets",
+    "uid",
+    words("key"),
+    words("space", nullable=True),
+    UniqueConstraint("key", "space", name="asset_spaces"),
+)
 partition_keys = entity("partition_keys", "ordinal", words("key"), UniqueConstraint("key", name="partition_key_texts"))
 
 # Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``revised`` how often one of them was removed or

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,12 +91,12 @@ class SqliteWriter:
         known = self._reader.environments().get(name)
         return known if known is not None else self._enqueue(lambda batch: batch.open_environment(name)).result()
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str] | None = None) -> dict[AssetKey, int]:
         """The uids of assets (waits where one is new)."""
-        known = self._reader.uids(keys)
-        return (
-            known if len(known) == len(set(keys)) else self._enqueue(lambda batch: batch.intern_assets(keys)).result()
-        )
+        known = self._reader.uids(keys, spaces)
+        if len(known) == len(set(keys)):
+            return known
+        return self._enqueue(lambda batch: batch.intern_assets(keys, spaces or {})).result()
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys (waits where one is new)."""

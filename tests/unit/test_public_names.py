@@ -19,6 +19,7 @@ PUBLIC = [
     "CronPartitions",
     "DailyPartitions",
     "Definitions",
+    "DimensionMapping",
     "DynamicPartitions",
     "Field",
     "FreshnessPolicy",

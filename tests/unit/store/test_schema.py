@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assetflow.errors import StoreLocked
+from assetflow.keys import AssetKey
 from assetflow.store import migrations, opening, tables
 from assetflow.store.opening import open_store
 
@@ -111,3 +112,23 @@ def test_opening_a_store_loads_neither_sqlalchemy_nor_alembic(tmp_path: Path) ->
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_uids_of_the_first_schema_take_on_the_space_that_their_asset_has_when_it_is_opened(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes.update(url=f"sqlite:///{tmp_path}/store.db", patience=1.0)
+    command.upgrade(config, "0001")
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("INSERT INTO assets (uid, key) VALUES (1, 'orders'), (4, 'raw')")
+    connection.close()
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    orders, raw = AssetKey("orders"), AssetKey("raw")
+    assert store.reader.spaces_of() == {1: (orders, None), 4: (raw, None)}
+    assert store.writer.intern_assets([orders], {orders: "day"}) == {orders: 1}
+    assert store.writer.intern_assets([orders], {orders: "month"}) == {orders: 5}
+    assert store.reader.uids() == {orders: 5, raw: 4}
+    store.close()

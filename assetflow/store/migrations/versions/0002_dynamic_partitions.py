@@ -1,4 +1,4 @@
-"""Dynamic partitions: sets of keys that are kept in the store."""
+"""Sets of keys that are kept in the store; a uid stands for an asset and for what its ordinals count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Create the tables of dynamic partitions."""
+    """Create the tables of dynamic partitions, and let an asset have several uids, one for each space of ordinals.
+
+    In which space those of before are is found when their assets are opened.
+    """
     op.create_table(
         "candidate_keys",
         sa.Column("version", NUMBER, nullable=False),
@@ -44,3 +47,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name", name="dynamic_partition_names"),
     )
+    op.rename_table("assets", "assets_before")
+    op.create_table(
+        "assets",
+        sa.Column("uid", NUMBER, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("space", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("uid"),
+        sa.UniqueConstraint("key", "space", name="asset_spaces"),
+    )
+    op.execute("INSERT INTO assets (uid, key) SELECT uid, key FROM assets_before")
+    op.drop_table("assets_before")
