@@ -1,4 +1,4 @@
-"""The dictionary that gives static partition keys their ordinals."""
+"""The dictionary that gives the keys of static and dynamic partitions their ordinals."""
 
 from __future__ import annotations
 
@@ -15,6 +15,23 @@ _RUNS = 64
 
 _CHANCES = 16
 """Places at which the octets of a key are looked for before all keys are put into a dict."""
+
+
+def key_problem(key: object) -> str | None:
+    """Why something cannot be a partition key, and what to do; None when it can.
+
+    >>> key_problem("north"), key_problem(5)
+    (None, "the key 5 is no text: write '5'")
+    """
+    if not isinstance(key, str):
+        return f"the key {key!r} is no text: write {str(key)!r}"
+    if not key:
+        return "a key is empty: give it a name"
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return f"the key {key!r} is no valid Unicode text: write it without lone surrogates"
+    return None
 
 
 class KeyDictionary:

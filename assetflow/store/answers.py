@@ -48,7 +48,7 @@ class Answers:
     def answer(self, connection: sqlite3.Connection, remembered: Remembered, question: Question) -> State:
         """What the planner needs; to be called inside a read transaction."""
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        shape = (question.environment, question.assets, question.sources, question.verified)
+        shape = (question.environment, question.assets, question.sources, question.verified, question.uids)
         kept = self._kept.pop(shape, None)
         if kept is None or kept.data_version != version or kept.question.codes is not question.codes:
             earlier = None if kept is None else (kept.question, kept.state)
@@ -107,7 +107,7 @@ def _loaded(connection: sqlite3.Connection, question: Question, file: Path) -> t
     saved = snapshot.load(file, _schema(connection), lambda mark: witness(connection, mark), question.environment)
     if saved is None:
         return None
-    uids = read_uids(connection, question.assets)
+    uids = read_uids(connection, question)
     before, state = saved.question, saved.state
     alike = {
         key: each

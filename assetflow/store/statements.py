@@ -83,7 +83,12 @@ ON CONFLICT (asset) DO UPDATE SET tried_at = excluded.tried_at, error = excluded
     observed_at = coalesce(excluded.observed_at, observations.observed_at)
 """
 
-UIDS = "SELECT key, uid FROM assets WHERE key IN (SELECT value FROM json_each(?))"
+# Of an asset, the newest first.
+UIDS = "SELECT key, uid, space FROM assets WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key, uid DESC"
+FORMER_USE = """
+SELECT (SELECT count(*) FROM pointers AS p WHERE p.environment = :environment AND p.asset = :uid),
+    (SELECT h.published_at FROM asset_heads AS h WHERE h.environment = :environment AND h.asset = :uid)
+"""
 KEYS = """
 SELECT ordinal, CAST(key AS BLOB) AS octets, length(CAST(key AS BLOB)) AS size
 FROM partition_keys WHERE ordinal > ? ORDER BY ordinal
