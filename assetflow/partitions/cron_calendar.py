@@ -55,12 +55,17 @@ class CronCalendar:
         """The length of a window: whatever the expression says."""
         return "cron"
 
+    @property
+    def named(self) -> CronCalendar:
+        """The windows by which keys are read; these themselves."""
+        return self
+
     def starts(self, ordinals: Ints) -> Ints:
         """The instant at which each window begins; it ends where the next ordinal starts."""
         if not ordinals.size:
             return ordinals
         ticks = self._ticks_around(ordinals, ordinals)
-        return ticks[np.searchsorted(ticks, _instants(ordinals))]
+        return ticks[np.searchsorted(ticks, minute_instants(ordinals))]
 
     def at(self, instants: Ints) -> Ints:
         """The ordinal of the window that each instant lies in."""
@@ -80,7 +85,7 @@ class CronCalendar:
             return PartitionSet.empty()
         bounds = np.array([first, stop], np.int64)
         ticks = self._ticks_around(bounds[:1], bounds[1:])
-        low, high = np.searchsorted(ticks, _instants(bounds))
+        low, high = np.searchsorted(ticks, minute_instants(bounds))
         return PartitionSet.from_ordinals(_ordinals(ticks[low:high]))
 
     def shift(self, ordinals: Ints, windows: int) -> Ints:
@@ -89,12 +94,12 @@ class CronCalendar:
             return ordinals
         before, after = max(0, -windows), max(0, windows)
         ticks = self._ticks_around(ordinals, ordinals, before, after)
-        return _ordinals(ticks[np.searchsorted(ticks, _instants(ordinals)) + windows])
+        return _ordinals(ticks[np.searchsorted(ticks, minute_instants(ordinals)) + windows])
 
     def keys(self, ordinals: Ints) -> list[str]:
         """The key of each window: the local time at which it begins; of a hole, its own, which was a tick's once."""
         starts = self.starts(ordinals)
-        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, _instants(ordinals)))
+        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minute_instants(ordinals)))
 
     def beginning_within(self, begin: int, end: int) -> range:
         """Ordinals that hold all windows which begin in ``[begin, end)``, in UTC seconds."""
@@ -107,7 +112,7 @@ class CronCalendar:
         wider = 1
         while True:
             ticks = _ticks(self, low, high)
-            ahead, behind = np.searchsorted(ticks, _instants(np.array([first, last], np.int64))).tolist()
+            ahead, behind = np.searchsorted(ticks, minute_instants(np.array([first, last]))).tolist()
             short, beyond = ahead <= before + 1, ticks.size - behind <= after + 1
             if not short and not beyond:
                 return ticks
@@ -157,10 +162,10 @@ def _without(exclusions: Exclusions, zone: str, ticks: Ints) -> Ints:
     return ticks
 
 
+def minute_instants(ordinals: Ints) -> Ints:
+    """The full minute in which a window with each ordinal begins, whatever the expression."""
+    return (ordinals - _UNIX_MINUTE) * _MINUTE
+
+
 def _ordinals(instants: Ints) -> Ints:
     return instants // _MINUTE + _UNIX_MINUTE
-
-
-def _instants(ordinals: Ints) -> Ints:
-    """When the minute of each ordinal begins: no tick of an earlier ordinal is that late."""
-    return (ordinals - _UNIX_MINUTE) * _MINUTE

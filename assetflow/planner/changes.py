@@ -29,8 +29,9 @@ class Changes:
 
     ``touched`` holds ascending ordinals by asset: of pointers that moved or went, tries that failed or no longer count,
     versions that became reusable, and checks that were run; it may hold others. ``state`` is complete in what it says
-    of keys, uids and codes; of pointers, failures, retained versions, candidates, check results and times it holds
-    those of touched partitions only. It has an entry in ``checks`` for every check that there is, be it empty.
+    of keys, dynamic partitions, uids and codes; of pointers, failures, retained versions, candidates, check results and
+    times it holds those of touched partitions only. It has an entry in ``checks`` for every check that there is, be it
+    empty.
     """
 
     touched: Mapping[AssetKey, Integers]

@@ -1,51 +1,32 @@
-"""A part of what a long-lived planner keeps, as facts that planning reads like those of everything."""
+"""A part of what a long-lived planner keeps, as facts that planning reads like those of everything.
+
+The plan of everything is made from the partitions that are not up to date, and those that they need to look at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
 from assetflow.graph import Edge, Node
 from assetflow.keys import AssetKey
-from assetflow.partitions.spaces import PartitionSpace
+from assetflow.partitions.dimension_mapping import DimensionMapping
+from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
 from assetflow.planner.facts import Facts, World, facts_of, output_of
-from assetflow.planner.kept import Column, KeptPointers, intervals
+from assetflow.planner.flow import Request, flows_of
+from assetflow.planner.holdings import Holdings, Kept, Rows, joined
+from assetflow.planner.kept import KeptPointers, intervals
 from assetflow.planner.readers import KeptEdge
-from assetflow.planner.spans import Flags, Integers, through
+from assetflow.planner.spans import Flags, Integers, members, through
+from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import Failures, Retained, State
 
-
-@dataclass(slots=True, eq=False)
-class Kept:
-    """What is kept of one computation; rows are its existing partitions, ascending.
-
-    ``marked`` are the rows that something is true of by themselves: what :attr:`Facts.bits` are about.
-    """
-
-    node: Node
-    space: PartitionSpace
-    ordinals: Column
-    pointers: dict[AssetKey, KeptPointers]
-    edges: dict[str, KeptEdge]
-    """By parameter."""
-    marked: Integers
-
-    @property
-    def existing(self) -> Integers:
-        """The ordinals of all rows."""
-        return self.ordinals.values
-
-    def begun(self) -> Integers:
-        """The rows at which something may begin: marked ones, and those whose mappings ask for what is not there."""
-        return joined([self.marked, *(edge.early for edge in self.edges.values())])
-
-
-Rows = Mapping[str, Integers]
-"""Ascending rows by computation."""
+_NO_ROWS = np.empty(0, np.int64)
 
 
 def facts_at(
@@ -66,7 +47,72 @@ def facts_at(
     return part, facts_of(part, named, _Known(kept, rows))
 
 
-def passive_facts(world: World, kept: Kept, rows: Integers) -> Facts:
+def excerpted(held: Holdings, also: Rows) -> Assessment:
+    """What is not up to date, judged, with what it needs to look at, and some rows ``also``."""
+    world, kept = held.world, held.kept
+    active = _active(held)
+    for name in held.told_of:
+        active.setdefault(name, np.arange(min(1, len(kept[name].existing))))
+    parts: dict[str, list[Integers]] = {name: [rows] for name, rows in also.items()}
+    for name, rows in active.items():
+        parts.setdefault(name, []).append(rows)
+    for name, rows in active.items():
+        for edge in kept[name].edges.values():
+            parts.setdefault(edge.upstream, []).extend(_looked_at(held, kept[name], edge, rows))
+    # The rows of a publish group's members stand side by side.
+    shared = {name: [part for mate in world.graph.mates(name) for part in parts.get(mate, ())] for name in parts}
+    rows_of = {name: joined(found) for name, found in shared.items()}
+    part, judged = facts_at(world, kept, rows_of, active)
+    facts = {
+        name: judged.get(name) or _passive_facts(world, kept[name], rows_of[name])
+        for name in world.graph.nodes
+        if name in rows_of
+    }
+    return Assessment(part, facts, flows_of(facts, Request()))
+
+
+def _active(held: Holdings) -> dict[str, Integers]:
+    """The rows that may have a step or have to wait, by computation: where it begins, and what lies downstream."""
+    kept, graph = held.kept, held.world.graph
+    names = list(graph.nodes)
+    place = {name: number for number, name in enumerate(names)}
+    reached = {name: [kept[name].begun()] for name in held.busy}
+    queue = [place[name] for name in reached]
+    heapify(queue)
+    active: dict[str, Integers] = {}
+    while queue:
+        name = names[heappop(queue)]
+        known = active.get(name, _NO_ROWS)
+        found = joined(reached.pop(name, ()))
+        found = found[~members(found, known)]
+        if not len(found):
+            continue
+        active[name] = joined((known, found))
+        further = [(mate, found) for mate in graph.mates(name) if mate != name]
+        edges = [edge for key in kept[name].node.outputs for edge in held.readers[key]]
+        further += [(edge.down, edge.readers(found)) for edge in edges]
+        for follower, rows in further:
+            if len(rows):
+                reached.setdefault(follower, []).append(rows)
+                heappush(queue, place[follower])
+    return active
+
+
+def _looked_at(held: Holdings, kept: Kept, edge: KeptEdge, rows: Integers) -> Iterator[Integers]:
+    """The upstream rows that active ``rows`` need to look at, though these may be up to date."""
+    if isinstance(edge.edge.mapping, KeyedMapping | DimensionMapping):
+        # Where such a mapping gives nothing, the plan says so.
+        yield edge.first_read(rows)
+    if not len(edge.changed):
+        return
+    upstream = held.pointers_of(edge.edge.upstream)
+    yield _read_by_changed(kept, edge, upstream)
+    if edge.edge.upstream in held.world.state.former:
+        # It matters since when the upstream has been partitioned as it is.
+        yield upstream.oldest()
+
+
+def _passive_facts(world: World, kept: Kept, rows: Integers) -> Facts:
     """The facts of a computation at rows that are up to date: who reads them looks at nothing but their pointers."""
     ordinals = kept.existing[rows]
     assets = {key: pointers.at(rows, ordinals) for key, pointers in kept.pointers.items()}
@@ -81,7 +127,7 @@ def all_facts(world: World, kept: Mapping[str, Kept], names: Iterable[str]) -> d
     return facts_of(replace(world, existing=existing), names, _Known(kept, None))
 
 
-def read_by_changed(kept: Kept, edge: KeptEdge, upstream: KeptPointers) -> Integers:
+def _read_by_changed(kept: Kept, edge: KeptEdge, upstream: KeptPointers) -> Integers:
     """Of what an edge's changed rows read, all that was published after them, and perhaps more."""
     rows = edge.changed
     oldest = [each.generation[rows[each.versioned[rows]]] for each in kept.pointers.values()]
@@ -92,14 +138,6 @@ def read_by_changed(kept: Kept, edge: KeptEdge, upstream: KeptPointers) -> Integ
         read = edge.read_by(rows)
         return read[(upstream.generation[read] > generation) & upstream.versioned[read]]
     return joined([upstream.newer(first, stop, generation) for first, stop in intervals(*edge.runs(rows))])
-
-
-def joined(parts: Iterable[Integers]) -> Integers:
-    """The members of ascending arrays, each once, ascending."""
-    filled = [part for part in parts if len(part)]
-    if len(filled) < 2:
-        return filled[0] if filled else np.empty(0, np.int64)
-    return np.unique(np.concatenate(filled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +161,6 @@ class _Known:
             sums = known.sums[every]
         read = through(spans, existing, existing if versioned.all() else existing[versioned])
         return known.upstream, EdgeSignature(spans, read, sums, None), known.premature(every)
-
-
-_NO_ROWS = np.empty(0, np.int64)
 
 
 def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:

@@ -129,11 +129,11 @@ class KeptEdge:
         return replace(self._spans, lo=self._lo.values, hi=self._hi.values)
 
     def first_read(self, rows: Integers) -> Integers:
-        """The first upstream row that each of the rows reads, if it reads any; only where it is ``by_key``."""
+        """The first upstream row that each of the rows reads, if it reads any."""
         lo, hi = self.runs(rows)
         gather = self._spans.gather
-        assert gather is not None
-        return np.unique(gather[lo[lo < hi]])
+        first = lo[lo < hi]
+        return np.unique(first if gather is None else gather[first])
 
     @property
     def extends(self) -> bool:

@@ -82,6 +82,18 @@ class CheckResults:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What is published of an asset from when its ordinals counted something else, as in ``space``.
+
+    How many partitions, and when the last of them was published, in microseconds since 1970.
+    """
+
+    space: str
+    partitions: int
+    published_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodeRecord:
     """One code version and the hashes of the components that it was made from."""
 
@@ -120,6 +132,10 @@ class State:
     verified: Mapping[AssetKey, Integers] = field(default_factory=dict[AssetKey, Integers])
     """When the data of each partition was last found by computing (or, of a source, by asking), in microseconds since
     1970, aligned with ``assets``. A rebuild that gave equal data counts. Only of the assets that it was asked for."""
+    former: Mapping[AssetKey, Former] = field(default_factory=dict[AssetKey, Former])
+    """Of assets that were partitioned otherwise before."""
+    dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
+    """The ordinals of dynamic partitions by name, in the order in which their keys were added."""
     mark: Mark = field(default_factory=Mark)
 
 

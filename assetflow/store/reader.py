@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
@@ -15,11 +14,13 @@ import numpy as np
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.sets import Ints
 from assetflow.planner.changes import Changes
 from assetflow.planner.state import Attempts, Codes, State
-from assetflow.store import dumps, history, integrity, lineage
+from assetflow.store import dumps, dynamic, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
+from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
@@ -41,7 +42,7 @@ from assetflow.store.records import (
     VersionRecord,
 )
 from assetflow.store.sqlite import connect, translated
-from assetflow.store.state import Question, Remembered, read_keys, read_state
+from assetflow.store.state import Remembered, asked, read_keys
 from assetflow.store.tail import read_changes
 
 POINTERS = (
@@ -64,25 +65,6 @@ FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.envir
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last question and its answer, which holds until some connection has written."""
-
-    data_version: int
-    question: Question
-    state: State
-
-    def holds(self, question: Question, data_version: int) -> bool:
-        """Whether it answers the question now; codes are told apart by who they are, not by what they say."""
-        same = (question.environment, question.assets, question.sources, question.verified)
-        mine = self.question
-        return (
-            self.data_version == data_version
-            and mine.codes is question.codes
-            and same == (mine.environment, mine.assets, mine.sources, mine.verified)
-        )
-
-
 class SqliteReader:
     """The StoreReader of an SQLite file; threads may share it, and a forked process opens a connection of its own."""
 
@@ -94,7 +76,7 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = connection
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
-        self._answered: Answer | None = None
+        self._answers = Answers(path)
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -111,6 +93,8 @@ class SqliteReader:
             self._lock = RLock()
             self._connection = connect(self._path, patience=self._patience)
             self._pid = os.getpid()
+            # By when it was given an answer is known in the parent's connection only.
+            self._answers = Answers(self._path)
         with self._lock, translated(self._path):
             if self._connection is None:
                 raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
@@ -136,16 +120,12 @@ class SqliteReader:
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
     ) -> State:
         """What the planner needs of these assets."""
-        question = Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified))
+        question = asked(environment, assets, codes, sources, verified, uids)
         with self._snapshot() as connection:
-            (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            if self._answered is None or not self._answered.holds(question, changes):
-                # The old answer is let go first: two of them may not fit in memory.
-                self._answered = None
-                self._answered = Answer(changes, question, read_state(connection, self._remembered, question))
-            return self._answered.state
+            return self._answers.answer(connection, self._remembered, question)
 
     def changes_since(
         self,
@@ -156,10 +136,11 @@ class SqliteReader:
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
         earlier: Codes | None = None,
     ) -> Changes:
         """What to apply to a state."""
-        question = Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified))
+        question = asked(environment, assets, codes, sources, verified, uids)
         with self._snapshot() as connection:
             return read_changes(connection, self._remembered, question, state, earlier or codes)
 
@@ -168,17 +149,39 @@ class SqliteReader:
         with self._snapshot() as connection:
             return dict(connection.execute("SELECT name, id FROM environments ORDER BY id").fetchall())
 
-    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+    def uids(
+        self, assets: Sequence[AssetKey] | None = None, spaces: Mapping[AssetKey, str] | None = None
+    ) -> dict[AssetKey, int]:
         """The uids of those assets that have one (None: of all)."""
+        found: dict[AssetKey, int] = {}
+        for uid, (key, space) in self.spaces_of(assets).items():
+            if spaces is None or space == spaces.get(key):
+                found.setdefault(key, uid)
+        return found
+
+    def spaces_of(self, assets: Sequence[AssetKey] | None = None) -> dict[int, tuple[AssetKey, str | None]]:
+        """Every uid of some assets with its asset and space, the newest of an asset first."""
         with self._snapshot() as connection:
             if assets is None:
-                return dict(connection.execute("SELECT key, uid FROM assets ORDER BY key").fetchall())
-            return dict(connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall())
+                rows = connection.execute("SELECT key, uid, space FROM assets ORDER BY key, uid DESC").fetchall()
+            else:
+                rows = connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall()
+            return {uid: (key, space) for key, uid, space in rows}
 
     def keys(self) -> KeyDictionary:
-        """The dictionary of static partition keys."""
+        """The dictionary of static and dynamic partition keys."""
         with self._snapshot() as connection:
             return read_keys(connection, self._remembered)
+
+    def dynamic(self) -> dict[str, Ints]:
+        """The ordinals of dynamic partitions by name, in the order of addition."""
+        with self._snapshot() as connection:
+            return dynamic.read_dynamic(connection, self._remembered.dynamic)
+
+    def removed_partitions(self, name: str) -> list[str]:
+        """The keys that dynamic partitions had once and do not have now."""
+        with self._snapshot() as connection:
+            return dynamic.removed_keys(connection, name)
 
     def pointers(self, environment: int, uid: int) -> Pointers:
         """Where an asset's partitions point now."""

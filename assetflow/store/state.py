@@ -18,6 +18,7 @@ from assetflow.planner.state import (
     CodeRecord,
     Codes,
     Failures,
+    Former,
     Integers,
     Mark,
     Retained,
@@ -26,6 +27,7 @@ from assetflow.planner.state import (
 )
 from assetflow.store import statements as sql
 from assetflow.store.columns import gathered
+from assetflow.store.dynamic import KeySet, read_dynamic
 from assetflow.store.encoding import from_json, to_json, to_lanes
 from assetflow.store.pointers import Layouts, read_pointers
 from assetflow.store.scopes import Scope
@@ -42,6 +44,21 @@ class Question:
     codes: Codes
     sources: frozenset[AssetKey]
     verified: frozenset[AssetKey]
+    uids: frozenset[tuple[AssetKey, int]] = frozenset()
+    """Those of the project that asks; of other assets, the uid that was given out last is meant."""
+
+
+def asked(
+    environment: int,
+    assets: Iterable[AssetKey],
+    codes: Codes,
+    sources: Collection[AssetKey],
+    verified: Collection[AssetKey],
+    uids: Mapping[AssetKey, int] | None,
+) -> Question:
+    """The question that these arguments are."""
+    known = frozenset((uids or {}).items())
+    return Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified), known)
 
 
 @dataclass(slots=True)
@@ -52,6 +69,7 @@ class Remembered:
     components: dict[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
     layouts: Layouts = field(default_factory=Layouts)
     keys: KeyDictionary = field(default_factory=KeyDictionary)
+    dynamic: dict[int, KeySet] = field(default_factory=dict[int, KeySet])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +87,7 @@ class Scopes:
 
 def read_state(connection: sqlite3.Connection, remembered: Remembered, question: Question) -> State:
     """The answer to a question; to be called inside a read transaction."""
-    uids = read_uids(connection, question.assets)
+    uids = read_uids(connection, question)
     state = read_parts(connection, remembered, question, uids, whole(question, uids))
     verified = {key: times for key, times in state.verified.items() if len(times)}
     checks = {place: results for place, results in state.checks.items() if any_result(results)}
@@ -107,7 +125,9 @@ def read_parts(
     return State(
         generation=generation,
         uids=uids,
+        former=_former(connection, question, uids),
         keys=read_keys(connection, remembered),
+        dynamic=read_dynamic(connection, remembered.dynamic),
         assets={key: columns.get(key, nothing) for key in question.assets},
         codes=read_codes(connection, remembered, present, used),
         failures=_failures(connection, question.environment, scopes.built),
@@ -119,17 +139,39 @@ def read_parts(
     )
 
 
-def read_uids(connection: sqlite3.Connection, assets: Sequence[AssetKey]) -> dict[AssetKey, int]:
+def read_uids(connection: sqlite3.Connection, question: Question) -> dict[AssetKey, int]:
     """The uids of those assets that have one."""
-    return dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
+    known = _known_uids(connection, question)
+    uids = dict(question.uids & {(key, uid) for key, uid, _ in known})
+    for key, uid, _ in known:
+        uids.setdefault(key, uid)
+    return uids
+
+
+def _known_uids(connection: sqlite3.Connection, question: Question) -> list[tuple[AssetKey, int, str | None]]:
+    return connection.execute(sql.UIDS, (to_json(question.assets),)).fetchall()
+
+
+def _former(connection: sqlite3.Connection, question: Question, uids: Mapping[AssetKey, int]) -> dict[AssetKey, Former]:
+    """What assets were before their ordinals counted what they do now: of each the one published last."""
+    found: dict[AssetKey, Former] = {}
+    for key, uid, space in _known_uids(connection, question):
+        if space is None or uid == uids[key]:
+            continue
+        of = 0 if key in question.sources else question.environment
+        count, last = connection.execute(sql.FORMER_USE, {"environment": of, "uid": uid}).fetchone()
+        if count and (key not in found or (last or 0) > found[key].published_at):
+            found[key] = Former(space, count, last or 0)
+    return found
 
 
 def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
-    """The dictionary of static keys, which only ever grows."""
-    query = "SELECT key, ordinal FROM partition_keys WHERE ordinal > ?"
-    added = connection.execute(query, (max(remembered.keys.ordinals.values(), default=0),)).fetchall()
-    if added:
-        remembered.keys = KeyDictionary({**remembered.keys.ordinals, **dict(added)})
+    """The dictionary of partition keys, which only ever grows."""
+    values = (remembered.keys.last,)
+    added = gathered(connection, sql.KEYS, values, numbers=("ordinal", "size"), octets=("octets",))
+    if added.count:
+        ordinals, sizes = added.numbers
+        remembered.keys = remembered.keys.followed(added.octets[0], np.cumsum(sizes), ordinals)
     return remembered.keys
 
 

@@ -83,8 +83,23 @@ ON CONFLICT (asset) DO UPDATE SET tried_at = excluded.tried_at, error = excluded
     observed_at = coalesce(excluded.observed_at, observations.observed_at)
 """
 
-UIDS = "SELECT key, uid FROM assets WHERE key IN (SELECT value FROM json_each(?))"
+# Of an asset, the newest first.
+UIDS = "SELECT key, uid, space FROM assets WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key, uid DESC"
+FORMER_USE = """
+SELECT (SELECT count(*) FROM pointers AS p WHERE p.environment = :environment AND p.asset = :uid),
+    (SELECT h.published_at FROM asset_heads AS h WHERE h.environment = :environment AND h.asset = :uid)
+"""
+KEYS = """
+SELECT ordinal, CAST(key AS BLOB) AS octets, length(CAST(key AS BLOB)) AS size
+FROM partition_keys WHERE ordinal > ? ORDER BY ordinal
+"""
 MARK = "SELECT generation, derivation, (SELECT coalesce(max(seq), 0) FROM changes) FROM counters WHERE id = 1"
+# What was recorded last at a mark, in full: no other history has the same rows there.
+LAST_DERIVATION = """
+SELECT id, version, asset, ordinal, environment, kind, code, hex(key), run_id, created_at, committed_at, generation
+FROM derivations WHERE id <= ? ORDER BY id DESC LIMIT 1
+"""
+LAST_CHANGE = "SELECT seq, asset, ordinal, changed_at FROM changes WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
 CHANGED = """
 SELECT asset, ordinal FROM derivations WHERE id > :derivation
 UNION ALL SELECT asset, ordinal FROM changes WHERE seq > :change

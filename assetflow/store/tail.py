@@ -41,12 +41,16 @@ def read_changes(
     Of its assets the same ones were observed and verified; others are read whole, as are those whose checks are others
     now. To be called inside a read transaction.
     """
-    uids = read_uids(connection, question.assets)
+    uids = read_uids(connection, question)
     every = whole(question, uids)
     rechecked = {
         asset for (asset, name), code in question.codes.checks.items() if earlier.checks.get((asset, name)) != code
     }
-    anew = {key for key in question.assets if key not in before.assets or key in rechecked}
+    anew = {
+        key
+        for key in question.assets
+        if key not in before.assets or key in rechecked or before.uids.get(key, uids.get(key)) != uids.get(key)
+    }
     places = _touched(connection, before.mark)
     places += _recoded(connection, remembered, question, every.built, earlier)
     touched = _by_uid(places, {uid for uid, key in every.every.items() if key not in anew})

@@ -15,7 +15,7 @@ from tests.property.store_histories import Asked, Writing, differences, question
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_state_and_its_changes_are_the_state_read_anew(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'store.db'}"

@@ -14,21 +14,90 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.definitions.inputs import Input
 from assetflow.partitions.cron_partitions import CronPartitions
-from assetflow.partitions.definitions import DailyPartitions, HourlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.definitions import (
+    DailyPartitions,
+    DynamicPartitions,
+    HourlyPartitions,
+    StaticPartitions,
+    WeeklyPartitions,
+)
+from assetflow.partitions.dimension_mapping import DimensionMapping
+from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
 from assetflow.partitions.multi_partitions import MultiPartitions
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.state import State
-from tests.property.oracle import Listed
-from tests.property.test_planner import CONTENTS, NOW, graphs
+from tests.property.oracle import POOL, Listed
+from tests.property.test_dimension_mappings import FIRST, edges
+from tests.property.test_planner import CONTENTS, DEFINITIONS, NOW, graphs, mappings
 from tests.unit.planner.building import World, check, computed, several, source
 from tests.unit.planner.differences import changes_between
 
 Drawn = tuple[list[Any], list[Any], datetime]
+REGIONS = StaticPartitions(["north", "south"])
+CUSTOMERS = DynamicPartitions("customers")
 POLICIES = st.sampled_from([None, FreshnessPolicy(max_lag="1d")])
 
 
 SOME = graphs(POLICIES).map(lambda drawn: (*drawn, NOW - timedelta(days=3)))
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> Drawn:
+    """Publish groups of two or three, whose members read what came before, each other included, by any mapping."""
+    outputs: list[tuple[str, Any]] = []
+    assets: list[Any] = []
+    checks: list[Any] = []
+
+    def reads(definition: object) -> list[Input]:
+        chosen = draw(st.lists(st.sampled_from(outputs), max_size=2, unique=True))
+        missing = st.sampled_from([None, "wait", "allow"])
+        return [Input(name, draw(mappings(definition, up)), missing=draw(missing)) for name, up in chosen]
+
+    for number, kind in enumerate(["source", *draw(st.lists(st.sampled_from(["source", "group", "one"]), max_size=4))]):
+        definition = draw(st.sampled_from(DEFINITIONS))
+        if kind == "source":
+            assets.append(source(f"a{number}", partitions=definition))
+            outputs.append((f"a{number}", definition))
+            continue
+        members = draw(st.integers(2, 3)) if kind == "group" else 1
+        for member in range(members):
+            keywords = {"partitions": definition, "publish_group": f"g{number}" if members > 1 else None}
+            name = f"a{number}_{member}"
+            assets.append(computed(name, *reads(definition), freshness_policy=draw(POLICIES), **keywords))
+            outputs.append((name, definition))
+            if draw(st.booleans()):
+                checks.append(check("ok", name))
+    return assets, checks, NOW - timedelta(days=3)
+
+
+@st.composite
+def by_dimension(draw: st.DrawFn) -> Drawn:
+    """A mapping by dimension between combinations, or a single dimension."""
+    mapping, down, up = draw(edges())
+    assets = [
+        source("raw", partitions=up),
+        computed("wide", "raw", partitions=up),
+        computed("narrow", Input("wide", mapping, missing=draw(st.sampled_from(["wait", "allow"]))), partitions=down),
+        computed("total", Input("narrow", AllPartitions())),
+    ]
+    return assets, [check("ok", "narrow")], FIRST + timedelta(days=draw(st.integers(0, 60)))
+
+
+def customers() -> Drawn:
+    """Keys that come and go, by themselves and as a dimension, in a publish group too; mappings that name some."""
+    both = MultiPartitions({"day": DailyPartitions("2024-03-08"), "customer": CUSTOMERS})
+    files = DynamicPartitions("files")
+    assets = [
+        source("raw", partitions=CUSTOMERS),
+        computed("clean", "raw", partitions=CUSTOMERS, publish_group="both"),
+        computed("counted", Input("raw", AllPartitions(), missing="allow"), partitions=CUSTOMERS, publish_group="both"),
+        computed("daily", Input("clean", DimensionMapping({"customer": None})), partitions=both),
+        computed("by_region", Input("clean", StaticMapping({"zoe": ["north"], "bert": ["south"]})), partitions=REGIONS),
+        computed("mailed", Input("by_region", StaticMapping({"north": ["acme", "zoe"]})), partitions=files),
+        computed("all", Input("daily", AllPartitions()), Input("counted", AllPartitions())),
+    ]
+    return assets, [check("ok", "counted")], datetime(2024, 3, 10, 1, tzinfo=UTC)
 
 
 def clocks() -> Drawn:
@@ -65,13 +134,13 @@ def groups() -> Drawn:
 
 def dimensions() -> Drawn:
     """Combinations of days and regions, which come to exist between others."""
-    days, regions = DailyPartitions("2024-03-08"), StaticPartitions(["north", "south"])
-    both = MultiPartitions({"region": regions, "day": days})
+    days = DailyPartitions("2024-03-08")
+    both = MultiPartitions({"region": REGIONS, "day": days})
     assets = [
         source("raw", partitions=both),
         computed("clean", "raw", partitions=both),
         computed("daily", Input("clean", Listed({"2024-03-08": ["north|2024-03-08"]}, frozenset())), partitions=days),
-        computed("all", Input("clean", AllPartitions()), Input("daily", AllPartitions()), partitions=regions),
+        computed("all", Input("clean", AllPartitions()), Input("daily", AllPartitions()), partitions=REGIONS),
     ]
     return assets, [], datetime(2024, 3, 10, 23, tzinfo=UTC)
 
@@ -79,11 +148,18 @@ def dimensions() -> Drawn:
 class LivePlanning(RuleBasedStateMachine):
     """A world to which things happen, and a planner that is told of them."""
 
-    @initialize(drawn=st.one_of(SOME, st.sampled_from([clocks, groups, dimensions])), published=st.booleans())
-    def begin(self, drawn: Any, published: bool) -> None:
+    @initialize(
+        drawn=st.one_of(SOME, grouped(), by_dimension(), st.sampled_from([clocks, groups, dimensions, customers])),
+        keys=st.lists(st.sampled_from(POOL), unique=True),
+        published=st.booleans(),
+    )
+    def begin(self, drawn: Any, keys: list[str], published: bool) -> None:
         assets, checks, now = drawn() if callable(drawn) else drawn
         self.hourly = callable(drawn)
-        self.world = World(assets, checks, now=now)
+        self.world = World(assets, checks, now=now, met=POOL)
+        self.sets = sorted(self.world.graph.dynamic_names())
+        for name in self.sets if keys else ():
+            self.world.add(name, *keys)
         if published:
             self._publish_everything()
         self.told = self.world.state()
@@ -158,6 +234,16 @@ class LivePlanning(RuleBasedStateMachine):
                 else:
                     self.world.carry_out(step, ordinal)
         self.pending = True
+
+    @rule(data=st.data(), keys=st.lists(st.sampled_from(POOL), min_size=1, max_size=2, unique=True))
+    def add_or_remove_keys(self, data: st.DataObject, keys: list[str]) -> None:
+        if self.sets:
+            name = data.draw(st.sampled_from(self.sets))
+            if name in self.world.dynamic and data.draw(st.booleans()):
+                self.world.remove(name, *keys)
+            else:
+                self.world.add(name, *keys)
+            self.pending = True
 
     @rule(data=st.data(), value=st.sampled_from("123"), component=st.sampled_from(["shop.helper", "schema:x"]))
     def edit(self, data: st.DataObject, value: str, component: str) -> None:

@@ -26,7 +26,7 @@ from assetflow import (
 )
 from assetflow.errors import AssetflowError, InvalidPartition, UnknownAsset, UsageError
 from assetflow.opening.live import LiveProject
-from assetflow.planner.incremental import LivePlanner
+from assetflow.planner import intake
 
 BEGIN = datetime(2024, 3, 11, 4, 30, tzinfo=UTC)
 HOURS = HourlyPartitions("2024-03-10T00:00Z")
@@ -260,7 +260,7 @@ def test_a_planner_that_was_interrupted_is_not_asked_again(
     live.plan()
     project.materialize()
     with monkeypatch.context() as patched:
-        patched.setattr(LivePlanner, "_mark", _interrupted)
+        patched.setattr(intake, "judge", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             live.plan()
     equal(live, project)
