@@ -50,7 +50,7 @@ class EdgeMapping(ABC):
 
     @abstractmethod
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
-        """Whether each downstream partition asks for an upstream partition that can never exist."""
+        """Whether each of the ascending downstream partitions asks for an upstream one that can never exist."""
 
     @abstractmethod
     def asking(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
@@ -124,9 +124,14 @@ class RangeMapping(EdgeMapping):
         return awaited
 
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
-        asked = self.requested(down, ordinals, up)
-        if asked is None or not isinstance(up, TimeSpace):
+        ends = self.requested(down, ordinals[[0, -1]], up) if ordinals.size else None
+        if ends is None or not isinstance(up, TimeSpace):
             return np.zeros(ordinals.size, np.bool_)
+        if all(np.array_equal(asked, within) for asked, within in zip(ends, _clipped(ends, up), strict=True)):
+            # Later partitions ask for later ones: those between ask for nothing outside either.
+            return np.zeros(ordinals.size, np.bool_)
+        asked = self.requested(down, ordinals, up)
+        assert asked is not None
         first, stop = _clipped(asked, up)
         return (asked[0] < asked[1]) & ((asked[0] < first) | (asked[1] > stop))
 

@@ -49,8 +49,10 @@ class PartitionSet:
         values: Ints = np.asarray(ordinals if isinstance(ordinals, np.ndarray) else list(ordinals), np.int64)
         if values.size and int(values.min()) < 0:
             raise ValueError(f"ordinals are not negative, but {int(values.min())} is")
-        if values.size > 1 and bool((values[1:] - values[:-1] == 1).all()):
-            return cls.from_range(int(values[0]), int(values[-1]) + 1)
+        if values.size > 1 and int(values[-1]) - int(values[0]) == values.size - 1:
+            first, stop = int(values[0]), int(values[-1]) + 1
+            if np.array_equal(values, np.arange(first, stop)):
+                return cls.from_range(first, stop)
         return cls(BitMap64(array("Q", np.ascontiguousarray(values, np.uint64).tobytes())))
 
     @classmethod

@@ -54,6 +54,8 @@ def any_within(flags: Flags, spans: Spans) -> Flags:
     """
     if spans.straight:
         return flags
+    if flags.all():
+        return spans.hi > spans.lo
     if spans.gather is not None:
         flags = flags[spans.gather]
     counts = np.zeros(len(flags) + 1, np.int64)

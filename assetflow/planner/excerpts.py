@@ -20,7 +20,7 @@ from assetflow.planner.decide import EdgeSignature
 from assetflow.planner.facts import Facts, World, facts_of, output_of
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.holdings import Holdings, Kept, Rows, joined
-from assetflow.planner.kept import KeptPointers, intervals
+from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
 from assetflow.planner.spans import Flags, Integers, members, through
 from assetflow.planner.staleness import Assessment
@@ -38,7 +38,7 @@ def facts_at(
     everything but pointers.
     """
     named = list(names)
-    existing = {name: kept[name].existing[found] for name, found in rows.items()}
+    existing = {name: at_rows(kept[name].existing, found) for name, found in rows.items()}
     assets = {
         key: pointers.at(rows[name], existing[name]) for name in named for key, pointers in kept[name].pointers.items()
     }
@@ -84,7 +84,8 @@ def _active(held: Holdings) -> dict[str, Integers]:
         name = names[heappop(queue)]
         known = active.get(name, _NO_ROWS)
         found = joined(reached.pop(name, ()))
-        found = found[~members(found, known)]
+        if len(known):
+            found = found[~members(found, known)]
         if not len(found):
             continue
         active[name] = joined((known, found))
@@ -114,7 +115,7 @@ def _looked_at(held: Holdings, kept: Kept, edge: KeptEdge, rows: Integers) -> It
 
 def _passive_facts(world: World, kept: Kept, rows: Integers) -> Facts:
     """The facts of a computation at rows that are up to date: who reads them looks at nothing but their pointers."""
-    ordinals = kept.existing[rows]
+    ordinals = at_rows(kept.existing, rows)
     assets = {key: pointers.at(rows, ordinals) for key, pointers in kept.pointers.items()}
     part = replace(world, state=replace(world.state, assets=assets), existing={kept.node.name: ordinals})
     outputs = tuple(output_of(part, kept.node, key) for key in kept.node.outputs)
@@ -157,8 +158,9 @@ class _Known:
         else:
             every = self.rows[node.name]
             seen = self.rows.get(known.upstream, _NO_ROWS)
-            spans, existing, versioned = known.among(every, seen), upstream.existing[seen], pointers.versioned[seen]
-            sums = known.sums[every]
+            spans = known.among(every, seen)
+            existing, versioned = at_rows(upstream.existing, seen), at_rows(pointers.versioned, seen)
+            sums = at_rows(known.sums, every)
         read = through(spans, existing, existing if versioned.all() else existing[versioned])
         return known.upstream, EdgeSignature(spans, read, sums, None), known.premature(every)
 

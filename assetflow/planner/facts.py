@@ -25,7 +25,7 @@ from assetflow.planner.decide import EdgeSignature, UpstreamView, edge_signature
 from assetflow.planner.offers import CheckFacts, Offers, check_facts, failed_tries, offers_of
 from assetflow.planner.signatures import mix, mix_all
 from assetflow.planner.spaces import spaces_of
-from assetflow.planner.spans import Flags, Integers, Lanes, distinct, members, rows_at, straightened
+from assetflow.planner.spans import Flags, Integers, Lanes, distinct, members, picked, rows_at, straightened
 from assetflow.planner.state import AssetState, Codes, InputColumn, State, empty_asset_state
 
 Bits = NDArray[np.uint16]
@@ -149,7 +149,7 @@ def output_of(world: World, node: Node, key: AssetKey) -> Output:
     """The pointers of one asset that belong to existing partitions."""
     existing = world.existing[node.name]
     pointers = world.state.assets.get(key) or empty_asset_state()
-    if np.array_equal(pointers.ordinals, existing):
+    if pointers.ordinals is existing or np.array_equal(pointers.ordinals, existing):
         return Output(key, pointers, None, np.ones(len(existing), np.bool_), complete=True)
     inside = members(pointers.ordinals, existing)
     if not inside.all():
@@ -265,11 +265,12 @@ def _mark_code(world: World, node: Node, output: Output, bits: Bits, code_ids: M
     if not changed.any():
         return None
     marks = np.zeros(len(recorded), np.uint16)
-    for number in distinct(recorded[changed]):
+    numbers = distinct(picked(recorded, changed))
+    for number in numbers:
         earlier = world.state.codes.get(number)
         names = {} if earlier is None else dict(earlier.components.items() ^ present.components.items())
         schema_only = bool(names) and all(name.startswith("schema:") for name in names)
-        marks[recorded == number] = SCHEMA if schema_only else CODE
+        marks[changed if len(numbers) == 1 else recorded == number] = SCHEMA if schema_only else CODE
     bits[output.places] |= marks
     return changed
 

@@ -15,7 +15,7 @@ from assetflow.planner.holdings import Holdings, Rows, joined
 from assetflow.planner.kept import merged
 from assetflow.planner.readers import KeptEdge
 from assetflow.planner.signatures import mix
-from assetflow.planner.spans import Flags, Integers, Lanes, members
+from assetflow.planner.spans import Flags, Integers, Lanes, members, picked
 from assetflow.planner.state import AssetState, State, empty_asset_state
 
 _Record = TypeVar("_Record")
@@ -145,7 +145,8 @@ def _without(
 def _updated(rows: Integers, judged: Integers, found: Flags) -> Integers:
     """Ascending ``rows``, where of the ``judged`` ones those that were ``found`` belong to them now."""
     if len(judged) and int(judged[-1]) - int(judged[0]) == len(judged) - 1:
-        kept = (rows < judged[0]) | (rows > judged[-1])
+        first, stop = rows.searchsorted((judged[0], judged[-1] + 1))
+        kept = np.concatenate((rows[:first], rows[stop:]))
     else:
-        kept = ~members(rows, judged)
-    return joined([rows[kept], judged[found]])
+        kept = rows[~members(rows, judged)]
+    return joined([kept, picked(judged, found)])

@@ -46,10 +46,10 @@ class Column:
         self._size = stop
 
 
-def _copied(values: Array, rows: Integers) -> Array:
-    """The values at ascending rows."""
+def at_rows(values: Array, rows: Integers) -> Array:
+    """The values at ascending rows, which may not be written to: where the rows are neighbours it is a view."""
     if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
-        return values[rows[0] : rows[-1] + 1].copy()
+        return values[rows[0] : rows[-1] + 1]
     return values[rows]
 
 
@@ -105,13 +105,13 @@ class KeptPointers:
         return self._columns["empty"].values
 
     def at(self, rows: Integers, ordinals: Integers) -> AssetState:
-        """The pointers of ascending ``rows``, whose partitions are ``ordinals``."""
-        there = self.versioned[rows]
+        """The pointers of ascending ``rows``, whose partitions are ``ordinals``; they hold until the rows change."""
+        there = at_rows(self.versioned, rows)
         if not there.all():
             rows, ordinals = rows[there], ordinals[there]
-        columns = {name: _copied(self._columns[name].values, rows) for name in _COLUMNS}
+        columns = {name: at_rows(self._columns[name].values, rows) for name in _COLUMNS}
         inputs = {
-            parameter: InputColumn(_copied(sums.values, rows), _copied(self._present[parameter].values, rows))
+            parameter: InputColumn(at_rows(sums.values, rows), at_rows(self._present[parameter].values, rows))
             for parameter, sums in self._sums.items()
         }
         return AssetState(ordinals=ordinals, inputs=inputs, **columns)

@@ -28,7 +28,7 @@ from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, St
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
 from assetflow.planner.selection import Selection, parse_selection
-from assetflow.planner.spans import Flags
+from assetflow.planner.spans import Flags, picked
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.planner.targets import choose
@@ -190,12 +190,10 @@ def _steps(scene: Scene, name: str) -> list[Step]:
     if flow.certainty is None:
         return []
     steps: list[Step] = []
-    present: list[int] = np.bincount(flow.certainty).nonzero()[0].tolist()
-    for certainty, every in CERTAINTIES.items():
-        codes = [code for code in every if code in present]
-        if not codes:
-            continue
+    for certainty, codes in CERTAINTIES.items():
         rows = np.logical_or.reduce([flow.certainty == code for code in codes])
+        if not rows.any():
+            continue
         step = Step(
             computation=name,
             outputs=facts.node.outputs,
@@ -212,7 +210,7 @@ def _steps(scene: Scene, name: str) -> list[Step]:
 
 
 def _members(facts: Facts, rows: Flags) -> PartitionSet:
-    return PartitionSet.from_ordinals(facts.ordinals[rows])
+    return PartitionSet.from_ordinals(picked(facts.ordinals, rows))
 
 
 def _partitions(facts: Facts, rows: Flags) -> Partitions:
@@ -265,7 +263,7 @@ def _notes(scene: Scene, name: str) -> list[str]:
     notes += strange_keys(scene.world, facts)
     if flow.moves is None:
         return notes
-    ordinals = facts.ordinals[flow.moves]
+    ordinals = picked(facts.ordinals, flow.moves)
     for edge in facts.edges:
         space = scene.facts[edge.upstream].space
         notes += _reading_nothing(facts, edge, space, flow.moves)
@@ -306,10 +304,10 @@ def _plan_id(scene: Scene, steps: Sequence[Step], waiting: Sequence[Waiting], ou
         facts = scene.facts[step.computation]
         code = scene.world.codes.computations[step.computation].version
         digest.update(json.dumps([step.computation, step.outputs, step.certainty, code]).encode())
-        ordinals = step.partitions.ordinals.array()
+        ordinals = step.partitions.ordinals
         every = len(ordinals) == len(facts.ordinals)
-        rows = slice(None) if every else np.searchsorted(facts.ordinals, ordinals)
-        digest.update(ordinals.tobytes())
+        rows = slice(None) if every else np.searchsorted(facts.ordinals, ordinals.array())
+        digest.update(ordinals.to_text().encode())
         for edge in facts.edges:
             digest.update(edge.signature.sums[rows].tobytes())
     return f"p-{digest.hexdigest()}"

@@ -17,7 +17,7 @@ from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Fa
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
 from assetflow.planner.former import formerly, repartitioned
 from assetflow.planner.publish_groups import grouped
-from assetflow.planner.spans import Flags, Integers, distinct, narrowed
+from assetflow.planner.spans import Flags, Integers, distinct, narrowed, picked
 
 _SHOWN = 3
 """How many ranges or names a sentence lists."""
@@ -226,7 +226,7 @@ def _changed_code(world: World, facts: Facts, kind: CauseKind, rows: Flags) -> C
     present = world.codes.computations[facts.node.name].components
     changes: dict[str, str] = {}
     for output in facts.outputs:
-        for number in distinct(output.pointers.code[rows[output.places]]):
+        for number in distinct(picked(output.pointers.code, rows[output.places])):
             earlier = world.state.codes.get(number)
             if earlier is not None:
                 changes.update(_component_changes(earlier.components, present))
@@ -293,11 +293,11 @@ def _upstream_stale(scene: Scene, key: AssetKey, edges: Sequence[tuple[EdgeFacts
     assert flow.moves is not None
     read = [covered(rows, edge.spans, len(flow.moves)) for edge, rows in edges]
     moving = flow.moves & np.logical_or.reduce(read)
-    partitions = _ranges(upstream.space, PartitionSet.from_ordinals(upstream.ordinals[moving]))
+    partitions = _ranges(upstream.space, PartitionSet.from_ordinals(picked(upstream.ordinals, moving)))
     reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow) if (flags & rows).any()]
     roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
 
-    missing = bool((upstream.bits[moving] & MISSING).all())
+    missing = not (moving & ((upstream.bits & MISSING) == 0)).any()
     manner = "is rebuilt" if scene.forced else "is missing" if missing else "is stale"
     named = " ".join([key, ", ".join(partitions)]).rstrip()
     elsewhere = [root for root in roots if root not in upstream.node.outputs]

@@ -80,6 +80,15 @@ def distinct(values: Integers) -> list[int]:
     return np.unique(values).tolist()
 
 
+def picked(values: Integers, chosen: Flags) -> Integers:
+    """The chosen values; the array itself where that is all of them.
+
+    >>> picked(np.array([4, 5]), np.array([False, True])).tolist()
+    [5]
+    """
+    return values if chosen.all() else values[chosen]
+
+
 def rows_at(outer: Integers, inner: Integers) -> Integers | None:
     """Where each of ``inner`` is in ``outer``, of which it is an ascending subset; None: everywhere, in order."""
     return None if len(outer) == len(inner) else outer.searchsorted(inner)

@@ -49,10 +49,12 @@ def grouped(draw: st.DrawFn) -> Drawn:
     assets: list[Any] = []
     checks: list[Any] = []
 
-    def reads(definition: object) -> list[Input]:
+    def reads(definition: object, group: str) -> list[Input]:
         chosen = draw(st.lists(st.sampled_from(outputs), max_size=2, unique=True))
         missing = st.sampled_from([None, "wait", "allow"])
-        return [Input(name, draw(mappings(definition, up)), missing=draw(missing)) for name, up in chosen]
+        # Members of a group read each other partition by partition.
+        ways = {name: st.none() if name.startswith(group) else mappings(definition, up) for name, up in chosen}
+        return [Input(name, draw(way), missing=draw(missing)) for name, way in ways.items()]
 
     for number, kind in enumerate(["source", *draw(st.lists(st.sampled_from(["source", "group", "one"]), max_size=4))]):
         definition = draw(st.sampled_from(DEFINITIONS))
@@ -64,7 +66,9 @@ def grouped(draw: st.DrawFn) -> Drawn:
         for member in range(members):
             keywords = {"partitions": definition, "publish_group": f"g{number}" if members > 1 else None}
             name = f"a{number}_{member}"
-            assets.append(computed(name, *reads(definition), freshness_policy=draw(POLICIES), **keywords))
+            assets.append(
+                computed(name, *reads(definition, f"a{number}_"), freshness_policy=draw(POLICIES), **keywords)
+            )
             outputs.append((name, definition))
             if draw(st.booleans()):
                 checks.append(check("ok", name))

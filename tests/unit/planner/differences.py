@@ -65,7 +65,8 @@ def _only(state: State, touched: Mapping[AssetKey, np.ndarray[Any, Any]]) -> Sta
     """The state with nothing said of partitions that are not touched."""
     assets: dict[AssetKey, AssetState] = {}
     verified: dict[AssetKey, np.ndarray[Any, Any]] = {}
-    for key, pointers in state.assets.items():
+    for key in state.uids:
+        pointers = state.assets.get(key, empty_asset_state())
         kept = np.isin(pointers.ordinals, touched.get(key, ()))
         columns = {
             each.name: getattr(pointers, each.name)[kept] for each in fields(AssetState) if each.name != "inputs"
