@@ -121,17 +121,19 @@ class Project:
         due: bool = False,
         workers: int | None = None,
         retry_failed: bool = True,
+        include_late: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
     ) -> Plan:
         """What is stale in a selection, why, and what would run; ``now`` decides which partitions exist.
 
         ``due``: only what freshness policies need. ``workers`` (default: one) is for how long all of it would take.
+        ``include_late``: with the data that edges tolerate to be late.
 
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        assessment = self._workspace.assessed(select, now)
+        assessment = self._workspace.assessed(select, now, include_late=include_late)
         plan = plan_from(
             assessment,
             selection=select,
@@ -155,6 +157,7 @@ class Project:
         workers: int | None = None,
         now: datetime | None = None,
         retry_failed: bool = True,
+        include_late: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
         on_event: Listener | None = None,
@@ -169,7 +172,7 @@ class Project:
         partitions = partitions or ()
 
         def planned(as_of: datetime | None) -> tuple[Plan, State]:
-            assessment = self._workspace.assessed(select, as_of)
+            assessment = self._workspace.assessed(select, as_of, include_late=include_late)
             plan = plan_from(
                 assessment,
                 selection=select,

@@ -11,6 +11,7 @@ from assetflow.cli.failures import show_fields
 from assetflow.cli.options import (
     add_due,
     add_executor,
+    add_include_late,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -50,6 +51,7 @@ def materialize(arguments: Namespace) -> Answer:
                 executor=arguments.executor,
                 workers=arguments.workers,
                 retry_failed=arguments.retry_failed,
+                include_late=arguments.include_late,
                 observe=arguments.observe,
                 strict_observe=arguments.strict_observe,
                 on_event=listener,
@@ -73,6 +75,7 @@ def _dry_run(project: Project, arguments: Namespace) -> Answer:
         due=arguments.due,
         workers=arguments.workers,
         retry_failed=arguments.retry_failed,
+        include_late=arguments.include_late,
         observe=arguments.observe,
         strict_observe=arguments.strict_observe,
     )
@@ -145,6 +148,7 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     add_executor(parser)
     add_retry_failed(parser)
+    add_include_late(parser)
     add_observe(parser)
 
 

@@ -36,6 +36,9 @@ def show_plan(page: Page, plan: Plan, traces: Sequence[Trace] = ()) -> None:
                 _explain(page, step, traces[place])
     for entry in plan.waiting:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
+    for late in plan.tolerated:
+        told = _subject(late.computation, late.outputs, late.partitions)
+        page.line(f"  late   {told}: late data is left out; --include-late takes it in", lead="  late")
     if plan.outside:
         page.line(f"  not selected, but stale upstream: {some(list(plan.outside), shown=10)}")
         page.line("  hint: + before a name selects its upstreams too", style="cyan", lead="  hint:")

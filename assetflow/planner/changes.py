@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from assetflow.keys import AssetKey
-from assetflow.planner.state import AssetState, Failures, Flags, InputColumn, Integers, Lanes, Retained, State
+from assetflow.planner.state import AssetState, Failures, Flags, InputColumn, Integers, Lanes, Moves, Retained, State
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +18,8 @@ class Changes:
 
     ``touched`` holds ascending ordinals by asset: of pointers that moved or went, tries that failed or no longer count,
     versions that became reusable, and checks that were run. ``state`` is complete in what it says of keys, uids,
-    codes and checks; of pointers, failures, retained versions and candidates it holds those of touched partitions
-    only.
+    codes and checks; of pointers, their moves, failures, retained versions and candidates it holds those of touched
+    partitions only.
     """
 
     touched: Mapping[AssetKey, Integers]
@@ -35,6 +35,7 @@ def applied(state: State, changes: Changes) -> State:
     latest, touched = changes.state, changes.touched
     assets, failures = dict(state.assets), dict(state.failures)
     retained, candidates, verified = dict(state.retained), dict(state.candidates), dict(state.verified)
+    moves = dict(state.moves)
     for key, ordinals in touched.items():
         if not len(ordinals):
             continue
@@ -44,6 +45,7 @@ def applied(state: State, changes: Changes) -> State:
         assets[key] = _pointers(before, kept, added, order)
         if key in verified:
             verified[key] = np.concatenate((verified[key][kept], latest.verified[key]))[order]
+        _replace(moves, key, _moves(state.moves.get(key), latest.moves.get(key), ordinals))
         _replace(failures, key, _failures(state.failures.get(key), latest.failures.get(key), ordinals))
         _replace(retained, key, _retained(state.retained.get(key), latest.retained.get(key), ordinals))
         _replace(candidates, key, _retained(state.candidates.get(key), latest.candidates.get(key), ordinals))
@@ -55,7 +57,20 @@ def applied(state: State, changes: Changes) -> State:
         retained=retained,
         candidates=candidates,
         verified=verified,
+        moves=moves,
     )
+
+
+def _moves(before: Moves | None, added: Moves | None, touched: Integers) -> Moves | None:
+    if before is None or added is None:
+        return before or added
+    kept = ~np.isin(before.ordinals, touched)
+    columns = {
+        each.name: np.concatenate((getattr(before, each.name)[kept], getattr(added, each.name)))
+        for each in fields(Moves)
+    }
+    order = np.lexsort((columns["generation"], columns["ordinals"]))
+    return Moves(**{name: column[order] for name, column in columns.items()})
 
 
 def _pointers(before: AssetState, kept: Flags, added: AssetState, order: Integers) -> AssetState:
@@ -71,8 +86,15 @@ def _pointers(before: AssetState, kept: Flags, added: AssetState, order: Integer
         sums = np.concatenate((old.sums[kept], new.sums))[order]
         present = np.concatenate((old.present[kept], new.present))[order]
         if present.any():
-            inputs[parameter] = InputColumn(sums, present)
+            inputs[parameter] = InputColumn(sums, present, _as_of(old, new, kept, order))
     return AssetState(**columns, inputs=inputs)
+
+
+def _as_of(old: InputColumn, new: InputColumn, kept: Flags, order: Integers) -> Integers | None:
+    if old.as_of is None and new.as_of is None:
+        return None
+    parts = [np.full(len(each.present), -1, np.int64) if each.as_of is None else each.as_of for each in (old, new)]
+    return np.concatenate((parts[0][kept], parts[1]))[order]
 
 
 def _column(state: AssetState, parameter: str) -> InputColumn:

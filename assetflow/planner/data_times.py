@@ -6,14 +6,13 @@ other window will come. Times are microseconds since 1970.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.spans import Spans
 from assetflow.planner.facts import STALE_ROOTS, Facts
+from assetflow.planner.moments import micros
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.windows import Windows, has_windows, windows_of
@@ -21,18 +20,6 @@ from assetflow.planner.windows import Windows, has_windows, windows_of
 NEVER = np.iinfo(np.int64).min
 ALWAYS = np.iinfo(np.int64).max
 """As of now, whenever that is: there is nothing that could become newer."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(moment: datetime) -> int:
-    """An aware datetime as microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def datetime_of(at: int) -> datetime:
-    """The moment, in UTC."""
-    return _EPOCH + timedelta(microseconds=at)
 
 
 def ageing_assets(graph: AssetGraph) -> list[AssetKey]:
@@ -87,6 +74,8 @@ class DataTimes:
                 current = settled(self._assessment, facts.node.name)
                 read = np.full(len(times), ALWAYS, np.int64)
                 for edge in facts.edges:
+                    if edge.edge.own:
+                        continue
                     upstream = self._times[edge.edge.upstream]
                     # What is not there and need not be is not read.
                     there = np.where(upstream == NEVER, ALWAYS, upstream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -117,10 +117,12 @@ class StoreReader(Protocol):
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        tolerant: Mapping[AssetKey, Collection[str]] | None = None,
     ) -> State:
         """What the planner needs of these assets; those among ``sources`` are given by their last observations.
 
-        ``verified`` are those of which it needs to know when their data was last computed.
+        ``verified`` are those of which it needs to know when their data was last computed. ``tolerant`` gives, by
+        asset, the parameters of its edges with a late tolerance: what is known of those to tell late data.
 
         Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
         candidate derivations are those under any present code version; check results those of current, retained and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -115,17 +115,27 @@ class SqliteReader:
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        tolerant: Mapping[AssetKey, Collection[str]] | None = None,
     ) -> State:
         """What the planner needs of these assets."""
         with self._snapshot() as connection:
             (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified))
+            question = (
+                changes,
+                environment,
+                tuple(assets),
+                frozenset(sources),
+                frozenset(verified),
+                dict(tolerant or {}),
+            )
             if self._answered is not None:
                 asked, for_codes, state = self._answered
                 if asked == question and for_codes is codes:
                     return state
                 self._answered = None
-            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified)
+            state = read_state(
+                connection, self._remembered, environment, assets, codes, sources, verified, tolerant or {}
+            )
             self._answered = (question, codes, state)
             return state
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ from assetflow.planner.state import (
     Failures,
     InputColumn,
     Integers,
+    Moves,
     Retained,
     State,
     empty_asset_state,
 )
 from assetflow.store import statements as sql
-from assetflow.store.encoding import EMPTY, HELD, from_json, to_json, to_lanes
+from assetflow.store.encoding import EMPTY, HELD, TOLERATED, from_json, to_json, to_lanes
 
 Row = tuple[Any, ...]
 
@@ -49,6 +51,7 @@ def read_state(
     codes: Codes,
     sources: Collection[AssetKey],
     verified: Collection[AssetKey],
+    tolerant: Mapping[AssetKey, Collection[str]],
 ) -> State:
     """The state of the assets in one environment; to be called inside a read transaction."""
     uids: dict[AssetKey, int] = dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
@@ -61,6 +64,7 @@ def read_state(
     present = {record.version: record for record in codes.computations.values()}
     ids = _code_ids(connection, remembered, present)
     retained, candidates = _reusable(connection, environment, built, ids)
+    moves = _left_out(connection, environment, uids, columns, observed, tolerant)
     return State(
         generation=connection.execute(sql.COUNTERS).fetchone()[0],
         uids=uids,
@@ -72,6 +76,7 @@ def read_state(
         candidates=candidates,
         checks=_checks(connection, remembered, environment, uids, codes, columns, (retained, candidates)),
         verified=_verified(connection, environment, uids, verified, columns, observed),
+        moves=moves,
     )
 
 
@@ -96,7 +101,7 @@ def _pointers(
         np.array(column, np.int64) for column in numbers
     )
     lanes = to_lanes(b"".join(hashes))
-    empty, held = flags & EMPTY != 0, flags & HELD != 0
+    empty, held, tolerated = flags & EMPTY != 0, flags & HELD != 0, flags & TOLERATED != 0
     sums = to_lanes(b"".join(signatures))
     layouts = _layouts(connection, remembered, set(numbers[7]))
     width = {number: len(parameters) for number, parameters in layouts.items()}
@@ -122,6 +127,7 @@ def _pointers(
             code[part],
             empty[part],
             held[part],
+            tolerated[part],
             inputs,
         )
     return states, set(numbers[5])
@@ -282,6 +288,54 @@ def _verified(
         if key in sources:
             times[uid] = np.full(len(states[key].ordinals), observed.get(uid) or 0, np.int64)
     return {key: times[uid] for uid, key in named.items()}
+
+
+def _left_out(
+    connection: sqlite3.Connection,
+    environment: int,
+    uids: dict[AssetKey, int],
+    states: dict[AssetKey, AssetState],
+    sources: Collection[AssetKey],
+    tolerant: Mapping[AssetKey, Collection[str]],
+) -> dict[AssetKey, Moves]:
+    """What it takes to tell late data: as of when ``tolerant`` edges were read, which is noted in ``states``, and the
+    moves of their upstreams. The same for partitions that left late data out, whatever their edges are now.
+    """
+    asked = [key for key, state in states.items() if tolerant.get(key) or state.tolerated.any()]
+    if not asked:
+        return {}
+    keys = {uid: key for key, uid in uids.items()}
+    rows: list[Row] = connection.execute(sql.RESOLVED, (environment, to_json([uids[key] for key in asked]))).fetchall()
+    upstreams: set[AssetKey] = set()
+    for uid, part in _by_asset(rows):
+        state = states[keys[uid]]
+        inputs = dict(state.inputs)
+        for parameter, edge in groupby(part, key=lambda row: row[1]):
+            _, _, read, ordinals, as_of = zip(*edge, strict=True)
+            if parameter in tolerant.get(keys[uid], ()) or state.tolerated.any():
+                upstreams.update(keys[each] for each in set(read) if each in keys)
+            resolved = np.full(len(state.ordinals), -1, np.int64)
+            resolved[np.searchsorted(state.ordinals, np.array(ordinals, np.int64))] = np.array(as_of, np.int64)
+            inputs[parameter] = replace(inputs[parameter], as_of=resolved)
+        states[keys[uid]] = replace(state, inputs=inputs)
+    observed = {uids[key]: key for key in upstreams if key in sources}
+    built = {uids[key]: key for key in upstreams if key not in sources}
+    return _moves(connection, 0, observed) | _moves(connection, environment, built)
+
+
+def _moves(connection: sqlite3.Connection, environment: int, named: dict[int, AssetKey]) -> dict[AssetKey, Moves]:
+    rows: list[Row] = connection.execute(sql.MOVES, (environment, to_json(list(named)))).fetchall() if named else []
+    moves: dict[AssetKey, Moves] = {}
+    for uid, part in _by_asset(rows):
+        _, ordinals, generation, present, at, hashes = zip(*part, strict=True)
+        moves[named[uid]] = Moves(
+            np.array(ordinals, np.int64),
+            np.array(generation, np.int64),
+            to_lanes(b"".join(each or bytes(16) for each in hashes)),
+            np.array(present, np.bool_),
+            np.array(at, np.int64),
+        )
+    return moves
 
 
 def _by_asset(rows: list[Row]) -> Iterable[tuple[int, list[Row]]]:
