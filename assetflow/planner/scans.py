@@ -7,7 +7,7 @@ a loop goes over the rows, from the first that makes a difference to others on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,6 +113,14 @@ def traced(reads: OwnReads, begins: Flags, passes: Flags) -> Flags:
                 positions = spans.positions(row)
                 found[positions] |= passes[positions]
     return found
+
+
+def in_order(reads: OwnReads) -> Iterator[tuple[int, list[Integers]]]:
+    """Each row after all that it reads, with what it reads, by edge."""
+    size = len(reads.spans[0].lo)
+    for row in range(size) if reads.order is None else reads.order.tolist():
+        runs = [spans.positions(row) for spans in reads.spans]
+        yield row, [np.arange(run.start, run.stop) if isinstance(run, slice) else run for run in runs]
 
 
 def _chained(if_not: Flags, if_so: Flags) -> Flags:
