@@ -11,7 +11,7 @@ from assetflow.cli.words import count
 from assetflow.keys import format_address
 
 if TYPE_CHECKING:
-    from assetflow.planner.causes import PartitionState
+    from assetflow.planner.causes import Cause, PartitionState
     from assetflow.planner.explain import Explanation
 
 STATE_STYLES: dict[PartitionState, str] = {

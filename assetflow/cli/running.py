@@ -22,7 +22,7 @@ from assetflow.cli.options import (
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.planning import NOTHING_DUE, nothing_to_do, plan_answer, totals_when_idle
 from assetflow.cli.progress import following
-from assetflow.cli.sentences import waiting_sentence
+from assetflow.cli.sentences import late_sentence, waiting_sentence
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count, duration
 from assetflow.keys import format_address
@@ -97,6 +97,8 @@ def _show(page: Page, result: Result, when_idle: str) -> None:
         page.line(_summary(result))
     for entry in result.plan.waiting:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
+    for late in result.plan.tolerated:
+        page.line(f"  late   {late_sentence(late)}", lead="  late")
     for note in result.plan.notes:
         page.line(f"  note: {note}")
     for hint in _next_steps(result):
