@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
+    from assetflow.planner.staleness import Assessment
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
@@ -169,24 +171,19 @@ class Project:
         """
         _check_executor(executor, workers)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        partitions = partitions or ()
 
-        def planned(as_of: datetime | None) -> tuple[Plan, State]:
-            assessment = self._workspace.assessed(select, as_of, include_late=include_late)
-            plan = plan_from(
+        def planned(assessment: Assessment) -> Plan:
+            return plan_from(
                 assessment,
                 selection=select,
-                partitions=partitions,
+                partitions=partitions or (),
                 force=force,
                 due=due,
                 retry_failed=retry_failed,
                 notes=notes,
             )
-            if on_event is not None:
-                plan = self._workspace.estimated(plan, assessment, workers)
-            return plan, assessment.world.state
 
-        return self._run(planned, now, on_event, trigger)
+        return self._run(select, planned, now, workers, on_event, trigger, include_late=include_late)
 
     def retry(
         self,
@@ -214,35 +211,41 @@ class Project:
         observe = observe and select is not None
         notes = self._workspace.observed(select or "*", observe=observe, strict=strict_observe)
 
-        def planned(as_of: datetime | None) -> tuple[Plan, State]:
-            assessment = self._workspace.assessed(select or "*", as_of)
-            plan = earlier.plan(assessment, notes)
-            if on_event is not None:
-                plan = self._workspace.estimated(plan, assessment, workers)
-            return plan, assessment.world.state
+        def planned(assessment: Assessment) -> Plan:
+            return earlier.plan(assessment, notes)
 
-        return self._run(planned, earlier.recorded.as_of, on_event, trigger)
+        late = earlier.recorded.include_late
+        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger, include_late=late)
 
     def _run(
         self,
-        planned: Callable[[datetime | None], tuple[Plan, State]],
+        select: str,
+        planned: Callable[[Assessment], Plan],
         now: datetime | None,
+        workers: int | None,
         on_event: Listener | None,
         trigger: str,
+        *,
+        include_late: bool,
     ) -> Result:
         from assetflow.execution.loop import run_plan
         from assetflow.results import Result
 
-        plan, state = planned(now)
+        def made(as_of: datetime | None) -> tuple[Plan, World]:
+            assessment = self._workspace.assessed(select, as_of, include_late=include_late)
+            plan = planned(assessment)
+            if on_event is not None:
+                plan = self._workspace.estimated(plan, assessment, workers)
+            return plan, assessment.world
+
+        def again() -> tuple[Plan, State]:
+            latest, world = made(plan.as_of)
+            return latest, world.state
+
+        plan, world = made(now)
+        setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
-            run = run_plan(
-                plan,
-                state,
-                self.setting,
-                trigger=trigger,
-                listener=on_event,
-                replan=lambda: planned(plan.as_of),
-            )
+            run = run_plan(plan, world.state, setting, trigger=trigger, listener=on_event, replan=again)
         return Result(run, self)
 
     def why(
@@ -318,6 +321,27 @@ class Project:
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
 
+    def partitions(self, name: str) -> list[str]:
+        """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""
+        from assetflow.opening.key_sets import listed
+
+        return listed(self.setting, name)
+
+    def add_partitions(self, name: str, keys: Iterable[str]) -> list[str]:
+        """Add keys to dynamic partitions; gives those that are new. Raises UsageError and InvalidPartition."""
+        from assetflow.opening.key_sets import add
+
+        return add(self.setting, name, keys)
+
+    def remove_partitions(self, name: str, keys: Iterable[str], *, force: bool = False) -> list[str]:
+        """Take keys out of dynamic partitions; gives those that were there. Versions stay, and come back with the key.
+
+        Raises UsageError, InvalidPartition, and PartitionInUse where something refers to one, unless ``force``.
+        """
+        from assetflow.opening.key_sets import remove
+
+        return remove(self.setting, name, keys, force=force)
+
     def runs(self, limit: int = 50) -> list[dict[str, object]]:
         """The last runs, the newest first."""
         from assetflow.catalog.reading import run_rows
@@ -347,13 +371,13 @@ class Project:
     @cached_property
     def catalog(self) -> Catalog:
         """The read side: ``query`` for SQL, ``lineage``."""
-        from assetflow.opening.setting import catalog_of
+        from assetflow.opening.setting import PresentSpaces, catalog_of
 
         def clock() -> datetime:
             # Asking the project for the time keeps it open, even a temporary one, while its catalog is in use.
             return self.clock()
 
-        return catalog_of(self.setting, clock)
+        return catalog_of(self.setting, PresentSpaces(lambda: self.setting), clock)
 
     @property
     def code(self) -> ProjectCode:
@@ -372,7 +396,10 @@ class Project:
 
     @property
     def setting(self) -> Setting:
-        """All of it as runs take it; opening it clears what dead processes left behind."""
+        """All of it as runs take it, with dynamic partitions as they are at the moment.
+
+        Opening it clears what dead processes left behind.
+        """
         return self._workspace.setting
 
     def state(self) -> State:

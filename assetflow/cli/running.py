@@ -137,6 +137,8 @@ def _next_steps(result: Result) -> list[str]:
         steps.append(f"assetflow why {address} tells more; after mending, materialize again")
     if result.counts["waiting"] and result.plan.waiting:
         steps.append(f"assetflow why {result.plan.waiting[0].outputs[0]} tells what is waited for")
+    for name, number in result.added.items():
+        steps.append(f"{count(number, 'key')} came to the dynamic partitions {name!r}: materialize again to build them")
     if result.status == "canceled":
         steps.append("what was published stays; assetflow materialize goes on from there")
     return steps

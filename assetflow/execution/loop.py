@@ -146,7 +146,9 @@ class _Run:
         self._current.refresh()
         self._tell("finished")
         seconds = time.monotonic() - self._began
-        return RunResult(status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset)
+        return RunResult(
+            status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset, self._added()
+        )
 
     def leave_out(self) -> None:
         """Record what a plan without steps leaves out because it is late. Raises StoreError."""
@@ -317,6 +319,19 @@ class _Run:
             for each in counts.values():
                 each["canceled"] -= sum(number for outcome, number in each.items() if outcome != "canceled")
         return counts
+
+    def _added(self) -> dict[str, int]:
+        """How many keys of dynamic partitions are there now because this run added them."""
+        asked = self._parts.journal.added
+        if not asked:
+            return {}
+        reader, before = self._setting.reader, self._parts.state.dynamic
+        present, ordinals = reader.dynamic(), reader.keys().ordinals
+        counts: dict[str, int] = {}
+        for name, keys in asked.items():
+            fresh = np.setdiff1d(present[name], before.get(name, np.empty(0, np.int64)))
+            counts[name] = int(np.isin([ordinals[key] for key in keys], fresh).sum())
+        return {name: number for name, number in counts.items() if number}
 
     def _refused(self, entries: Sequence[Entry], staged: Sequence[VersionRecord]) -> None:
         """Nothing may read what was not committed, and what was staged for it goes."""

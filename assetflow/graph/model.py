@@ -15,7 +15,8 @@ from assetflow.definitions.inputs import AssetRef
 from assetflow.definitions.references import referenced_key
 from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.definitions import PartitionsDefinition, dynamic_names
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.mappings import EdgeMapping, Identity, TimeWindow, WholeUpstream
 
 
@@ -43,9 +44,17 @@ class Edge:
     @property
     def single(self) -> bool:
         """Whether at most one upstream partition is read, so that its value arrives as it is."""
-        if self.own and isinstance(self.mapping, TimeWindow):
-            return self.mapping.start_offset == self.mapping.end_offset
+        if self.own:
+            pairs = self.mapping.pairs if isinstance(self.mapping, DimensionMapping) else ((None, None, self.mapping),)
+            return all(_reads_one(mapping) for _, _, mapping in pairs)
         return isinstance(self.mapping, Identity | WholeUpstream)
+
+
+def _reads_one(mapping: EdgeMapping | None) -> bool:
+    """Whether a partition reads at most one of the same definition."""
+    if isinstance(mapping, TimeWindow):
+        return mapping.start_offset == mapping.end_offset
+    return isinstance(mapping, Identity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +117,18 @@ class AssetGraph:
     def node_of(self, key: AssetRef) -> Node:
         """The computation that gives the asset ``key``. Raises UnknownAsset."""
         return self.nodes[self.owner[self.require(key)]]
+
+    def dynamic_names(self) -> frozenset[str]:
+        """The names of all dynamic partitions that the assets have, by themselves or in a dimension."""
+        definitions = {id(node.partitions): node.partitions for node in self.nodes.values()}.values()
+        return frozenset(name for each in definitions for name in dynamic_names(each))
+
+    def assets_of_set(self, name: str) -> list[AssetKey]:
+        """The assets, sources left out, whose partitions take keys from the dynamic partitions ``name``."""
+        nodes = [
+            node for node in self.nodes.values() if node.kind == "asset" and name in dynamic_names(node.partitions)
+        ]
+        return [key for node in nodes for key in node.outputs]
 
     def require(self, key: AssetRef) -> AssetKey:
         """The key of an asset that exists, from its key or its decorated function.

@@ -14,12 +14,15 @@ import numpy as np
 from assetflow.errors import InvalidPartition, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, parse_range
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.sets import PartitionSet
+from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.freshness import conditions_of, late_notes
+from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Tolerated, Waiting
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
@@ -93,6 +96,7 @@ def plan_from(
         flows=assessment.flows if full else None,
         notes=notes,
     )
+    made = replace(made, notes=(*without_keys(assessment.world, chosen.selected), *made.notes))
     if not due:
         return made
     helped = {output for step in made.steps for output in step.outputs}
@@ -259,14 +263,15 @@ def _notes(scene: Scene, name: str) -> list[str]:
     """What mappings fail to say, and what the steps ask for in vain or not at all."""
     facts, flow = scene.facts[name], scene.flows[name]
     notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
+    notes += strange_keys(scene.world, facts)
     if flow.moves is None:
         return notes
     ordinals = facts.ordinals[flow.moves]
     for edge in facts.edges:
         if edge.edge.own:
             continue  # the first partition has none before it: that is no news
-        notes += _reading_nothing(facts, edge, flow.moves)
         space = scene.facts[edge.upstream].space
+        notes += _reading_nothing(facts, edge, space, flow.moves)
         asking = PartitionSet.from_ordinals(ordinals[edge.edge.mapping.nonexistent(facts.space, ordinals, space)])
         if asking and space.definition is not None:
             shown = ", ".join(facts.space.describe(asking, 3)) or name
@@ -278,11 +283,14 @@ def _notes(scene: Scene, name: str) -> list[str]:
     return notes
 
 
-def _reading_nothing(facts: Facts, edge: EdgeFacts, rows: Flags) -> list[str]:
+def _reading_nothing(facts: Facts, edge: EdgeFacts, space: PartitionSpace, rows: Flags) -> list[str]:
     """A note about the rows to which a mapping by key gives nothing of the upstream."""
-    if not isinstance(edge.edge.mapping, KeyedMapping):
+    if not isinstance(edge.edge.mapping, KeyedMapping | DimensionMapping):
         return []
     nothing = rows & (edge.spans.lo == edge.spans.hi)
+    if isinstance(edge.edge.mapping, DimensionMapping) and nothing.any():
+        asked = edge.edge.mapping.asking(facts.space, facts.ordinals, space)
+        nothing &= ~asked & ~edge.edge.mapping.nonexistent(facts.space, facts.ordinals, space)
     if not nothing.any():
         return []
     shown = ", ".join(facts.space.describe(PartitionSet.from_ordinals(facts.ordinals[nothing]), 3))

@@ -154,11 +154,20 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyAddition:
+    """Keys that become dynamic partitions, by the run that added them; None for a user."""
+
+    name: str
+    keys: tuple[str, ...]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Publications that become visible together or not at all, in one generation.
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
-    first. ``finished_intents`` are the stage intents that this commit settles.
+    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it.
     """
 
     publications: tuple[Publication, ...]
@@ -166,6 +175,7 @@ class Group:
     sync: Callable[[], None] | None = None
     after: tuple[Ticket, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
+    added: tuple[KeyAddition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,8 @@ class EventRecord:
     ordinal: int | None = None
     run_id: str | None = None
     payload: Mapping[str, object] = field(default_factory=dict[str, object])
+    uid: int | None = None
+    """Of the asset; None: the newest that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +270,8 @@ class FailureRecord:
     finished_intents: tuple[VersionId, ...] = ()
     sync: Callable[[], None] | None = None
     """Makes the candidate's files durable, as in :class:`Group`."""
+    added: tuple[KeyAddition, ...] = ()
+    """What the candidate adds to dynamic partitions once it is published."""
 
 
 @dataclass(frozen=True, slots=True)

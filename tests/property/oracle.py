@@ -13,6 +13,7 @@ from itertools import pairwise, product
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.partitions.definitions import (
     DailyPartitions,
+    DynamicPartitions,
     MonthlyPartitions,
     MultiPartitions,
     StaticPartitions,
@@ -39,6 +40,9 @@ class Listed(PartitionMapping):
             raise LookupError("no answer")
         return [self.table.get(key, ()) for key in partition_keys]
 
+
+POOL = ("zoe", "acme", "south", "bert")
+"""The keys that dynamic partitions may have."""
 
 CALENDAR_FROM, CALENDAR_TO = date(2023, 1, 2), date(2024, 6, 3)
 
@@ -78,6 +82,8 @@ class Model:
     observed_at: dict[str, datetime] = field(default_factory=dict)
     log: list[tuple[str, Key, str | None, datetime]] = field(default_factory=list)
     """Every publication of an asset: partition, content (``"gone"`` when it was taken away), and when."""
+    dynamic: dict[str, list[str]] = field(default_factory=dict)
+    """The keys of dynamic partitions."""
 
     # Partitions
 
@@ -94,6 +100,8 @@ class Model:
                 ended = [window_of(definition, "|".join(each)) for each in product(*keys)]
                 pairs = zip(product(*keys), ended, strict=True)
                 return ["|".join(each) for each, window in pairs if not window or window[1] <= self.now.date()]
+            case DynamicPartitions():
+                return list(self.dynamic.get(definition.name, []))
             case _:
                 return [key for key, (_, end) in _defined(definition) if end <= self.now.date()]
 
@@ -104,7 +112,8 @@ class Model:
         up, existing = self.graph.nodes[up_name].partitions, self.existing(up_name)
         match edge.mapping:
             case StaticMapping(pairs):
-                return [each for each in existing if key in pairs.get(str(each), ())], False
+                named = [each for each, readers in pairs.items() if key in readers]
+                return [each for each in existing if each in named], bool(set(named) - set(existing))
             case Listed():
                 listed = [] if self.unmapped(edge, key) else edge.mapping.table.get(str(key), ())
                 return [each for each in existing if each in listed], bool(set(listed) - set(existing))
@@ -113,7 +122,7 @@ class Model:
             case Identity():
                 return [each for each in existing if each == key], False
             case LastN(n):
-                if down is None or isinstance(down, StaticPartitions):
+                if down is None or isinstance(down, StaticPartitions | DynamicPartitions):
                     return existing[-n:], False
                 end = dict(_calendar(down))[str(key)][1]
                 before = [each for each, window in _defined(up) if window[1] <= end]
@@ -134,12 +143,15 @@ class Model:
         """Whether nobody can tell what an edge reads, or it reads what does not come before."""
         if not isinstance(edge.mapping, Listed):
             return False
-        if key in edge.mapping.refused:
+        upstream = self.graph.owner[edge.upstream]
+        named = set(edge.mapping.table.get(str(key), ()))
+        changeable = isinstance(self.graph.nodes[upstream].partitions, DynamicPartitions)
+        if key in edge.mapping.refused or (changeable and not named <= {*map(str, self.existing(upstream))}):
             return True
-        if self.graph.owner[edge.upstream] != edge.computation:
+        if upstream != edge.computation:
             return False
         existing = self.existing(edge.computation)
-        return bool(set(existing[existing.index(key) :]).intersection(edge.mapping.table.get(str(key), ())))
+        return bool(named.intersection(existing[existing.index(key) :]))
 
     # Facts
 
@@ -494,7 +506,9 @@ def _calendar(definition: object) -> list[tuple[str, Window]]:
 
 
 def defined_keys(definition: object) -> list[str]:
-    """The keys of a definition, of an open one those of some months."""
+    """The keys of a definition, of an open one those of some months, of a dynamic one those that it may ever have."""
+    if isinstance(definition, DynamicPartitions):
+        return list(POOL)
     if isinstance(definition, StaticPartitions):
         return list(definition.keys)
     if isinstance(definition, MultiPartitions):
@@ -507,7 +521,7 @@ def window_of(definition: object, key: str) -> Window | None:
     if isinstance(definition, MultiPartitions):
         pairs = zip(definition.pairs, key.split("|"), strict=True)
         return next((window for (_, each), part in pairs if (window := window_of(each, part))), None)
-    return None if isinstance(definition, StaticPartitions) else dict(_defined(definition))[key]
+    return None if isinstance(definition, StaticPartitions | DynamicPartitions) else dict(_defined(definition))[key]
 
 
 def _defined(definition: object) -> list[tuple[str, Window]]:

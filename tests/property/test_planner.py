@@ -9,11 +9,18 @@ from hypothesis import strategies as st
 
 from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
-from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.definitions import (
+    DailyPartitions,
+    DynamicPartitions,
+    MonthlyPartitions,
+    StaticPartitions,
+    WeeklyPartitions,
+    dynamic_names,
+)
 from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
 from assetflow.planner.plan import Plan
-from tests.property.oracle import Decision, Key, Listed, Model, defined_keys
+from tests.property.oracle import POOL, Decision, Key, Listed, Model, defined_keys
 from tests.unit.planner.building import World, check, computed, several, source
 
 NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
@@ -25,7 +32,10 @@ DEFINITIONS = (
     MonthlyPartitions("2023-12"),
     StaticPartitions(["north", "south"]),
     StaticPartitions(["spain", "south", "norway"]),
+    DynamicPartitions("customers"),
+    DynamicPartitions("files"),
 )
+LISTS = (StaticPartitions, DynamicPartitions)
 TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
 _NO_POLICY = st.none()
 CONTENTS = st.sampled_from(["one", "two", None])
@@ -41,7 +51,7 @@ def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
         )
         return st.one_of(st.none(), windows, st.sampled_from([LastN(2), AllPartitions()]), listed(down, up))
     stated = [st.just(AllPartitions()), listed(down, up)]
-    if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
+    if isinstance(down, LISTS) and isinstance(up, LISTS):
         some = st.lists(st.sampled_from(defined_keys(down)), max_size=3)
         stated.append(st.dictionaries(st.sampled_from(defined_keys(up)), some).map(StaticMapping))
     return st.one_of(*stated, *([st.none()] if down == up else []))
@@ -59,6 +69,8 @@ def own_mappings(definition: object) -> st.SearchStrategy[Any]:
     if isinstance(definition, TIMED):
         windows = [TimeWindow(-1, -1), TimeWindow(-1, -1), TimeWindow(-2, -1), TimeWindow(-2, -2), TimeWindow(-9, -1)]
         return st.one_of(st.sampled_from(windows), listed(definition, definition))
+    if isinstance(definition, DynamicPartitions):
+        return listed(definition, definition)
     keys = defined_keys(definition)
     pairs = [(up, down) for place, up in enumerate(keys) for down in keys[place + 1 :]]
     chosen = st.lists(st.sampled_from(pairs), unique=True)
@@ -107,8 +119,9 @@ class Pair:
     """The world and the model, told the same."""
 
     def __init__(self, assets: list[Callable[..., Any]], checks: list[Callable[..., Any]]) -> None:
-        self.world = World(assets, checks, now=NOW)
+        self.world = World(assets, checks, now=NOW, met=POOL)
         graph = self.world.graph
+        self.sets = sorted({name for node in graph.nodes.values() for name in dynamic_names(node.partitions)})
         self.computations = [name for name, node in graph.nodes.items() if node.kind == "asset"]
         self.sources = [name for name, node in graph.nodes.items() if node.kind == "source"]
         codes = dict.fromkeys(self.computations, "1")
@@ -117,6 +130,15 @@ class Pair:
 
     def ordinal(self, name: str, key: Key) -> int:
         return 0 if key is None else self.world.spaces[name].ordinal(key)
+
+    def add(self, name: str, keys: list[str]) -> None:
+        self.world.add(name, *keys)
+        known = self.model.dynamic.setdefault(name, [])
+        known += [key for key in keys if key not in known]
+
+    def remove(self, name: str, keys: list[str]) -> None:
+        self.world.remove(name, *keys)
+        self.model.dynamic[name] = [key for key in self.model.dynamic[name] if key not in keys]
 
     def observe(self, name: str, key: Key, content: str | None) -> None:
         self.world.observe(name, {key: content})
@@ -191,21 +213,29 @@ def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) ->
     """A graph to which some things happened, within the last days."""
     pair = Pair(*draw(graphs(policies)))
     asked = list(pair.model.checks)
+    some_keys = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
+    for name in pair.sets:
+        pair.add(name, draw(some_keys))
     for _ in range(draw(st.integers(0, 12))):
         pair.world.at = pair.model.at = NOW - timedelta(hours=draw(st.integers(0, 100)))
         events = ["run", "run"]
         events += ["observe", "observe", "withdraw"] if pair.sources else []
         events += ["edit", "publish", "publish", "fail", "revert"] if pair.computations else []
         events += ["mend", "refuse", "quarantine", "quarantine"] if asked else []
+        events += ["add", "add", "remove"] if pair.sets else []
         event = draw(st.sampled_from(events))
         if event == "run":
             made = pair.world.plan(include_late=draw(st.sampled_from([False, False, True])))
             pair.run(made, draw(CONTENTS))
             if draw(st.booleans()):
                 pair.world.leave_out(pair.world.plan())
+        elif event in ("add", "remove"):
+            change = pair.add if event == "add" else pair.remove
+            change(draw(st.sampled_from(pair.sets)), draw(some_keys))
         elif event in ("observe", "withdraw"):
             name = draw(st.sampled_from(pair.sources))
-            keys = draw(st.lists(st.sampled_from(pair.model.existing(name)), min_size=1, max_size=4))
+            existing = pair.model.existing(name)
+            keys = draw(st.lists(st.sampled_from(existing), min_size=1, max_size=4)) if existing else []
             for key in keys:
                 pair.observe(name, key, draw(CONTENTS)) if event == "observe" else pair.withdraw(name, key)
         elif event == "mend":
@@ -213,7 +243,9 @@ def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) ->
         elif event in ("refuse", "quarantine"):
             asset = draw(st.sampled_from(asked))
             name = pair.world.graph.owner[AssetKey(asset)]
-            key = draw(st.sampled_from(pair.model.existing(name)))
+            if not (existing := pair.model.existing(name)):
+                continue
+            key = draw(st.sampled_from(existing))
             if event == "refuse":
                 pair.refuse(asset, key)
             else:
@@ -228,9 +260,12 @@ def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) ->
             pair.edit(name, before)
         else:
             name = draw(st.sampled_from(pair.computations))
-            key = draw(st.sampled_from(pair.model.existing(name)))
+            existing = pair.model.existing(name)
+            key = draw(st.sampled_from(existing)) if existing else None
             if event == "edit":
                 pair.edit(name, draw(st.sampled_from("123")))
+            elif not existing:
+                continue
             elif event == "publish":
                 pair.publish(name, key, draw(CONTENTS))
             else:
@@ -309,7 +344,9 @@ def test_plans_of_a_part_are_those_of_the_slow_model(pair: Pair, data: st.DataOb
     selection = " or ".join(world.graph.nodes[name].outputs[0] for name in picked)
     compare(pair, world.plan(selection), {name: set(model.existing(name)) for name in picked})
 
-    name = data.draw(st.sampled_from(names))
+    name = data.draw(st.sampled_from([each for each in names if model.existing(each)] or [""]))
+    if not name:
+        return
     keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True))
     ranges = () if None in keys else [(str(key), str(key)) for key in keys]
     asset = world.graph.nodes[name].outputs[0]

@@ -21,6 +21,7 @@ COMMANDS = [
     "runs show",
     "runs retry",
     "explain",
+    *("partitions", "partitions list", "partitions add", "partitions remove"),
     *("versions", "rollback", "accept", "doctor"),
 ]
 

@@ -269,3 +269,27 @@ def test_of_all_partitions_the_late_ones_are_left_out(opened: Any, clock: Clock)
         late(project, clock)
         assert [cause.detail for cause in project.why("ever").tolerated] == ["rain 2024-02-02 changed late"]
         assert counted(project.materialize(include_late=True)) == {"materialized": 1, "waiting": 2}
+
+
+def test_a_retry_takes_in_late_data_where_the_run_was_to(opened: Any, clock: Clock) -> None:
+    broken = {"total"}
+
+    @asset(
+        partitions=MONTHS,
+        inputs={"rain": Input("rain", missing="allow", late_tolerance="29d")},
+        code_version="1",
+    )
+    def total(rain: dict[str, int]) -> int:
+        if "total" in broken:
+            raise ValueError("not now")
+        return sum(rain.values())
+
+    with opened(gauge, rain, total) as project:
+        broken.clear()
+        late(project, clock)
+        broken.add("total")
+        failed = project.materialize(include_late=True)
+        assert (failed.status, project.run(failed.run_id)["asked"]["include_late"]) == ("failed", True)
+        broken.clear()
+        assert counted(project.retry(failed.run_id)) == {"materialized": 1, "waiting": 2}
+        assert project.load("total", FEBRUARY) == 201

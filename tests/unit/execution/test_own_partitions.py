@@ -12,6 +12,7 @@ from assetflow import (
     NO_DATA,
     AssetContext,
     DailyPartitions,
+    DimensionMapping,
     Input,
     MultiPartitions,
     PartitionMapping,
@@ -281,3 +282,23 @@ def test_an_output_reads_the_earlier_partitions_of_another(opened: Any) -> None:
         assert counted(project.materialize()) == {"materialized": 10}
         assert [project.load("total", key) for key in KEYS] == [1, 2, 4, 7, 12]
         assert [project.load("seen", key) for key in KEYS] == [0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("order", [("day", "region"), ("region", "day")])
+def test_along_one_of_several_dimensions(opened: Any, order: tuple[str, str]) -> None:
+    definitions = {"day": DAYS, "region": StaticPartitions(["south", "north"])}
+    cells = MultiPartitions({name: definitions[name] for name in order})
+    before = DimensionMapping({"day": ("day", BEFORE), "region": "region"})
+
+    @asset(partitions=cells, inputs={"stock": Input("stock", before)}, code_version="1")
+    def stock(context: AssetContext, stock: int | None) -> int:
+        return (stock or (10 if "north" in (context.partition_key or "") else 0)) + 1
+
+    def key(day: str, region: str) -> str:
+        return "|".join({"day": day, "region": region}[name] for name in order)
+
+    with opened(stock) as project:
+        assert counted(project.materialize()) == {"materialized": 10}
+        found = [[project.load("stock", key(day, region)) for day in KEYS] for region in ("north", "south")]
+        assert found == [[11, 12, 13, 14, 15], [1, 2, 3, 4, 5]]
+        assert project.plan().steps == ()

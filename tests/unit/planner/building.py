@@ -146,14 +146,19 @@ class World:
     read: dict[int, dict[str, tuple[AssetKey, dict[int, int]]]] = field(default_factory=dict)
     """By derivation."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    order: dict[str, list[int]] = field(default_factory=dict)
+    """The ordinals that dynamic partitions have or had, in the order of addition."""
+    met: Sequence[str] = ()
+    """Keys that the dictionary has from the beginning."""
 
     def __post_init__(self) -> None:
         self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
-        keys = KeyDictionary()
+        keys = KeyDictionary().extended(self.met)
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
-        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys)
+        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys, self.dynamic)
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
@@ -189,6 +194,7 @@ class World:
             generation=self.generation,
             uids=self.uids(),
             keys=self.keys,
+            dynamic=dict(self.dynamic),
             assets={AssetKey(key): _columns(rows) for key, rows in self.pointers.items()},
             codes=dict(self.code_records),
             failures={AssetKey(key): _failures(rows) for key, rows in self.failures.items() if rows},
@@ -343,6 +349,24 @@ class World:
                     kept = self.pointers[output][ordinal]
                     again = {"derivation": self.number(), "generation": self.generation}
                     self.move(output, ordinal, replace(kept, inputs=inputs, tolerated=True, **again))
+
+    def add(self, name: str, *keys: str) -> None:
+        """Add keys to dynamic partitions."""
+        self.keys = self.keys.extended(keys)
+        order = self.order.setdefault(name, [])
+        order += [ordinal for ordinal in map(self.keys.ordinal, keys) if ordinal not in order]
+        there = {*self.dynamic.get(name, ()), *map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in order if ordinal in there])
+
+    def remove(self, name: str, *keys: str) -> None:
+        """Take keys out of dynamic partitions; what is recorded of them stays."""
+        gone = {*map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in self.dynamic[name].tolist() if ordinal not in gone])
+
+    def _keep(self, name: str, ordinals: list[int]) -> None:
+        self.generation += 1
+        self.dynamic = {**self.dynamic, name: _integers(ordinals)}
+        self.spaces = spaces_of(self.graph, self.keys, self.dynamic)
 
     def number(self) -> int:
         """A new id."""
