@@ -10,6 +10,7 @@ from assetflow.definitions.inputs import AssetRef
 from assetflow.opening.workspace import Workspace, checked_moment
 from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.explain import Explanation, explain
+from assetflow.planner.holdings import needs_everything
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.plan import Plan
 
@@ -37,6 +38,7 @@ class LiveProject:
         due: bool = False,
         workers: int | None = None,
         retry_failed: bool = True,
+        include_late: bool = False,
         estimate: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
@@ -48,7 +50,9 @@ class LiveProject:
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
         planner = self._told(now)
-        made = planner.plan(select, partitions or (), force=force, due=due, retry_failed=retry_failed)
+        made = planner.plan(
+            select, partitions or (), force=force, due=due, retry_failed=retry_failed, include_late=include_late
+        )
         made = replace(made, notes=(*made.notes, *notes))
         return self._workspace.estimated(made, planner.assessment(), workers) if estimate else made
 
@@ -77,10 +81,10 @@ class LiveProject:
         moment = checked_moment(now) or workspace.clock()
         # One that was interrupted while it was told of something is not asked again.
         planner, self._planner = self._planner, None
-        if planner is None:
+        changes = None if planner is None or planner.begins_anew else workspace.changes_since(planner.recorded)
+        if planner is None or changes is None or needs_everything(workspace.graph, changes.state):
             planner = LivePlanner(workspace.graph, workspace.state(), workspace.setting.codes, moment)
         else:
-            changes = workspace.changes_since(planner.recorded)
             if changes or changes.observed or changes.state.generation != planner.recorded.generation:
                 planner.apply(changes)
             planner.advance(moment)
@@ -94,7 +98,9 @@ class LiveProject:
         alike = before.sources() == workspace.sources() and ageing_assets(before.graph) == ageing_assets(
             workspace.graph
         )
-        if planner is not None and alike and before.shares_store(workspace):
-            changes = workspace.changes_since(planner.recorded, earlier=planner.codes)
+        if planner is None or planner.begins_anew or not alike or not before.shares_store(workspace):
+            return
+        changes = workspace.changes_since(planner.recorded, earlier=planner.codes)
+        if not needs_everything(workspace.graph, changes.state):
             planner.redefine(workspace.graph, workspace.setting.codes, changes)
             self._planner = planner

@@ -147,15 +147,18 @@ def _pointers(before: AssetState, kept: Flags, added: AssetState, order: Integer
         new = _column(added, parameter)
         sums = np.concatenate((old.sums[kept], new.sums))[order]
         present = np.concatenate((old.present[kept], new.present))[order]
+        as_of = None
+        if old.as_of is not None and new.as_of is not None:
+            as_of = np.concatenate((old.as_of[kept], new.as_of))[order]
         if present.any():
-            inputs[parameter] = InputColumn(sums, present)
+            inputs[parameter] = InputColumn(sums, present, as_of)
     return AssetState(**columns, inputs=inputs)
 
 
 def _column(state: AssetState, parameter: str) -> InputColumn:
     known = state.inputs.get(parameter)
     count = len(state.ordinals)
-    return known or InputColumn(np.zeros((count, 2), np.uint64), np.zeros(count, np.bool_))
+    return known or InputColumn(np.zeros((count, 2), np.uint64), np.zeros(count, np.bool_), np.full(count, -1))
 
 
 def _failures(before: Failures | None, added: Failures | None, touched: Integers) -> Failures | None:

@@ -17,7 +17,7 @@ from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
-from assetflow.planner.facts import Facts, World, facts_of, output_of
+from assetflow.planner.facts import Facts, Output, World, facts_of, output_of
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.holdings import Holdings, Kept, Rows, joined
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
@@ -163,6 +163,9 @@ class _Known:
             sums = at_rows(known.sums, every)
         read = through(spans, existing, existing if versioned.all() else existing[versioned])
         return known.upstream, EdgeSignature(spans, read, sums, None), known.premature(every)
+
+    def verdict(self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None) -> None:
+        """Nothing is late where no edge has a tolerance."""
 
 
 def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:

@@ -116,7 +116,7 @@ class Holdings:
 def hold(world: World) -> Holdings:
     """Keep what there is in a world."""
     graph, state = world.graph, world.state
-    whole = needs_everything(graph)
+    whole = needs_everything(graph, state)
     ageing = frozenset(ageing_assets(graph))
     facts = {} if whole else facts_of(world, graph.nodes)
     kept = {name: _kept(world, name, facts.get(name), ageing) for name in graph.nodes}
@@ -138,12 +138,16 @@ def hold(world: World) -> Holdings:
     return found
 
 
-def needs_everything(graph: AssetGraph) -> bool:
-    """Whether facts about a partition depend on more than what is recorded of it and of what it reads.
+def needs_everything(graph: AssetGraph, state: State) -> bool:
+    """Whether facts depend on more than what is published now, so that every plan is worked out from scratch.
 
-    Then every plan of the graph is worked out from scratch.
+    So it is with assets that read themselves, whose partitions follow from one another, and with late data, which is
+    told by the history.
     """
-    return any(edge.upstream in node.outputs for node in graph.nodes.values() for edge in node.edges)
+    edges = [edge for node in graph.nodes.values() for edge in node.edges]
+    if any(edge.own or edge.late_tolerance is not None for edge in edges):
+        return True
+    return any(pointers.tolerated.any() for pointers in state.assets.values())
 
 
 def joined(parts: Iterable[Integers]) -> Integers:

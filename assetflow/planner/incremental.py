@@ -72,9 +72,11 @@ class LivePlanner:
     def _moves_rows(self, changes: Changes) -> bool:
         """Whether changes do more than to touch partitions that are there."""
         known, latest = self._held.world.state, changes.state
+        if self._held.whole or needs_everything(self._held.world.graph, latest):
+            return True
         same = known.uids == latest.uids and known.dynamic.keys() == latest.dynamic.keys()
         same = same and all(np.array_equal(known.dynamic[name], each) for name, each in latest.dynamic.items())
-        return self._held.whole or not same or not changes.anew.isdisjoint(self._held.owner)
+        return not same or not changes.anew.isdisjoint(self._held.owner)
 
     def advance(self, now: datetime) -> None:
         """Set the clock: windows that have ended since become partitions. ``now`` is an aware datetime."""
@@ -93,7 +95,7 @@ class LivePlanner:
         held = self._held
         before = held.world
         same = same_reads(before.graph, graph) and held.ageing == frozenset(ageing_assets(graph))
-        if not same or self._moves_rows(changes) or needs_everything(graph):
+        if not same or self._moves_rows(changes) or needs_everything(graph, changes.state):
             self._begin(graph, applied(self.state(), changes), codes, before.now)
             return
         rows: dict[str, Integers] = {}
@@ -119,6 +121,7 @@ class LivePlanner:
         force: bool = False,
         retry_failed: bool = True,
         due: bool = False,
+        include_late: bool = False,
     ) -> Plan:
         """The plan that :func:`assetflow.planner.planning.plan` makes of the same graph, state, codes and moment.
 
@@ -128,10 +131,10 @@ class LivePlanner:
         partitions, from facts that are known. Raises as that function.
         """
         parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
-        if parsed.text.strip() != "*" or force or partitions or due:
+        if parsed.text.strip() != "*" or force or partitions or due or include_late:
             only = None if parsed.needs_states else choose(parsed, self._held.world.graph, {}).every
             made = plan_from(
-                self.assessment(only),
+                self.assessment(only, include_late=include_late),
                 selection=parsed,
                 partitions=partitions,
                 force=force,
@@ -177,19 +180,27 @@ class LivePlanner:
         row = np.flatnonzero(members(np.array([ordinal]), kept.existing)) + kept.existing.searchsorted(ordinal)
         return explain(self._excerpted({name: row}), key, partition)
 
-    def assessment(self, only: Iterable[str] | None = None) -> Assessment:
+    def assessment(self, only: Iterable[str] | None = None, *, include_late: bool = False) -> Assessment:
         """Everything judged, as :func:`assetflow.planner.staleness.assess` does; ``only`` some, and their upstreams.
 
         It holds until the planner is told of something.
         """
         held, world = self._held, self._held.world
-        if held.whole:
-            return assess(world.graph, world.state, world.codes, world.now, only=only)
+        if held.whole or include_late:
+            return assess(world.graph, self.state(), world.codes, world.now, only=only, include_late=include_late)
         names = world.graph.nodes if only is None else with_upstreams(world.graph, only)
         existing = {name: each.existing.copy() for name, each in held.kept.items()}
         world = replace(world, state=self.state(), existing=existing)
         facts = all_facts(world, held.kept, names)
         return Assessment(world, facts, flows_of(facts, Request()))
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether everything is worked out from scratch: then it is to be given all that is recorded, not changes.
+
+        So it is with assets that read themselves, and with late data.
+        """
+        return self._held.whole
 
     @property
     def recorded(self) -> State:

@@ -103,8 +103,8 @@ class KeptEdge:
             found = rows[flattened(np.searchsorted(read, positions), np.searchsorted(read, positions, side="right"))]
             return np.unique(found)
         if self._ascending and len(positions) and int(positions[-1]) - int(positions[0]) == len(positions) - 1:
-            begin = int(hi.searchsorted(positions[0], side="right"))
-            end = int(lo.searchsorted(positions[-1], side="right"))
+            ends = positions[[0, -1]]
+            begin, end = int(hi.searchsorted(ends, "right")[0]), int(lo.searchsorted(ends, "right")[1])
             return begin + np.flatnonzero(lo[begin:end] < hi[begin:end])
         if self._ascending:
             first, stop = np.searchsorted(hi, positions, side="right"), np.searchsorted(lo, positions, side="right")

@@ -26,5 +26,7 @@ def judging(graph: AssetGraph, codes: Codes, node: Node) -> object:
 
 
 def _shape(node: Node) -> object:
-    edges = [(edge.parameter, edge.upstream, alike(edge.mapping), edge.missing) for edge in node.edges]
+    edges = [
+        (edge.parameter, edge.upstream, alike(edge.mapping), edge.missing, edge.late_tolerance) for edge in node.edges
+    ]
     return node.kind, node.outputs, node.partitions, node.publish_group, edges

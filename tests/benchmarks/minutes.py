@@ -90,4 +90,4 @@ def _pointers(ordinals: np.ndarray, version: np.ndarray, rng: np.random.Generato
     count = len(ordinals)
     hashes = rng.integers(0, 2**63, (count, 2)).astype(np.uint64)
     number, no = np.full(count, code), np.zeros(count, np.bool_)
-    return AssetState(ordinals, version, version, number, hashes, number, no, no, {})
+    return AssetState(ordinals, version, version, number, hashes, number, no, no, no, {})

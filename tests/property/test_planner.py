@@ -64,6 +64,20 @@ def listed(down: object, up: object) -> st.SearchStrategy[Listed]:
     return st.builds(Listed, st.dictionaries(readers, read, max_size=5), st.frozensets(readers, max_size=1))
 
 
+def own_mappings(definition: object) -> st.SearchStrategy[Any]:
+    """The mappings by which an asset may read itself; what a user's own gives may not be allowed."""
+    if isinstance(definition, TIMED):
+        windows = [TimeWindow(-1, -1), TimeWindow(-1, -1), TimeWindow(-2, -1), TimeWindow(-2, -2), TimeWindow(-9, -1)]
+        return st.one_of(st.sampled_from(windows), listed(definition, definition))
+    if isinstance(definition, DynamicPartitions):
+        return listed(definition, definition)
+    keys = defined_keys(definition)
+    pairs = [(up, down) for place, up in enumerate(keys) for down in keys[place + 1 :]]
+    chosen = st.lists(st.sampled_from(pairs), unique=True)
+    tables = chosen.map(lambda found: {up: [down for each, down in found if each == up] for up, _ in found})
+    return st.one_of(tables.map(StaticMapping), listed(definition, definition))
+
+
 @st.composite
 def graphs(
     draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY
@@ -80,7 +94,12 @@ def graphs(
         chosen = draw(st.lists(st.sampled_from(outputs), max_size=3, unique=True)) if outputs else []
         for upstream, up in chosen:
             mapping = draw(mappings(definition, up))
-            deps.append(Input(upstream, mapping, missing=draw(st.sampled_from([None, "wait", "allow"]))))
+            tolerance = draw(st.sampled_from([None, None, "0s", "1d", "3d"])) if isinstance(up, TIMED) else None
+            missing = draw(st.sampled_from([None, "wait", "allow"]))
+            deps.append(Input(upstream, mapping, missing=missing, late_tolerance=tolerance))
+        if kind != "source" and definition is not None and draw(st.integers(0, 2)) == 0:
+            own = name if kind == "one" else f"{name}_{draw(st.sampled_from('xy'))}"
+            deps.append(Input(own, draw(own_mappings(definition)), missing=draw(st.sampled_from([None, "allow"]))))
         if kind == "source":
             assets.append(source(name, partitions=definition))
             outputs.append((name, definition))
@@ -124,11 +143,14 @@ class Pair:
     def observe(self, name: str, key: Key, content: str | None) -> None:
         self.world.observe(name, {key: content})
         self.model.observed_at[name] = self.model.at or NOW
-        self.model.observed.setdefault(name, {})[key] = content
+        if self.model.observed.setdefault(name, {}).get(key, "gone") != content:
+            self.model.log.append((name, key, content, self.model.at or NOW))
+        self.model.observed[name][key] = content
 
     def withdraw(self, name: str, key: Key) -> None:
         if self.model.observed.get(name, {}).pop(key, "absent") != "absent":
-            del self.world.pointers[name][self.ordinal(name, key)]
+            self.world.withdraw_ordinal(name, self.ordinal(name, key))
+            self.model.log.append((name, key, "gone", self.model.at or NOW))
 
     def edit(self, name: str, code: str) -> None:
         self.world.edit(name, f"shop.{name}", code)
@@ -159,11 +181,14 @@ class Pair:
         self.world.passed(asset, version, failed=["ok"])
 
     def run(self, made: Plan, content: str | None) -> None:
-        """Carry a plan out in both."""
-        for step in made.steps:
-            space = self.world.spaces[step.computation]
-            for ordinal in step.partitions.ordinals:
-                self._carry_out(step.computation, step.certainty, ordinal, space.key(ordinal), made, content)
+        """Carry a plan out in both, the partitions of an asset in their order."""
+        for name in dict.fromkeys(step.computation for step in made.steps):
+            space = self.world.spaces[name]
+            steps = [step for step in made.steps if step.computation == name]
+            certainty = {space.key(ordinal): step.certainty for step in steps for ordinal in step.partitions.ordinals}
+            for key in self.model.existing(name):
+                if key in certainty:
+                    self._carry_out(name, certainty[key], self.ordinal(name, key), key, made, content)
 
     def _carry_out(self, name: str, certainty: str, ordinal: int, key: Key, made: Plan, content: str | None) -> None:
         node = self.world.graph.nodes[name]
@@ -200,7 +225,10 @@ def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) ->
         events += ["add", "add", "remove"] if pair.sets else []
         event = draw(st.sampled_from(events))
         if event == "run":
-            pair.run(pair.world.plan(), draw(CONTENTS))
+            made = pair.world.plan(include_late=draw(st.sampled_from([False, False, True])))
+            pair.run(made, draw(CONTENTS))
+            if draw(st.booleans()):
+                pair.world.leave_out(pair.world.plan())
         elif event in ("add", "remove"):
             change = pair.add if event == "add" else pair.remove
             change(draw(st.sampled_from(pair.sets)), draw(some_keys))
@@ -266,13 +294,24 @@ def waiting(pair: Pair, made: Plan) -> dict[str, set[Key]]:
 
 
 def compare(
-    pair: Pair, made: Plan, chosen: dict[str, set[Key]], *, force: bool = False, retry_failed: bool = True
+    pair: Pair,
+    made: Plan,
+    chosen: dict[str, set[Key]],
+    *,
+    force: bool = False,
+    retry_failed: bool = True,
+    include_late: bool = False,
 ) -> Decision:
     chosen = {name: keys for name, keys in chosen.items() if keys and name in pair.computations}
-    expected = pair.model.decide(chosen, force=force, retry_failed=retry_failed)
+    expected = pair.model.decide(chosen, force=force, retry_failed=retry_failed, include_late=include_late)
     assert planned(pair, made) == expected.steps
     assert waiting(pair, made) == pair.model.waiting(expected, chosen, force=force)
-    assert set(made.outside) == pair.model.outside(chosen)
+    assert set(made.outside) == pair.model.outside(chosen, include_late=include_late)
+    spaces = pair.world.spaces
+    left_out = {
+        (each.computation, spaces[each.computation].key(o)) for each in made.tolerated for o in each.partitions.ordinals
+    }
+    assert left_out == expected.tolerated
     for step in made.steps:
         space = pair.world.spaces[step.computation]
         rows = [(step.computation, space.key(ordinal)) for ordinal in step.partitions.ordinals]
@@ -289,7 +328,9 @@ def test_states_and_the_full_plan_are_those_of_the_slow_model(pair: Pair) -> Non
     everything = {name: set(model.existing(name)) for name in world.graph.nodes}
     for asset in world.graph.owner:
         assert world.states(asset) == model.states(asset), asset
+        assert world.assess().tolerated(AssetKey(asset)) == model.ignoring(asset), asset
     compare(pair, world.plan(), everything)
+    compare(pair, world.plan(include_late=True), everything, include_late=True)
     compare(pair, world.plan(retry_failed=False), everything, retry_failed=False)
     compare(pair, world.plan(force=True), everything, force=True)
 

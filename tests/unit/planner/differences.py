@@ -71,7 +71,10 @@ def _only(state: State, touched: Mapping[AssetKey, np.ndarray[Any, Any]]) -> Sta
         columns = {
             each.name: getattr(pointers, each.name)[kept] for each in fields(AssetState) if each.name != "inputs"
         }
-        inputs = {name: InputColumn(each.sums[kept], each.present[kept]) for name, each in pointers.inputs.items()}
+        inputs = {
+            name: InputColumn(each.sums[kept], each.present[kept], None if each.as_of is None else each.as_of[kept])
+            for name, each in pointers.inputs.items()
+        }
         assets[key] = AssetState(inputs=inputs, **columns)
         if key in state.verified:
             verified[key] = state.verified[key][kept]

@@ -154,7 +154,7 @@ def test_a_column_grows_and_keeps_what_it_has() -> None:
 def test_what_is_newer_is_found_among_many() -> None:
     count = 20_000
     numbers, lanes, no = np.arange(count), np.zeros((count, 2), np.uint64), np.zeros(count, np.bool_)
-    state = AssetState(numbers, numbers, numbers, numbers % 7, lanes, numbers, no, no, {})
+    state = AssetState(numbers, numbers, numbers, numbers % 7, lanes, numbers, no, no, no, {})
     pointers = KeptPointers(state, None, numbers)
     for first, stop, generation in ((0, count, 5), (5_000, 19_000, 3), (10, 20, 2), (0, count, 6), (7, 7, 0)):
         expected = [each for each in range(first, stop) if each % 7 > generation]
