@@ -49,11 +49,18 @@ class PartitionSet:
         values: Ints = np.asarray(ordinals if isinstance(ordinals, np.ndarray) else list(ordinals), np.int64)
         if values.size and int(values.min()) < 0:
             raise ValueError(f"ordinals are not negative, but {int(values.min())} is")
-        if values.size > 1 and int(values[-1]) - int(values[0]) == values.size - 1:
-            first, stop = int(values[0]), int(values[-1]) + 1
-            if np.array_equal(values, np.arange(first, stop)):
-                return cls.from_range(first, stop)
         return cls(BitMap64(array("Q", np.ascontiguousarray(values, np.uint64).tobytes())))
+
+    @classmethod
+    def from_ascending(cls, ordinals: Ints) -> Self:
+        """The given ordinals, which ascend without duplicates: neighbours cost nothing, however many they are.
+
+        >>> len(PartitionSet.from_ascending(np.array([4, 5, 6])))
+        3
+        """
+        if ordinals.size > 1 and int(ordinals[-1]) - int(ordinals[0]) == ordinals.size - 1:
+            return cls.from_range(int(ordinals[0]), int(ordinals[-1]) + 1)
+        return cls.from_ordinals(ordinals)
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -132,8 +132,11 @@ class TimeSpace:
         return np.concatenate(([0], np.cumsum(np.where(self._joined(ordinals), 1, 2))))[: ordinals.size]
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
-        ordinals = partitions.array()
-        firsts, lasts = runs(ordinals, self._joined(ordinals))
+        if partitions and partitions.max() - partitions.min() == len(partitions) - 1:
+            firsts, lasts = (np.array([end], np.int64) for end in (partitions.min(), partitions.max()))
+        else:
+            ordinals = partitions.array()
+            firsts, lasts = runs(ordinals, self._joined(ordinals))
         return list(zip(self.calendar.keys(firsts), self.calendar.keys(lasts), strict=True))
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:

@@ -126,7 +126,10 @@ def hold(world: World) -> Holdings:
             readers[edge.edge.upstream].append(edge)
     told_of = frozenset(name for name, node in graph.nodes.items() if _names_keys(graph, node))
     found = Holdings(world, kept, readers, ageing, set(), told_of, whole)
-    if not whole:
+    if whole:
+        assets = {key: state.assets.get(key) or empty_asset_state() for key in graph.owner}
+        found.world = replace(world, state=replace(state, assets=assets))
+    else:
         outside = {key: found.outside(key, state) for key in graph.owner}
         known = replace(
             state,

@@ -216,7 +216,7 @@ def _steps(scene: Scene, name: str) -> list[Step]:
 
 
 def _members(facts: Facts, rows: Flags) -> PartitionSet:
-    return PartitionSet.from_ordinals(picked(facts.ordinals, rows))
+    return PartitionSet.from_ascending(picked(facts.ordinals, rows))
 
 
 def _partitions(facts: Facts, rows: Flags) -> Partitions:

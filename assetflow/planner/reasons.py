@@ -342,7 +342,7 @@ def _upstream_stale(scene: Scene, reader: Facts, key: AssetKey, edges: Sequence[
     busy = busy_rows(reader, force=scene.forced)
     read = [_covered(edge, rows, busy, len(flow.moves)) for edge, rows in edges]
     moving = flow.moves & np.logical_or.reduce(read)
-    partitions = _ranges(upstream.space, PartitionSet.from_ordinals(picked(upstream.ordinals, moving)))
+    partitions = _ranges(upstream.space, PartitionSet.from_ascending(picked(upstream.ordinals, moving)))
     reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow, busy) if (flags & rows).any()]
     roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
 

@@ -56,11 +56,18 @@ def grouped(draw: st.DrawFn) -> Drawn:
         ways = {name: st.none() if name.startswith(group) else mappings(definition, up) for name, up in chosen}
         return [Input(name, draw(way), missing=draw(missing)) for name, way in ways.items()]
 
-    for number, kind in enumerate(["source", *draw(st.lists(st.sampled_from(["source", "group", "one"]), max_size=4))]):
+    for number, kind in enumerate(
+        ["source", *draw(st.lists(st.sampled_from(["source", "group", "one", "two"]), max_size=4))]
+    ):
         definition = draw(st.sampled_from(DEFINITIONS))
         if kind == "source":
             assets.append(source(f"a{number}", partitions=definition))
             outputs.append((f"a{number}", definition))
+            continue
+        if kind == "two":
+            pair = [f"a{number}_x", f"a{number}_y"]
+            assets.append(several(f"a{number}", pair, *reads(definition, f"a{number}_"), partitions=definition))
+            outputs += [(name, definition) for name in pair]
             continue
         members = draw(st.integers(2, 3)) if kind == "group" else 1
         for member in range(members):

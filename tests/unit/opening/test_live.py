@@ -14,12 +14,16 @@ import pytest
 
 from assetflow import (
     AllPartitions,
+    AssetContext,
     CheckResult,
     DailyPartitions,
+    DynamicPartitions,
     HourlyPartitions,
     Input,
     Project,
+    StaticMapping,
     StaticPartitions,
+    TimeWindow,
     asset,
     asset_check,
     observable_source,
@@ -188,6 +192,70 @@ def test_a_live_planner_goes_on_with_edited_code(scene: Scene, edit: dict[str, A
             equal(live, again)
             again.materialize()
             equal(live, again)
+
+
+def test_keys_that_come_and_go_are_followed_with_their_publish_group(tmp_path: Path) -> None:
+    customers = DynamicPartitions("customers")
+
+    @asset(partitions=customers, publish_group="books")
+    def orders() -> int:
+        return 1
+
+    @asset(partitions=customers, publish_group="books")
+    def items(context: AssetContext) -> int:
+        if context.partition_key == "bad":
+            raise ValueError("bad")
+        return 2
+
+    regions = StaticPartitions(["west", "east"])
+    mapped = asset(name="mapped", partitions=regions, deps=[Input("items", StaticMapping({"zoe": ["west"]}))])(
+        lambda: 4
+    )
+    total = asset(name="total", deps=[Input("orders", AllPartitions())])(lambda: 3)
+    with Project([orders, items, total, mapped], clock=lambda: BEGIN, root=tmp_path) as project:
+        live = project.live()
+        equal(live, project)
+        assert any("have no keys yet" in note for note in live.plan().notes)
+        project.add_partitions("customers", ["acme", "bad"])
+        equal(live, project)
+        project.materialize()
+        equal(live, project)
+        assert any("'zoe'" in note for note in live.plan().notes)
+        project.add_partitions("customers", ["zoe"])
+        project.remove_partitions("customers", ["bad"])
+        equal(live, project)
+        project.materialize()
+        equal(live, project)
+        assert live.plan().steps == ()
+
+
+def test_assets_that_read_themselves_and_late_data_are_followed(scene: Scene) -> None:
+    @asset(partitions=HOURS)
+    def sales() -> int:
+        return scene.now.minute
+
+    @asset(partitions=DAYS, deps=[Input("sales", late_tolerance=timedelta(hours=1))])
+    def daily() -> int:
+        return 1
+
+    @asset(partitions=DAYS, deps=[daily, Input("balance", TimeWindow(-1, -1))])
+    def balance() -> int:
+        return 2
+
+    with Project([sales, daily, balance], clock=lambda: scene.now, root=scene.root) as project:
+        live = project.live()
+        equal(live, project)
+        project.materialize()
+        equal(live, project)
+        scene.now += timedelta(hours=30, minutes=7)
+        equal(live, project)
+        project.materialize()
+        project.materialize("sales", "2024-03-10T05", force=True)
+        equal(live, project)
+        assert live.plan().tolerated
+        late = live.plan(include_late=True, estimate=True).to_dict()
+        assert late == project.plan(include_late=True).to_dict()
+        assert late["steps"]
 
 
 def test_a_live_planner_of_another_store_begins_anew(scene: Scene, project: Project, tmp_path: Path) -> None:

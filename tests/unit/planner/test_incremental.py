@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,9 +20,10 @@ from assetflow.planner.decide import EdgeSignature
 from assetflow.planner.facts import EdgeFacts
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.kept import Column, KeptPointers
+from assetflow.planner.planning import plan
 from assetflow.planner.readers import KeptEdge
 from assetflow.planner.spans import narrowed
-from assetflow.planner.state import AssetState, State
+from assetflow.planner.state import AssetState, Former, State
 from tests.unit.planner.building import World, computed, lines, source
 from tests.unit.planner.differences import changes_between
 
@@ -125,6 +127,24 @@ def test_an_edit_is_judged_for_its_computation() -> None:
     told.world.edit("daily", "shop.daily", "1")
     told.live.redefine(told.world.graph, told.world.codes(), Changes({}, told.world.state()))
     assert told.tell() == {}
+
+
+def test_how_an_upstream_was_partitioned_before_is_told_as_from_scratch() -> None:
+    told = Told()
+    former = {AssetKey("hourly"): Former("day@UTC", 3, 1_704_067_200_000_000)}
+    hour = told.world.ordinals("hourly", ())[3]
+    told.world.publish("hourly", hour, data="other")
+
+    def state() -> State:
+        return replace(told.world.state(), former=former)
+
+    live = LivePlanner(told.world.graph, state(), told.world.codes(), NOW)
+    expected = plan(told.world.graph, state(), told.world.codes(), NOW)
+    assert live.plan().to_dict() == expected.to_dict()
+    assert not any("was" in cause.detail.split() for step in expected.steps for cause in step.causes)
+
+    live.apply(changes_between(state(), replace(state(), former={})))
+    assert live.recorded.former == {}
 
 
 def test_a_plan_is_made_once_until_something_happens() -> None:
