@@ -274,13 +274,10 @@ class _Edges:
     def signature(self, node: Node, edge: Edge) -> tuple[str, EdgeSignature, Flags | None]:
         world = self._world
         upstream = world.graph.owner[edge.upstream]
-        if node.partitions is None and world.graph.nodes[upstream].partitions is None:
-            if len(self._views[edge.upstream].ordinals):
-                return (
-                    upstream,
-                    EdgeSignature(_WHOLE, _WHOLE, self._summands[edge.upstream, edge.parameter], None),
-                    None,
-                )
+        whole = node.partitions is None and world.graph.nodes[upstream].partitions is None
+        if whole and len(self._views[edge.upstream].ordinals):
+            summands = self._summands[edge.upstream, edge.parameter]
+            return upstream, EdgeSignature(_WHOLE, _WHOLE, summands, None), None
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
         key = (alike(edge.mapping), id(down), id(up), edge.own)
