@@ -34,6 +34,9 @@ class Listed(PartitionMapping):
     def __init__(self, table: Mapping[str, Sequence[str]], refused: frozenset[str]) -> None:
         self.table, self.refused = table, refused
 
+    def __repr__(self) -> str:
+        return f"Listed({self.table!r}, {self.refused!r})"
+
     def upstream_keys(self, partition_keys: Sequence[str], upstream: object) -> list[Sequence[str]]:
         if self.refused.intersection(partition_keys):
             raise LookupError("no answer")
@@ -128,7 +131,10 @@ class Model:
 
     def unmapped(self, edge: Edge, key: Key) -> bool:
         """Whether nobody can tell what an edge reads."""
-        return isinstance(edge.mapping, Listed) and key in edge.mapping.refused
+        if not isinstance(edge.mapping, Listed):
+            return False
+        known = defined_keys(self.graph.nodes[self.graph.owner[edge.upstream]].partitions)
+        return key in edge.mapping.refused or not set(edge.mapping.table.get(str(key), ())) <= set(known)
 
     # Facts
 
@@ -249,7 +255,7 @@ class Model:
         changed = (
             []
             if record is None
-            else [edge for edge in node.edges if record.inputs[edge.parameter] != inputs[edge.parameter]]
+            else [edge for edge in node.edges if record.inputs.get(edge.parameter) != inputs[edge.parameter]]
         )
         failed = self.tries.get(node.name, {}).get(key) == self.attempt(node, key)
         own = record is None or recoded or bool(changed)

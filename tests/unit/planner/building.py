@@ -136,10 +136,15 @@ class World:
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """By asset and version: when it was last computed."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    keys: KeyDictionary = field(default_factory=KeyDictionary)
 
     def __post_init__(self) -> None:
-        self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
-        keys = KeyDictionary()
+        self.declare(self.assets, self.checks)
+
+    def declare(self, assets: Sequence[Callable[..., Any]], checks: Sequence[Callable[..., Any]]) -> None:
+        """Take other declarations of the same assets; what is recorded stays."""
+        self.graph: AssetGraph = build_graph(Definitions(assets=assets, checks=checks))
+        keys = self.keys
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys

@@ -1,0 +1,184 @@
+"""A timeline carried out twice: in a small world under the real planner, and in the slow model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from assetflow.definitions.inputs import Input
+from assetflow.graph import Node
+from assetflow.keys import AssetKey
+from assetflow.partitions.keyed import KeyedMapping
+from assetflow.planner.plan import Plan
+from tests.property.oracle import Key, Model
+from tests.property.timelines import Declared, Operation, Timeline, declared_from, value_of
+from tests.unit.planner.building import World, check, computed, several, source
+
+NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
+"""When a timeline ends."""
+
+
+def functions_of(assets: tuple[Declared, ...]) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+    """The declared assets and checks, as decorated functions that nobody calls."""
+    functions: list[Callable[..., Any]] = []
+    checks: list[Callable[..., Any]] = []
+    for each in assets:
+        keywords = {"partitions": value_of(each.partitions)}
+        deps = [Input(read.upstream, value_of(read.mapping), missing=read.missing) for read in each.reads]
+        if each.kind == "source":
+            functions.append(source(each.name, **keywords))
+        elif each.kind == "one":
+            functions.append(computed(each.name, *deps, freshness_policy=value_of(each.policy), **keywords))
+        else:
+            policy = value_of(each.policy)
+            functions.append(several(each.name, each.outputs, *deps, freshness_policy=policy, **keywords))
+        if each.checked:
+            checks.append(check("ok", each.outputs[-1]))
+    return functions, checks
+
+
+def options_of(node: Node) -> str:
+    """What is declared of a computation's inputs and counts as its code; what a user's mapping gives does not."""
+    said = [
+        (edge.parameter, type(edge.mapping).__name__ if isinstance(edge.mapping, KeyedMapping) else edge.mapping)
+        for edge in node.edges
+    ]
+    return f"{sorted(map(str, said))} {[edge.missing for edge in node.edges]}"
+
+
+class Pair:
+    """The world and the model, told the same."""
+
+    def __init__(self, assets: tuple[Declared, ...], now: datetime = NOW) -> None:
+        self.assets = assets
+        self.world = World(*functions_of(assets), now=now)
+        self.codes = {name: "1" for name, node in self.world.graph.nodes.items() if node.kind == "asset"}
+        versions = {key: 1 for key, found in self.world.graph.checks.items() if found}
+        self.model = Model(self.world.graph, now, {}, versions)
+        self._declared()
+
+    @classmethod
+    def after(cls, timeline: Timeline) -> Pair:
+        """What a timeline leads to; it ends at ``NOW``."""
+        waits = sum(operation[1] for operation in timeline.operations if operation[0] == "wait")
+        pair = cls(timeline.assets, NOW - timedelta(hours=waits))
+        for operation in timeline.operations:
+            pair.apply(operation)
+        return pair
+
+    @property
+    def computations(self) -> list[str]:
+        return list(self.codes)
+
+    @property
+    def sources(self) -> list[str]:
+        return [name for name, node in self.world.graph.nodes.items() if node.kind == "source"]
+
+    def apply(self, operation: Operation) -> None:
+        """Let one thing happen."""
+        match operation:
+            case ["wait", hours]:
+                self.world.now += timedelta(hours=hours)
+                self.model.now = self.world.now
+            case ["ago", hours]:
+                self.world.at = self.model.at = self.world.now - timedelta(hours=hours)
+            case ["declare", declared]:
+                self.declare(declared)
+            case ["run", content]:
+                self.run(self.world.plan(), content)
+            case ["observe", name, key, content]:
+                self.observe(name, key, content)
+            case ["withdraw", name, key]:
+                self.withdraw(name, key)
+            case ["edit", name, code]:
+                self.edit(name, code)
+            case ["publish", name, key, content]:
+                self.publish(name, key, content)
+            case ["fail", name, key, candidate]:
+                self.fail(name, key, candidate=candidate)
+            case ["mend", asset]:
+                self.mend(asset)
+            case ["refuse", asset, key]:
+                self.refuse(asset, key)
+            case _:
+                raise AssertionError(operation)
+
+    def declare(self, declared: Declared | dict[str, Any]) -> None:
+        """One asset is declared in another way."""
+        changed = declared if isinstance(declared, Declared) else declared_from(declared)
+        self.assets = tuple(changed if each.name == changed.name else each for each in self.assets)
+        self.world.declare(*functions_of(self.assets))
+        self._declared()
+
+    def _declared(self) -> None:
+        self.model.graph = self.world.graph
+        for name in self.codes:
+            options = options_of(self.world.graph.nodes[name])
+            self.world.edit(name, "option:inputs", options)
+            self.model.codes[name] = f"{self.codes[name]} {options}"
+
+    def ordinal(self, name: str, key: Key) -> int:
+        return 0 if key is None else self.world.spaces[name].ordinal(key)
+
+    def observe(self, name: str, key: Key, content: str | None) -> None:
+        self.world.observe(name, {key: content})
+        self.model.observed_at[name] = self.model.at or self.model.now
+        self.model.observed.setdefault(name, {})[key] = content
+
+    def withdraw(self, name: str, key: Key) -> None:
+        if self.model.observed.get(name, {}).pop(key, "absent") != "absent":
+            del self.world.pointers[name][self.ordinal(name, key)]
+
+    def edit(self, name: str, code: str) -> None:
+        self.world.edit(name, f"shop.{name}", code)
+        self.codes[name] = code
+        self.model.codes[name] = f"{code} {options_of(self.world.graph.nodes[name])}"
+
+    def publish(self, name: str, key: Key, content: str | None) -> None:
+        self.world.publish(name, self.ordinal(name, key), data=content, empty=content is None)
+        self.model.publish(name, key, content)
+
+    def fail(self, name: str, key: Key, *, candidate: bool) -> None:
+        output = self.world.graph.nodes[name].outputs[0]
+        checked = any(each in self.model.checks for each in self.world.graph.nodes[name].outputs)
+        self.world.fail(output, *([] if key is None else [key]), candidate=candidate and checked)
+        self.model.fail(name, key, candidate=candidate and checked)
+
+    def mend(self, asset: str) -> None:
+        self.world.check_versions[asset, "ok"] += 1
+        self.model.checks[asset] += 1
+
+    def refuse(self, asset: str, key: Key) -> None:
+        """The check fails on the current version."""
+        name = self.world.graph.owner[AssetKey(asset)]
+        record = self.model.current.get(name, {}).get(key)
+        if record is None or record.content[asset] is None:
+            return
+        self.model.results[asset, self.model.checks[asset], record.version[asset]] = False
+        version = self.world.pointers[asset][self.ordinal(name, key)].version
+        self.world.passed(asset, version, failed=["ok"])
+
+    def run(self, made: Plan, content: str | None) -> None:
+        """Carry a plan out in both."""
+        for step in made.steps:
+            space = self.world.spaces[step.computation]
+            for ordinal in step.partitions.ordinals:
+                self.carry_out(step.computation, step.certainty, ordinal, space.key(ordinal), made, content)
+
+    def carry_out(self, name: str, certainty: str, ordinal: int, key: Key, made: Plan, content: str | None) -> None:
+        node = self.world.graph.nodes[name]
+        step = next(each for each in made.steps if (each.computation, each.certainty) == (name, certainty))
+        offers = {"reuse": self.model.history, "check": self.model.candidates}.get(certainty)
+        if certainty in ("will", "may"):
+            self.publish(name, key, content)
+            return
+        assert offers is not None
+        if any(ordinal in each.ordinals for each in step.reuse.values()):
+            offered = self.model.fitting(offers, node, key)
+            assert offered is not None
+            self.world.carry_out(step, ordinal)
+            self.model.republish(name, key, offered)
+        else:
+            self.world.carry_out(step, ordinal)
+            self.model.settle_checks(name, key)
