@@ -152,8 +152,8 @@ class World:
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
-        for key, checks in self.graph.checks.items():
-            for each in checks:
+        for key, found in self.graph.checks.items():
+            for each in found:
                 self.check_versions.setdefault((key, each.name), 1)
 
     # What is there now
