@@ -67,7 +67,7 @@ def stale_outside(
             moving = moves[edge.upstream]
             if edge.upstream in rows:
                 reached = reached & ~rows[edge.upstream]
-            if moving is None or not (moving & reached).any():
+            if moving is None or not (reached := moving & reached).any():
                 continue
             outside.add(edge.edge.upstream)
             needed[edge.upstream] = needed[edge.upstream] | reached if edge.upstream in needed else reached

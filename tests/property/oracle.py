@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import pairwise, product
 
 from assetflow.graph import AssetGraph, Edge, Node
@@ -415,6 +416,7 @@ class Decision:
     failed: set[tuple[str, Key]] = field(default_factory=set)
 
 
+@cache
 def _calendar(definition: object) -> list[tuple[str, Window]]:
     """Every window of a grain, whatever the bounds."""
     day = timedelta(days=1)
@@ -447,6 +449,7 @@ def window_of(definition: object, key: str) -> Window | None:
     return None if isinstance(definition, StaticPartitions) else dict(_defined(definition))[key]
 
 
+@cache
 def _defined(definition: object) -> list[tuple[str, Window]]:
     """The windows within a definition's start and end."""
     assert isinstance(definition, DailyPartitions | WeeklyPartitions | MonthlyPartitions)

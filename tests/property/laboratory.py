@@ -1,0 +1,164 @@
+"""A timeline carried out for real: a project with its store on disk, whose functions do what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from assetflow import NO_DATA, AssetContext, Definitions, Input, Out, Project, asset, asset_check, multi_asset
+from assetflow import observable_source
+from assetflow.keys import AssetKey
+from assetflow.results import Result
+from tests.property.oracle import Key, Model
+from tests.property.pairs import NOW, options_of
+from tests.property.run_oracle import Behaviour, Row
+from tests.property.timelines import Declared, Operation, Timeline, declared_from, value_of
+
+
+class Laboratory:
+    """The real thing and the model, told the same. ``calls`` are those of the functions since they were last emptied."""
+
+    def __init__(self, timeline: Timeline, folder: Path) -> None:
+        waits = sum(operation[1] for operation in timeline.operations if operation[0] == "wait")
+        self.now: datetime = NOW - timedelta(hours=waits)
+        self.folder = folder
+        self.assets = timeline.assets
+        self.codes = {each.name: "1" for each in self.assets if each.kind != "source"}
+        self.observations: dict[str, dict[Key, str | None]] = {each.name: {} for each in self.assets}
+        self.calls: list[tuple[Row, dict[str, object]]] = []
+        self.behaviour = Behaviour(None)
+        self.check_versions = {each.outputs[-1]: 1 for each in self.assets if each.checked}
+        self.project = self._opened()
+        self.model = Model(self.project.graph, self.now, {}, self.check_versions, observed=self.observations)
+        self._coded()
+
+    def close(self) -> None:
+        self.project.close()
+
+    @property
+    def computations(self) -> list[str]:
+        return list(self.codes)
+
+    @property
+    def world(self) -> SimpleNamespace:
+        """What plans are compared by."""
+        return SimpleNamespace(spaces=self.project.setting.spaces, graph=self.project.graph)
+
+    def apply(self, operation: Operation) -> None:
+        """Let one thing happen that is no run."""
+        match operation:
+            case ["wait", hours]:
+                self.now += timedelta(hours=hours)
+                self.model.now = self.now
+                return
+            case ["observe", name, key, content]:
+                self.observations[name][key] = content
+                return
+            case ["withdraw", name, key]:
+                self.observations[name].pop(key, None)
+                return
+            case ["declare", declared]:
+                changed = declared if isinstance(declared, Declared) else declared_from(declared)
+                self.assets = tuple(changed if each.name == changed.name else each for each in self.assets)
+            case ["edit", name, code]:
+                self.codes[name] = code
+            case ["mend", checked]:
+                self.check_versions[checked] += 1
+            case _:
+                raise AssertionError(operation)
+        self.project.close()
+        self.project = self._opened()
+        self.model.graph = self.project.graph
+        self._coded()
+
+    def run(self, behaviour: Behaviour, selection: str, **options: Any) -> Result:
+        self.behaviour = behaviour
+        self.calls.clear()
+        return self.project.materialize(selection, observe=False, **options)
+
+    def _coded(self) -> None:
+        for name, code in self.codes.items():
+            self.model.codes[name] = f"{code} {options_of(self.project.graph.nodes[name])}"
+
+    def _opened(self) -> Project:
+        functions = [self._function(each) for each in self.assets]
+        checks = [self._check(each.outputs[-1]) for each in self.assets if each.checked]
+        return Project(
+            Definitions(assets=functions, checks=checks),
+            store=f"sqlite:///{self.folder}/store.db",
+            storage=self.folder / "data",
+            clock=lambda: self.now,
+        )
+
+    # What user code does
+
+    def _function(self, declared: Declared) -> Callable[..., Any]:
+        partitions = value_of(declared.partitions)
+        if declared.kind == "source":
+            return observable_source(name=declared.name, partitions=partitions)(self._observing(declared))
+        inputs = {
+            f"from_{read.upstream}": Input(read.upstream, value_of(read.mapping), missing=read.missing)
+            for read in declared.reads
+        }
+        loaded = {f"from_{read.upstream}" for read in declared.reads if self._loads(read.upstream) and read.loaded}
+        keywords: dict[str, Any] = {
+            "partitions": partitions,
+            "inputs": {name: inputs[name] for name in inputs if name in loaded},
+            "deps": [each for name, each in inputs.items() if name not in loaded],
+            "code_version": self.codes[declared.name],
+        }
+        function = self._computing(declared, sorted(loaded))
+        if declared.kind == "two":
+            outs = {output: Out() for output in declared.outputs}
+            return multi_asset(name=declared.name, outs=outs, **keywords)(function)
+        return asset(name=declared.name, **keywords)(function)
+
+    def _loads(self, upstream: str) -> bool:
+        return self._owner(upstream).kind != "source"
+
+    def _owner(self, output: str) -> Declared:
+        return next(each for each in self.assets if output in each.outputs)
+
+    def _observing(self, declared: Declared) -> Callable[[], Any]:
+        def observe() -> Any:
+            seen = self.observations[declared.name]
+            return seen[None] if declared.partitions is None else seen
+
+        return observe
+
+    def _computing(self, declared: Declared, loaded: list[str]) -> Callable[..., Any]:
+        """A function with real parameters, for they say what is read."""
+        forms = {name: self._owner(name.removeprefix("from_")).partitions for name in loaded}
+        parameters = [f"{name}: {'str' if form is None else 'dict[str, str]'}" for name, form in forms.items()]
+        returned = "str" if declared.kind == "one" else "tuple[str, str]"
+        arguments = ", ".join(f"{name!r}: {name}" for name in loaded)
+        text = (
+            f"def compute({', '.join(['context: AssetContext', *parameters])}) -> {returned}:\n"
+            f"    return called(context, {{{arguments}}})\n"
+        )
+        names: dict[str, Any] = {"AssetContext": AssetContext}
+
+        def called(context: AssetContext, given: Mapping[str, object]) -> Any:
+            row = (declared.name, None if declared.partitions is None else context.partition_key)
+            self.calls.append((row, dict(given)))
+            if row in self.behaviour.failing:
+                raise RuntimeError("told to fail")
+            content = self.behaviour.returned(declared.name)
+            made = tuple(NO_DATA if content is None else f"{output}:{content}" for output in declared.outputs)
+            return made if declared.kind == "two" else made[0]
+
+        names["called"] = called
+        exec(text, names)
+        return names["compute"]
+
+    def _check(self, output: str) -> Callable[..., Any]:
+        partitioned = self._owner(output).partitions is not None
+
+        def ok(context: AssetContext) -> bool:
+            key = context.partition_key if partitioned else None
+            return (output, key) not in self.behaviour.refused
+
+        return asset_check(asset=AssetKey(output), blocking=True, code_version=str(self.check_versions[output]))(ok)
