@@ -8,8 +8,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from assetflow import NO_DATA, AssetContext, Definitions, Input, Out, Project, asset, asset_check, multi_asset
-from assetflow import observable_source
+from assetflow import (
+    NO_DATA,
+    AssetContext,
+    Definitions,
+    Input,
+    Out,
+    Project,
+    asset,
+    asset_check,
+    multi_asset,
+    observable_source,
+)
 from assetflow.keys import AssetKey
 from assetflow.results import Result
 from tests.property.oracle import Key, Model
@@ -19,7 +29,7 @@ from tests.property.timelines import Declared, Operation, Timeline, declared_fro
 
 
 class Laboratory:
-    """The real thing and the model, told the same. ``calls`` are those of the functions since they were last emptied."""
+    """The real thing and the model, told the same. ``calls`` are those of the last run."""
 
     def __init__(self, timeline: Timeline, folder: Path) -> None:
         waits = sum(operation[1] for operation in timeline.operations if operation[0] == "wait")

@@ -141,15 +141,21 @@ def happenings(draw: st.DrawFn, now: Pair) -> list[Operation]:
     """One thing that happens, which may be several operations."""
     asked = list(now.model.checks)
     events = ["run"] * 4 + (["observe", "observe", "withdraw"] if now.sources else [])
-    events += ["edit", "edit"] if now.computations else []
+    events += ["edit", "edit", "rebuilt", "reverted"] if now.computations else []
     events += ["mend"] if asked else []
     event = draw(st.sampled_from(events))
     if event == "run":
-        return [("run", draw(runs(now)))]
+        return [draw_run(draw, now)]
     if event == "mend":
         return [("mend", draw(st.sampled_from(asked)))]
-    if event == "edit":
-        return [("edit", draw(st.sampled_from(now.computations)), draw(st.sampled_from("123")))]
+    if event in ("edit", "rebuilt", "reverted"):
+        name, code = draw(st.sampled_from(now.computations)), draw(st.sampled_from("123"))
+        plain = ("run", {"content": draw(CONTENTS)})
+        return {
+            "edit": [("edit", name, code)],
+            "rebuilt": [plain, ("edit", name, code), plain],
+            "reverted": [("edit", name, code), plain, ("edit", name, "4"), draw_run(draw, now), ("edit", name, code)],
+        }[event]
     name = draw(st.sampled_from(now.sources))
     existing = now.model.existing(name)
     if not existing or (event == "withdraw" and None in existing):
@@ -158,11 +164,14 @@ def happenings(draw: st.DrawFn, now: Pair) -> list[Operation]:
     return [("observe", name, key, draw(CONTENTS)) if event == "observe" else (event, name, key) for key in keys]
 
 
-@st.composite
-def runs(draw: st.DrawFn, now: Pair) -> dict[str, Any]:
-    """What a run is asked for, and what user code does in it."""
+def draw_run(draw: st.DrawFn, now: Pair) -> Operation:
+    """A run: what it is asked for, and what user code does in it."""
     rows = [(name, key) for name in now.computations for key in now.model.existing(name)[:4]]
-    checked = [(asset, key) for asset in now.model.checks for key in now.model.existing(now.world.graph.owner[AssetKey(asset)])[:4]]
+    checked = [
+        (asset, key)
+        for asset in now.model.checks
+        for key in now.model.existing(now.world.graph.owner[AssetKey(asset)])[:4]
+    ]
     told: dict[str, Any] = {"content": draw(CONTENTS)}
     if now.computations:
         told["others"] = draw(st.dictionaries(st.sampled_from(now.computations), CONTENTS, max_size=2))
@@ -175,7 +184,7 @@ def runs(draw: st.DrawFn, now: Pair) -> dict[str, Any]:
     if draw(st.booleans()) and now.model.existing(name):
         told["name"], told["above"] = name, draw(st.booleans())
         told["keys"] = draw(st.lists(st.sampled_from(now.model.existing(name)), min_size=1, max_size=3, unique=True))
-    return told
+    return ("run", told)
 
 
 @given(eventful())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property import test_due, test_planner
+from tests.property import test_due, test_planner, test_runs
 from tests.property.timelines import Timeline, holds
 
 CONTENTS = st.sampled_from([None, "one", "two"])
@@ -44,3 +44,10 @@ def test_what_is_due(timeline: Timeline, content: str | None) -> None:
     holds(test_due.what_is_due, timeline)
     holds(test_due.nothing_is_due_again, timeline, content=content)
     holds(test_due.the_deadline, timeline)
+
+
+@pytest.mark.soak
+@given(test_runs.eventful())
+@soak(3_000)
+def test_what_really_ran(timeline: Timeline) -> None:
+    holds(test_runs.what_really_ran, timeline)
