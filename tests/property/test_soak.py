@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property import test_due, test_planner, test_runs
+from tests.property import test_causes, test_due, test_planner, test_runs
 from tests.property.timelines import Timeline, holds
 
 CONTENTS = st.sampled_from([None, "one", "two"])
@@ -25,7 +25,7 @@ def test_the_full_plan(timeline: Timeline) -> None:
 
 @pytest.mark.soak
 @given(test_planner.timelines(), st.data())
-@soak(2_000)
+@soak(1_500)
 def test_plans_of_a_part(timeline: Timeline, data: st.DataObject) -> None:
     test_planner.test_plans_of_a_part_are_those_of_the_slow_model.hypothesis.inner_test(timeline, data)
 
@@ -51,3 +51,10 @@ def test_what_is_due(timeline: Timeline, content: str | None) -> None:
 @soak(3_000)
 def test_what_really_ran(timeline: Timeline) -> None:
     holds(test_runs.what_really_ran, timeline)
+
+
+@pytest.mark.soak
+@given(test_causes.disturbances())
+@soak(500)
+def test_undone_roots(timeline: Timeline) -> None:
+    holds(test_causes.undone_roots, timeline)
