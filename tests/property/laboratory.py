@@ -11,6 +11,7 @@ from typing import Any
 from assetflow import (
     NO_DATA,
     AssetContext,
+    Batch,
     Definitions,
     Input,
     Out,
@@ -113,12 +114,14 @@ class Laboratory:
             f"from_{read.upstream}": Input(read.upstream, value_of(read.mapping), missing=read.missing)
             for read in declared.reads
         }
-        loaded = {f"from_{read.upstream}" for read in declared.reads if self._loads(read.upstream) and read.loaded}
+        loaded = {f"from_{read.upstream}" for read in declared.reads if read.loaded and self._loads(read.upstream)}
+        loaded = set() if declared.batched else loaded
         keywords: dict[str, Any] = {
             "partitions": partitions,
             "inputs": {name: inputs[name] for name in inputs if name in loaded},
             "deps": [each for name, each in inputs.items() if name not in loaded],
             "code_version": self.codes[declared.name],
+            "batch": Batch(max_partitions=2) if declared.batched else None,
         }
         function = self._computing(declared, sorted(loaded))
         if declared.kind == "two":
@@ -143,24 +146,26 @@ class Laboratory:
         """A function with real parameters, for they say what is read."""
         forms = {name: self._owner(name.removeprefix("from_")).partitions for name in loaded}
         parameters = [f"{name}: {'str' if form is None else 'dict[str, str]'}" for name, form in forms.items()]
-        returned = "str" if declared.kind == "one" else "tuple[str, str]"
+        returned = "tuple[str, str]" if declared.kind == "two" else "dict[str, str]" if declared.batched else "str"
         arguments = ", ".join(f"{name!r}: {name}" for name in loaded)
         text = (
             f"def compute({', '.join(['context: AssetContext', *parameters])}) -> {returned}:\n"
             f"    return called(context, {{{arguments}}})\n"
         )
-        names: dict[str, Any] = {"AssetContext": AssetContext}
 
         def called(context: AssetContext, given: Mapping[str, object]) -> Any:
-            row = (declared.name, None if declared.partitions is None else context.partition_key)
-            self.calls.append((row, dict(given)))
-            if row in self.behaviour.failing:
-                raise RuntimeError("told to fail")
+            keys: list[Any] = [None] if declared.partitions is None else list(context.partition_keys)
+            self.calls += [((declared.name, key), dict(given)) for key in keys]
             content = self.behaviour.returned(declared.name)
             made = tuple(NO_DATA if content is None else f"{output}:{content}" for output in declared.outputs)
+            broken = [key for key in keys if (declared.name, key) in self.behaviour.failing]
+            if declared.batched:
+                return {key: made[0] for key in keys if key not in broken}  # what is not returned has failed
+            if broken:
+                raise RuntimeError("told to fail")
             return made if declared.kind == "two" else made[0]
 
-        names["called"] = called
+        names: dict[str, Any] = {"AssetContext": AssetContext, "called": called}
         exec(text, names)
         return names["compute"]
 

@@ -71,6 +71,7 @@ def graphs(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> tu
             tuple(draw(reads(definition, *upstream)) for upstream in chosen) if computed else (),
             draw(st.booleans()) if computed else False,
             expression_of(draw(policies)) if computed else None,
+            kind == "one" and definition is not None and draw(st.booleans()),
         )
         assets.append(declared)
         outputs += [(output, definition) for output in declared.outputs]

@@ -47,6 +47,8 @@ class Declared:
     checked: bool = False
     """Whether a blocking check looks at the last output."""
     policy: str | None = None
+    batched: bool = False
+    """Whether one call makes several partitions; then nothing is loaded."""
 
     @property
     def outputs(self) -> list[str]:
