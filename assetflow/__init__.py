@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         StaticPartitions,
         WeeklyPartitions,
     )
+    from assetflow.partitions.dimension_mapping import DimensionMapping
+    from assetflow.partitions.dynamic_partitions import DynamicPartitions
     from assetflow.partitions.keyed import PartitionMapping, StaticMapping
     from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
     from assetflow.partitions.multi_partitions import MultiPartitions
@@ -45,6 +47,8 @@ __all__ = [
     "CronPartitions",
     "DailyPartitions",
     "Definitions",
+    "DimensionMapping",
+    "DynamicPartitions",
     "Field",
     "FreshnessPolicy",
     "HourlyPartitions",
@@ -88,6 +92,8 @@ _HOMES = {
         "StaticPartitions",
         "WeeklyPartitions",
     ),
+    "assetflow.partitions.dimension_mapping": ("DimensionMapping",),
+    "assetflow.partitions.dynamic_partitions": ("DynamicPartitions",),
     "assetflow.partitions.keyed": ("PartitionMapping", "StaticMapping"),
     "assetflow.partitions.mappings": ("AllPartitions", "Identity", "LastN", "TimeWindow"),
     "assetflow.partitions.multi_partitions": ("MultiPartitions",),

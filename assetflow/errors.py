@@ -8,6 +8,7 @@
     │   ├── UnknownAsset               a name that no asset has
     │   ├── InvalidSelection           a selection that cannot be parsed
     │   ├── InvalidPartition           a key or range outside the definition
+    │   ├── PartitionInUse           a dynamic partition that something refers to
     │   ├── UnknownVersion             a version id that the store does not have
     │   └── InvalidQuery               SQL that the catalog cannot run
     ├── StepError                      one asset partition could not be built
@@ -162,6 +163,10 @@ class InvalidSelection(UsageError):
 
 class InvalidPartition(UsageError):
     """A partition key or range that the partition definition does not have."""
+
+
+class PartitionInUse(UsageError):
+    """A dynamic partition that cannot be removed without force, because something refers to it."""
 
 
 class UnknownVersion(UsageError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,10 +27,13 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.catalog import Catalog
+    from assetflow.catalog.comparing import Comparison
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
+    from assetflow.planner.staleness import Assessment
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
@@ -140,7 +143,8 @@ class Project:
             retry_failed=retry_failed,
             notes=notes,
         )
-        return self._workspace.estimated(plan, assessment, workers)
+        plan = self._workspace.estimated(plan, assessment, workers)
+        return replace(plan, evidence=self._workspace.evidence())
 
     def materialize(
         self,
@@ -162,41 +166,80 @@ class Project:
 
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        from assetflow.execution.loop import run_plan
-        from assetflow.results import Result
-
-        if executor != "inline":
-            raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
-        if workers is not None and workers != 1:
-            raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")
+        _check_executor(executor, workers)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        partitions = partitions or ()
 
-        def planned(as_of: datetime | None) -> tuple[Plan, State]:
-            assessment = self._workspace.assessed(select, as_of)
-            plan = plan_from(
+        def planned(assessment: Assessment) -> Plan:
+            return plan_from(
                 assessment,
                 selection=select,
-                partitions=partitions,
+                partitions=partitions or (),
                 force=force,
                 due=due,
                 retry_failed=retry_failed,
                 notes=notes,
             )
+
+        return self._run(select, planned, now, workers, on_event, trigger)
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        everything: bool = False,
+        executor: str = "inline",
+        workers: int | None = None,
+        observe: bool = True,
+        strict_observe: bool = False,
+        on_event: Listener | None = None,
+        trigger: str = "api",
+    ) -> Result:
+        """Try again what a run was to do and did not: what failed, was quarantined, blocked or canceled, or waited.
+
+        The partitions are those of then, as are those that exist; code and inputs are those of now, and what is up to
+        date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises UsageError for a
+        run that there is not, or that cannot be tried again, and as :meth:`materialize`.
+        """
+        from assetflow.execution.retrying import RunToRetry
+
+        _check_executor(executor, workers)
+        earlier = RunToRetry(self.setting, run_id, everything=everything)
+        select = earlier.selection(self.graph)
+        observe = observe and select is not None
+        notes = self._workspace.observed(select or "*", observe=observe, strict=strict_observe)
+
+        def planned(assessment: Assessment) -> Plan:
+            return earlier.plan(assessment, notes)
+
+        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger)
+
+    def _run(
+        self,
+        select: str,
+        planned: Callable[[Assessment], Plan],
+        now: datetime | None,
+        workers: int | None,
+        on_event: Listener | None,
+        trigger: str,
+    ) -> Result:
+        from assetflow.execution.loop import run_plan
+        from assetflow.results import Result
+
+        def made(as_of: datetime | None) -> tuple[Plan, World]:
+            assessment = self._workspace.assessed(select, as_of)
+            plan = planned(assessment)
             if on_event is not None:
                 plan = self._workspace.estimated(plan, assessment, workers)
-            return plan, assessment.world.state
+            return plan, assessment.world
 
-        plan, state = planned(now)
+        def again() -> tuple[Plan, State]:
+            latest, world = made(plan.as_of)
+            return latest, world.state
+
+        plan, world = made(now)
+        setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
-            run = run_plan(
-                plan,
-                state,
-                self.setting,
-                trigger=trigger,
-                listener=on_event,
-                replan=lambda: planned(plan.as_of),
-            )
+            run = run_plan(plan, world.state, setting, trigger=trigger, listener=on_event, replan=again)
         return Result(run, self)
 
     def why(
@@ -211,7 +254,8 @@ class Project:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
-        return replace(explain(self._workspace.assessed(key, now), key, partition), notes=notes)
+        assessment = self._workspace.assessed(key, now)
+        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
 
     def status(
         self,
@@ -271,6 +315,27 @@ class Project:
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
 
+    def partitions(self, name: str) -> list[str]:
+        """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""
+        from assetflow.opening.key_sets import listed
+
+        return listed(self.setting, name)
+
+    def add_partitions(self, name: str, keys: Iterable[str]) -> list[str]:
+        """Add keys to dynamic partitions; gives those that are new. Raises UsageError and InvalidPartition."""
+        from assetflow.opening.key_sets import add
+
+        return add(self.setting, name, keys)
+
+    def remove_partitions(self, name: str, keys: Iterable[str], *, force: bool = False) -> list[str]:
+        """Take keys out of dynamic partitions; gives those that were there. Versions stay, and come back with the key.
+
+        Raises UsageError, InvalidPartition, and PartitionInUse where something refers to one, unless ``force``.
+        """
+        from assetflow.opening.key_sets import remove
+
+        return remove(self.setting, name, keys, force=force)
+
     def runs(self, limit: int = 50) -> list[dict[str, object]]:
         """The last runs, the newest first."""
         from assetflow.catalog.reading import run_rows
@@ -283,6 +348,14 @@ class Project:
 
         return run_document(self.setting, run_id)
 
+    def explain(
+        self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None
+    ) -> Comparison:
+        """Why partitions ran in one of two runs and not in the other. Raises UsageError for a run that there is not."""
+        from assetflow.catalog.comparing import compare_runs
+
+        return compare_runs(self.setting, first, second, asset, partition)
+
     def doctor(self) -> list[Finding]:
         """Check definitions, store and storage, and clear what dead processes left."""
         from assetflow.publish.diagnosis import diagnose
@@ -292,13 +365,13 @@ class Project:
     @cached_property
     def catalog(self) -> Catalog:
         """The read side: ``query`` for SQL, ``lineage``."""
-        from assetflow.opening.setting import catalog_of
+        from assetflow.opening.setting import PresentSpaces, catalog_of
 
         def clock() -> datetime:
             # Asking the project for the time keeps it open, even a temporary one, while its catalog is in use.
             return self.clock()
 
-        return catalog_of(self.setting, clock)
+        return catalog_of(self.setting, PresentSpaces(lambda: self.setting), clock)
 
     @property
     def code(self) -> ProjectCode:
@@ -317,9 +390,19 @@ class Project:
 
     @property
     def setting(self) -> Setting:
-        """All of it as runs take it; opening it clears what dead processes left behind."""
+        """All of it as runs take it, with dynamic partitions as they are at the moment.
+
+        Opening it clears what dead processes left behind.
+        """
         return self._workspace.setting
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         return self._workspace.state()
+
+
+def _check_executor(executor: str, workers: int | None) -> None:
+    if executor != "inline":
+        raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
+    if workers is not None and workers != 1:
+        raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")

@@ -51,6 +51,11 @@ class Result:
         return self.run.failures
 
     @property
+    def added(self) -> Mapping[str, int]:
+        """How many keys the run added to dynamic partitions, by name; the next run builds them."""
+        return self.run.added
+
+    @property
     def plan(self) -> Plan:
         return self.run.plan
 

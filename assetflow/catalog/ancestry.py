@@ -132,20 +132,20 @@ def _drawn(
     nodes: list[LineageNode] = []
     summary: list[AssetRanges] = []
 
-    def layer(version: VersionId) -> tuple[int, str]:
-        return levels[version], places[version].asset
+    def layer(version: VersionId) -> tuple[int, str, int]:
+        return levels[version], places[version].asset, places[version].uid
 
-    for (level, _), group in groupby(sorted(places, key=layer), key=layer):
+    for (level, _, _), group in groupby(sorted(places, key=layer), key=layer):
         versions = sorted(group, key=lambda version: (places[version].ordinal, version))
         asset, uid = places[versions[0]].asset, places[versions[0]].uid
         ordinals = integers(places[version].ordinal for version in versions)
         current = set(_latest(ancestry.log(uid, int(ordinals[0]), int(ordinals[-1]))))
-        for version, key in zip(versions, names.keys(asset, ordinals), strict=True):
+        for version, key in zip(versions, names.keys(asset, ordinals, uid), strict=True):
             address = format_address(asset, key)
             node = address if version in current else f"{address}#{version}"
             nodes.append(LineageNode(node, asset, key, version, level))
         partitions = PartitionSet.from_ordinals(np.unique(ordinals))
-        summary.append(AssetRanges(asset, level, len(partitions), tuple(names.ranges(asset, partitions))))
+        summary.append(AssetRanges(asset, level, len(partitions), tuple(names.ranges(asset, partitions, uid))))
     ids = {node.version: node.id for node in nodes}
     edges = [LineageEdge(ids[read], ids[made], "derived") for read, made in sorted(pairs)]
     return LineageGraph(tuple(nodes), tuple(edges), tuple(summary))

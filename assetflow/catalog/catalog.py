@@ -14,7 +14,7 @@ from assetflow.catalog.ancestry import OBSERVATIONS, VersionPlace, version_linea
 from assetflow.catalog.columns import VIEW_NAMES
 from assetflow.catalog.datasets import PublishedData, asset_dataset
 from assetflow.catalog.lineage import Direction, LineageGraph, asset_lineage
-from assetflow.catalog.naming import PartitionNames
+from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.catalog.preview import Preview, first_rows, plain_value
 from assetflow.catalog.query import QueryResult, Tables, run_query
 from assetflow.catalog.records import RecordViews
@@ -49,6 +49,7 @@ class Catalog:
     managers: Mapping[str, IOManager]
     environment: int
     codes: Codes
+    uids: Mapping[AssetKey, int]
     clock: Callable[[], datetime]
 
     def query(self, sql: str) -> pa.Table:
@@ -85,7 +86,7 @@ class Catalog:
                 f"{format_address(key, partition)} has no version, so nothing is recorded of what it was made from",
                 hint=f"lineage {key} shows what is declared; why {format_address(key, partition)} says what it lacks",
             )
-        place = VersionPlace(key, self.reader.uids([key])[key], ordinal)
+        place = VersionPlace(key, self.uids[key], ordinal)
         return version_lineage(
             self.reader, self.environment, version, place, self._names(), direction=direction, depth=depth
         )
@@ -113,7 +114,7 @@ class Catalog:
         return self._preview_of(key, self.reader.version(current), limit)
 
     def _preview_of(self, asset: AssetKey, record: VersionRecord, limit: int) -> Preview:
-        partition = self._names().keys(asset, np.array([record.ordinal], np.int64))[0]
+        partition = self._names().keys(asset, np.array([record.ordinal], np.int64), record.uid)[0]
         about = partial(Preview, asset, partition, record.version)
         if record.empty:
             return about("empty", row_count=0)
@@ -136,7 +137,8 @@ class Catalog:
     def _version(self, asset: AssetKey, partition: str | None, version: VersionId) -> VersionRecord:
         record = self.reader.version(version)
         wanted = None if partition is None else ordinal_of(self._space(asset), asset, partition)
-        if record.asset != asset or (wanted is not None and record.ordinal != wanted):
+        place = (record.uid, record.ordinal)
+        if record.asset != asset or (wanted is not None and place != (self.uids[asset], wanted)):
             raise UnknownVersion(
                 f"{format_address(asset, partition)} has no version {version}: that is one of {record.asset}",
                 hint=f"assetflow versions {format_address(asset, partition)} lists its versions",
@@ -145,7 +147,7 @@ class Catalog:
 
     def _tables(self) -> Tables:
         names = self._names()
-        states = StateViews(self.graph, self.reader, self.environment, self.codes, names, self.clock())
+        states = StateViews(self.graph, self.reader, self.environment, self.codes, self.uids, names, self.clock())
         records = RecordViews(self.reader, self.environment, names)
         views = states.tables() | records.tables()
         assets = [key for key in self.graph.owner if not self._is_source(key)]
@@ -157,8 +159,7 @@ class Catalog:
     def _dataset(
         self, asset: AssetKey, versions: list[tuple[str | None, VersionRecord]], *, partitioned: bool
     ) -> ds.Dataset:
-        uid = self.reader.uids([asset]).get(asset)
-        schema = self.reader.last_schema(self.environment, uid) if uid is not None and not versions else None
+        schema = self.reader.last_schema(self.environment, self.uids[asset]) if not versions else None
         data = PublishedData(asset, partitioned, versions, self.graph.specs[asset].schema, schema)
         return asset_dataset(data, self.managers, self.storage)
 
@@ -173,10 +174,8 @@ class Catalog:
         return [(key, record) for key, record in keyed if not record.empty]
 
     def _current(self, asset: AssetKey) -> list[tuple[int, VersionId]]:
-        uid = self.reader.uids([asset]).get(asset)
-        if uid is None:
-            return []
-        pointers = self.reader.pointers(OBSERVATIONS if self._is_source(asset) else self.environment, uid)
+        environment = OBSERVATIONS if self._is_source(asset) else self.environment
+        pointers = self.reader.pointers(environment, self.uids[asset])
         return list(zip(pointers.ordinals.tolist(), map(VersionId, pointers.version.tolist()), strict=True))
 
     def _is_source(self, asset: AssetKey) -> bool:
@@ -186,4 +185,4 @@ class Catalog:
         return self.spaces[self.graph.owner[asset]]
 
     def _names(self) -> PartitionNames:
-        return PartitionNames(self.graph, self.spaces, self.reader.keys())
+        return partition_names(self.graph, self.spaces, self.uids, self.reader)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from assetflow.catalog.naming import PartitionNames
+from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.partitions.ordinal_spaces import WHOLE, space_words
 from assetflow.partitions.spaces import ordinal_of
+from assetflow.planner.recording import RECORD, request_of
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
 from assetflow.publish.setting import Setting
@@ -47,9 +49,9 @@ def load_value(
             )
         found = setting.reader.versions([VersionId(versions[ordinal]) for ordinal in wanted])
         records = [found[VersionId(versions[ordinal])] for ordinal in wanted]
-    keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64))
+    keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64), records[0].uid)
     inputs = [stored_input(record, setting.storage, key) for record, key in zip(records, keys, strict=True)]
-    schema = setting.reader.last_schema(setting.environment, setting.uids[asset])
+    schema = setting.reader.last_schema(setting.environment, records[0].uid)
     schema = schema or declared_schema(setting.graph.specs[asset].schema)
     many = partition is None and version is None and space.grain != "none"
     return load_input(arrival, inputs, setting.managers, known_schema=schema, many=many)
@@ -66,7 +68,10 @@ def _arrival(as_type: object) -> Arrival:
 
 
 def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> list[dict[str, object]]:
-    """The versions of an asset or of one partition, the newest first, as in the versions document."""
+    """The versions of an asset or of one partition, the newest first, as in the versions document.
+
+    Those of the asset include what it has from when it was partitioned otherwise: ``former`` says how.
+    """
     node = setting.graph.node_of(asset)
     space = setting.spaces[node.name]
     uid = setting.uids[asset]
@@ -75,7 +80,14 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
     pointers = setting.reader.pointers(environment, uid)
     current = set(pointers.version.tolist())
     records = setting.reader.versions_of(uid, ordinal)
-    keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64))
+    names = _names(setting)
+    keys = names.keys(asset, np.array([record.ordinal for record in records], np.int64))
+    if partition is None:
+        for other in setting.reader.spaces_of([asset]).keys() - {uid}:
+            earlier = setting.reader.versions_of(other)
+            records += earlier
+            keys += names.keys(asset, np.array([record.ordinal for record in earlier], np.int64), other)
+    rows = sorted(zip(records, keys, strict=True), key=lambda row: -row[0].version)
     return [
         {
             "version": record.version,
@@ -90,8 +102,9 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             "data_hash": record.data_hash,
             "current": record.version in current,
             "empty": record.empty,
+            "former": None if record.uid == uid else space_words(names.former.get(record.uid, WHOLE)),
         }
-        for record, key in zip(records, keys, strict=True)
+        for record, key in rows
     ]
 
 
@@ -109,7 +122,7 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
     steps = [
         {
             "asset": step.asset,
-            "partition": names.keys(step.asset, np.array([step.ordinal], np.int64))[0],
+            "partition": names.keys(step.asset, np.array([step.ordinal], np.int64), step.uid)[0],
             "attempt": step.attempt,
             "status": step.status,
             "started_at": step.started_at.isoformat(),
@@ -120,11 +133,12 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
         }
         for step in setting.reader.steps(run_id)
     ]
-    return {**_run_row(run), "plan": dict(run.plan), "steps": steps}
+    plan = {name: value for name, value in run.plan.items() if name != RECORD}
+    return {**_run_row(run), "plan": plan, "steps": steps}
 
 
 def _names(setting: Setting) -> PartitionNames:
-    return PartitionNames(setting.graph, setting.spaces, setting.reader.keys())
+    return partition_names(setting.graph, setting.spaces, setting.uids, setting.reader)
 
 
 def _run_row(run: RunRecord) -> dict[str, object]:
@@ -133,6 +147,7 @@ def _run_row(run: RunRecord) -> dict[str, object]:
         "run_id": run.run_id,
         "status": run.status,
         "trigger": run.trigger,
+        "asked": request_of(run.plan),
         "started_at": run.started_at.isoformat(),
         "ended_at": ended.isoformat() if ended else None,
         "seconds": (ended - run.started_at).total_seconds() if ended else None,

@@ -72,13 +72,13 @@ class RecordViews:
             reads = list(group)
             ordinals, read, versions, row = ancestry.pairs(uid, reads)
             upstream = reads[0].upstream
-            own = self._keys([each.asset for each in reads], [each.ordinal for each in reads])
+            own = self._keys(*zip(*((each.asset, each.uid, each.ordinal) for each in reads), strict=True))
             columns: dict[str, Any] = {
                 "version": versions,
                 "asset": pa.array([each.asset for each in reads]).take(row),
                 "partition": pa.array(own, pa.string()).take(row),
                 "upstream_asset": [upstream] * len(row),
-                "upstream_partition": self.names.keys(upstream, ordinals),
+                "upstream_partition": self.names.keys(upstream, ordinals, uid),
                 "upstream_version": read,
             }
             parts.append(view_table("lineage", columns))
@@ -89,17 +89,19 @@ class RecordViews:
         columns: dict[str, Any] = dict(self.reader.table(view))
         columns |= {name: [bool(value) for value in columns[name]] for name in flags}
         if "ordinal" in columns:
-            columns["partition"] = self._keys(columns["asset"], columns["ordinal"])
+            columns["partition"] = self._keys(columns["asset"], columns["uid"], columns["ordinal"])
         return view_table(view, {name: columns[name] for name in view_schema(view).names})
 
-    def _keys(self, assets: Sequence[str | None], ordinals: Sequence[int | None]) -> list[str | None]:
+    def _keys(
+        self, assets: Sequence[str | None], uids: Sequence[int | None], ordinals: Sequence[int | None]
+    ) -> list[str | None]:
         keys: list[str | None] = [None] * len(assets)
-        rows: dict[str, list[int]] = {}
-        for row, (asset, ordinal) in enumerate(zip(assets, ordinals, strict=True)):
-            if asset is not None and ordinal is not None:
-                rows.setdefault(asset, []).append(row)
-        for asset, places in rows.items():
-            found = self.names.keys(asset, integers(ordinals[row] or 0 for row in places))
+        rows: dict[tuple[str, int], list[int]] = {}
+        for row, (asset, uid, ordinal) in enumerate(zip(assets, uids, ordinals, strict=True)):
+            if asset is not None and uid is not None and ordinal is not None:
+                rows.setdefault((asset, uid), []).append(row)
+        for (asset, uid), places in rows.items():
+            found = self.names.keys(asset, integers(ordinals[row] or 0 for row in places), uid)
             for row, key in zip(places, found, strict=True):
                 keys[row] = key
         return keys

@@ -39,6 +39,7 @@ class StateViews:
     reader: StoreReader
     environment: int
     codes: Codes
+    uids: Mapping[AssetKey, int]
     names: PartitionNames
     now: datetime
 
@@ -62,6 +63,7 @@ class StateViews:
             self.codes,
             sources=sources,
             verified=ageing_assets(self.graph),
+            uids=self.uids,
         )
 
     @cached_property
@@ -109,8 +111,8 @@ class StateViews:
         import pyarrow as pa
 
         ours, observed = (self.reader.table("pointers", environment=e) for e in (self.environment, OBSERVATIONS))
-        columns: dict[str, list[Any]] = {n: [*ours[n], *observed[n]] for n in ("asset", "ordinal", *_RECORDED)}
-        held = _by_asset(columns["asset"])
+        columns: dict[str, list[Any]] = {n: [*ours[n], *observed[n]] for n in ("uid", "ordinal", *_RECORDED)}
+        held = _by_uid(columns["uid"])
         recorded = integers(columns["ordinal"])
         assets: list[str] = []
         keys: list[str | None] = []
@@ -121,7 +123,7 @@ class StateViews:
             assets += [key] * len(ordinals)
             keys += self.names.keys(key, ordinals)
             states.append(self.assessment.states(key).astype(np.int64))
-            places.append(_places(recorded, held.get(key, range(0)), ordinals, otherwise=len(recorded)))
+            places.append(_places(recorded, held.get(self.uids[key], range(0)), ordinals, otherwise=len(recorded)))
         # What is not recorded takes the null behind the last row.
         place = np.concatenate([integers([]), *places])
         shown: dict[str, Any] = {name: pa.array([*columns[name], None]).take(place) for name in _RECORDED}
@@ -133,11 +135,11 @@ class StateViews:
         from assetflow.publish.conformance import empty_table
 
         heads = self.reader.table("schemas", environment=self.environment)
-        recorded = dict(zip(heads["asset"], heads["schema"], strict=True))
+        recorded = dict(zip(heads["uid"], heads["schema"], strict=True))
         rows: list[Sequence[object]] = []
         for key, spec in self.graph.specs.items():
             declared = {column.name: column for column in schema_columns(spec.schema)} if spec.schema else {}
-            written: Any = recorded.get(key)
+            written: Any = recorded.get(self.uids[key])
             if written is not None:
                 schema = read_schema(written)
             elif spec.schema is not None:
@@ -161,13 +163,13 @@ class StateViews:
         return view_of_rows("freshness", rows)
 
 
-def _by_asset(assets: Sequence[object]) -> Mapping[AssetKey, range]:
+def _by_uid(uids: Sequence[int]) -> Mapping[int, range]:
     """Where the rows of each asset are, in a column in which they are neighbours."""
-    found: dict[AssetKey, range] = {}
+    found: dict[int, range] = {}
     start = 0
-    for place in range(1, len(assets) + 1):
-        if place == len(assets) or assets[place] != assets[start]:
-            found[AssetKey(str(assets[start]))] = range(start, place)
+    for place in range(1, len(uids) + 1):
+        if place == len(uids) or uids[place] != uids[start]:
+            found[uids[start]] = range(start, place)
             start = place
     return found
 

@@ -6,7 +6,7 @@ from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assetflow.cli.parsing import Parser
+from assetflow.cli.parsing import Parser, positive
 from assetflow.errors import UsageError
 from assetflow.keys import Address, parse_address, parse_range
 
@@ -46,6 +46,12 @@ def add_observe(parser: Parser) -> None:
 def add_due(parser: Parser) -> None:
     """``--due``."""
     parser.add_argument("--due", action="store_true", help="only what freshness policies need now")
+
+
+def add_executor(parser: Parser) -> None:
+    """Add ``--executor`` and ``--workers``."""
+    parser.add_argument("--executor", metavar="E", default="inline", help="where steps run: inline")
+    parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
 
 
 def add_retry_failed(parser: Parser) -> None:

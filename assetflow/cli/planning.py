@@ -20,9 +20,10 @@ from assetflow.cli.terminal import Answer, Page
 from assetflow.cli.words import count, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from assetflow.planner.plan import Plan
+    from assetflow.planner.trace import Trace
     from assetflow.project import Project
 
 WORK_FOUND = 3
@@ -43,8 +44,9 @@ def plan(arguments: Namespace) -> Answer:
             strict_observe=arguments.strict_observe,
         )
         totals = totals_when_idle(project, arguments, idle=not made.steps and not made.due)
+        traces = made.traces() if arguments.explain else ()
     found = WORK_FOUND if arguments.fail_if_stale and made.steps else 0
-    return plan_answer(made, totals, explain=arguments.explain, exit_code=found)
+    return plan_answer(made, totals, traces=traces, exit_code=found)
 
 
 def totals_when_idle(project: Project, arguments: Namespace, *, idle: bool) -> Mapping[str, int]:
@@ -52,17 +54,28 @@ def totals_when_idle(project: Project, arguments: Namespace, *, idle: bool) -> M
     return project.status(arguments.select, observe=False).totals() if idle and not arguments.json else {}
 
 
-def plan_answer(made: Plan, totals: Mapping[str, int], *, explain: bool = False, exit_code: int = 0) -> Answer:
-    """A plan as the answer of a command; ``totals`` are the counts by state, told when there is nothing to do."""
+def plan_answer(made: Plan, totals: Mapping[str, int], *, traces: Sequence[Trace] = (), exit_code: int = 0) -> Answer:
+    """A plan as the answer of a command; ``totals`` are the counts by state, told when there is nothing to do.
+
+    ``traces`` are those of the steps, where it is to be explained.
+    """
 
     def show(page: Page) -> None:
         if not made.steps:
             page.line(NOTHING_DUE if made.due else nothing_to_do(totals))
-        show_plan(page, made, explain=explain)
+        show_plan(page, made, traces)
         if made.due and made.next_deadline is not None:
             page.line(f"next deadline: {moment(made.next_deadline)}")
 
-    return Answer(made.to_dict, show, exit_code)
+    return Answer(lambda: _document(made, traces), show, exit_code)
+
+
+def _document(made: Plan, traces: Sequence[Trace]) -> Mapping[str, object]:
+    document = made.to_dict()
+    if not traces:
+        return document
+    pairs = zip(made.steps, traces, strict=True)
+    return {**document, "steps": [{**step.to_dict(), "trace": trace.to_dict()} for step, trace in pairs]}
 
 
 NOTHING_DUE = "Nothing is due: no freshness policy needs a step now."

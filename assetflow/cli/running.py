@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from assetflow.cli.failures import show_fields
 from assetflow.cli.options import (
     add_due,
+    add_executor,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -17,7 +18,7 @@ from assetflow.cli.options import (
     chosen_partitions,
     open_project,
 )
-from assetflow.cli.parsing import Command, Parser, positive
+from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.planning import NOTHING_DUE, nothing_to_do, plan_answer, totals_when_idle
 from assetflow.cli.progress import following
 from assetflow.cli.sentences import waiting_sentence
@@ -26,8 +27,6 @@ from assetflow.cli.words import count, duration
 from assetflow.keys import format_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from assetflow.execution.result import Outcome
     from assetflow.project import Project
     from assetflow.results import Result
@@ -58,7 +57,12 @@ def materialize(arguments: Namespace) -> Answer:
             )
         idle = result.run_id is None and not arguments.due
         totals = totals_when_idle(project, arguments, idle=idle)
-    return Answer(result.to_dict, lambda page: _show(page, result, totals), _EXIT_CODES[result.status])
+    return result_answer(result, NOTHING_DUE if result.plan.due else nothing_to_do(totals))
+
+
+def result_answer(result: Result, when_idle: str) -> Answer:
+    """How a run went, as the answer of a command; ``when_idle`` is the sentence for a run with nothing to do."""
+    return Answer(result.to_dict, lambda page: _show(page, result, when_idle), _EXIT_CODES[result.status])
 
 
 def _dry_run(project: Project, arguments: Namespace) -> Answer:
@@ -75,9 +79,9 @@ def _dry_run(project: Project, arguments: Namespace) -> Answer:
     return plan_answer(made, totals_when_idle(project, arguments, idle=not made.steps and not made.due))
 
 
-def _show(page: Page, result: Result, totals: Mapping[str, int]) -> None:
+def _show(page: Page, result: Result, when_idle: str) -> None:
     if result.run_id is None:
-        page.line(NOTHING_DUE if result.plan.due else nothing_to_do(totals))
+        page.line(when_idle)
     else:
         _table(page, result)
         for failure in result.failures[:_TOLD_FAILURES]:
@@ -128,6 +132,8 @@ def _next_steps(result: Result) -> list[str]:
         steps.append(f"assetflow why {address} tells more; after mending, materialize again")
     if result.counts["waiting"] and result.plan.waiting:
         steps.append(f"assetflow why {result.plan.waiting[0].outputs[0]} tells what is waited for")
+    for name, number in result.added.items():
+        steps.append(f"{count(number, 'key')} came to the dynamic partitions {name!r}: materialize again to build them")
     if result.status == "canceled":
         steps.append("what was published stays; assetflow materialize goes on from there")
     return steps
@@ -139,8 +145,7 @@ def _arguments(parser: Parser) -> None:
     add_due(parser)
     parser.add_argument("--force", action="store_true", help="compute even what is up to date")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
-    parser.add_argument("--executor", metavar="E", default="inline", help="where steps run: inline")
-    parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
+    add_executor(parser)
     add_retry_failed(parser)
     add_observe(parser)
 

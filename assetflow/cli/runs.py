@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from assetflow.cli.failures import show_fields
-from assetflow.cli.options import open_project
+from assetflow.cli.options import add_executor, add_observe, open_project
 from assetflow.cli.parsing import Command, Parser, positive
+from assetflow.cli.progress import following
+from assetflow.cli.running import result_answer
 from assetflow.cli.terminal import Answer, Column, Page
-from assetflow.cli.words import duration, moment
+from assetflow.cli.words import duration, moment, ranges
 from assetflow.keys import format_address
 
 Document = Mapping[str, object]
@@ -34,12 +37,37 @@ def show(arguments: Namespace) -> Answer:
     return Answer(lambda: run, lambda page: _show_run(page, run))
 
 
+def retry(arguments: Namespace) -> Answer:
+    """Run again what a run left to do, and follow it on stderr."""
+    with open_project(arguments) as project, following(sys.stderr) as listener:
+        result = project.retry(
+            arguments.run_id,
+            everything=arguments.all,
+            executor=arguments.executor,
+            workers=arguments.workers,
+            observe=arguments.observe,
+            strict_observe=arguments.strict_observe,
+            on_event=listener,
+            trigger="cli",
+        )
+    idle = "Nothing is left to do: what the run was to do is done, and up to date."
+    return result_answer(result, idle)
+
+
 def _show_runs(page: Page, found: Sequence[Document]) -> None:
     if not found:
         page.line("Nothing has been run yet.")
         page.line("  hint: assetflow materialize", style="cyan", lead="  hint:")
         return
-    columns = [Column("run", whole=True), "status", Column("started", whole=True), "took", "trigger", "outcomes"]
+    columns = [
+        Column("run", whole=True),
+        "status",
+        Column("started", whole=True),
+        "took",
+        "trigger",
+        "asked for",
+        "outcomes",
+    ]
     page.table(columns, [_run_cells(run) for run in found])
 
 
@@ -50,8 +78,27 @@ def _run_cells(run: Document) -> list[object]:
         moment(cast("str", run["started_at"])),
         _took(run),
         run["trigger"],
+        asked_for(run),
         _told(run),
     ]
+
+
+def asked_for(run: Document) -> str | None:
+    """What a run was asked for, in a few words; None where that was not recorded."""
+    asked = cast("Mapping[str, Any] | None", run["asked"])
+    if asked is None:
+        return None
+    words = ["everything" if asked["selection"] == "*" else asked["selection"]]
+    if asked["partitions"]:
+        words.append(f"@ {ranges(asked['partitions'])}")
+    marks = {
+        "forced": asked["forced"],
+        "only what was due": asked["due"],
+        "without what had failed": not asked["retry_failed"],
+        f"retry of run {asked['retry_of']}": asked["retry_of"],
+    }
+    told = ", ".join(mark for mark, holds in marks.items() if holds)
+    return " ".join(words) + (f" ({told})" if told else "")
 
 
 def _took(run: Document) -> str | None:
@@ -67,6 +114,9 @@ def _told(run: Document) -> str:
 def _show_run(page: Page, run: Document) -> None:
     page.line(f"run {run['run_id']}: {run['status']}", style="bold")
     page.line(f"  started {moment(cast('str', run['started_at']))}, took {_took(run) or 'nobody knows how long'}")
+    if (asked := asked_for(run)) is not None:
+        as_of = cast("Mapping[str, str]", run["asked"])["as_of"]
+        page.line(f"  asked for {asked}, as of {moment(as_of)}")
     if told := _told(run):
         page.line(f"  {told}")
     if run.get("error"):
@@ -105,7 +155,20 @@ def _show_arguments(parser: Parser) -> None:
     parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
 
 
+def _retry_arguments(parser: Parser) -> None:
+    parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
+    parser.add_argument("--all", action="store_true", help="also what succeeded in that run, where it is stale now")
+    add_executor(parser)
+    add_observe(parser)
+
+
 COMMANDS = {
     "runs": Command(_runs_arguments, runs, "List the latest runs."),
     "runs show": Command(_show_arguments, show, "Show how one run went: its steps, and its failures in full."),
+    "runs retry": Command(
+        _retry_arguments,
+        retry,
+        "Try again what a run was to do and did not: what failed, was quarantined, blocked or canceled, or waited. "
+        "The partitions are those of then; code and inputs are those of now, and what is up to date is skipped.",
+    ),
 }

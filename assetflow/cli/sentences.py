@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assetflow.cli.terminal import Page
+from assetflow.cli.tracing import because, show_trace
 from assetflow.cli.words import about, count, duration, ranges, some
 
 if TYPE_CHECKING:
-    from assetflow.planner.causes import Cause
     from assetflow.planner.plan import Certainty, Partitions, Plan, Step, Waiting
+    from assetflow.planner.trace import Trace
 
 _STYLES: dict[Certainty, str] = {"will": "bold", "may": "yellow", "reuse": "green", "check": "cyan"}
 _MEANINGS: dict[Certainty, str] = {
@@ -23,18 +23,17 @@ _MEANINGS: dict[Certainty, str] = {
 }
 
 
-def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
-    """Print a plan that has something to say; with ``explain``, all partitions and where each cause began."""
+def show_plan(page: Page, plan: Plan, traces: Sequence[Trace] = ()) -> None:
+    """Print a plan that has something to say; with the ``traces`` of its steps, all partitions and each whole cause."""
     if plan.steps:
         total = sum(step.asset_partitions for step in plan.steps)
         page.line(f"{count(len(plan.steps), 'step')}, {count(total, 'partition')}, {_time(plan)}:")
-        times = _times(plan)
-        for step, told in zip(plan.steps, times, strict=True):
+        for place, (step, told) in enumerate(zip(plan.steps, _times(plan), strict=True)):
             page.line(
                 f"  {step.certainty:<5}  {told}{step_sentence(step)}", style=_STYLES[step.certainty], lead="  check"
             )
-            if explain:
-                _explain(page, step)
+            if traces:
+                _explain(page, step, traces[place])
     for entry in plan.waiting:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
     if plan.outside:
@@ -42,7 +41,7 @@ def show_plan(page: Page, plan: Plan, *, explain: bool = False) -> None:
         page.line("  hint: + before a name selects its upstreams too", style="cyan", lead="  hint:")
     for note in plan.notes:
         page.line(f"  note: {note}")
-    if explain:
+    if traces:
         for certainty, meaning in _MEANINGS.items():
             if any(step.certainty == certainty for step in plan.steps):
                 page.line(f"  {certainty}: {meaning}")
@@ -78,13 +77,6 @@ def waiting_sentence(entry: Waiting) -> str:
     return f"{_subject(entry.computation, entry.outputs, entry.partitions)}, for {some(entry.lacking)}"
 
 
-def origin(cause: Cause, own: Sequence[str]) -> str:
-    """Where a cause began, if that is elsewhere and its own sentence does not say so."""
-    told = set(re.findall(r"[\w/]+", cause.detail))
-    elsewhere = [root for root in cause.root if root not in own and root not in told]
-    return f", which began at {some(elsewhere)}" if elsewhere else ""
-
-
 def _subject(computation: str, outputs: Sequence[str], partitions: Partitions) -> str:
     name = computation if tuple(outputs) == (computation,) else f"{computation} ({', '.join(outputs)})"
     if partitions.ranges is None:
@@ -103,16 +95,10 @@ def _because(step: Step) -> str:
     for cause in causes:
         reasons[cause.detail] += cause.count
     told = [detail if count == number else f"{detail} ({count:,})" for detail, count in reasons.items()]
-    return f", {because(causes[0])}{'; '.join(told)}"
+    return f", {because(causes[0].kind)}{'; '.join(told)}"
 
 
-def because(cause: Cause) -> str:
-    """The word that leads to a cause, where its sentence does not stand for itself."""
-    return "" if cause.kind in ("missing", "waiting", "forced", "failed") else "because "
-
-
-def _explain(page: Page, step: Step) -> None:
+def _explain(page: Page, step: Step, trace: Trace) -> None:
     if step.partitions.ranges is not None:
         page.line(f"           partitions: {ranges(step.partitions.ranges, shown=len(step.partitions.ranges))}")
-    for cause in (*step.causes, *step.inherited):
-        page.line(f"           {cause.kind} ({cause.count:,}): {cause.detail}{origin(cause, step.outputs)}")
+    show_trace(page, trace, indent=11, numbers=True)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assetflow.cli.explaining import root_assets, show_explanation
+from assetflow.cli.explaining import show_explanation
 from assetflow.cli.options import add_observe, add_select, add_target, open_project, read_address
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.terminal import Answer, Column, Page
@@ -27,10 +27,8 @@ def why(arguments: Namespace) -> Answer:
         found = project.why(
             address.asset, address.partition, observe=arguments.observe, strict_observe=arguments.strict_observe
         )
-        told = [] if arguments.json else root_assets(found)
-        roots = [project.why(root, observe=False) for root in told]
         is_source = project.graph.node_of(address.asset).kind == "source"
-    return Answer(found.to_dict, lambda page: show_explanation(page, found, roots, is_source=is_source))
+    return Answer(found.to_dict, lambda page: show_explanation(page, found, is_source=is_source))
 
 
 def status(arguments: Namespace) -> Answer:

@@ -70,7 +70,7 @@ def _version_cells(row: Mapping[str, object]) -> list[object]:
     published = cast("str | None", row["published_at"])
     return [
         row["version"],
-        row["partition"],
+        _partition_cell(row),
         row["state"],
         "current" if row["current"] else None,
         None if rows is None else f"{rows:,}",
@@ -78,6 +78,13 @@ def _version_cells(row: Mapping[str, object]) -> list[object]:
         row["run_id"],
         row["data_hash"],
     ]
+
+
+def _partition_cell(row: Mapping[str, object]) -> object:
+    """The key; of what is from when the asset was partitioned otherwise, how."""
+    if row["former"] is None:
+        return row["partition"]
+    return f"{row['partition']} ({row['former']})" if row["partition"] else f"({row['former']})"
 
 
 def _show_moves(page: Page, verb: str, document: Mapping[str, object]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, UsageError
+from assetflow.partitions.dynamic_partitions import require_keys, require_set
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -25,7 +26,7 @@ class AssetContext:
     '2013-01-05'
     """
 
-    __slots__ = ("_log", "_metadata", "_windows", "asset", "attempt", "partition_keys", "run_id")
+    __slots__ = ("_added", "_dynamic", "_log", "_metadata", "_windows", "asset", "attempt", "partition_keys", "run_id")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class AssetContext:
         run_id: str = "",
         attempt: int = 1,
         log: Logger | None = None,
+        dynamic: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self.asset = asset
         self.partition_keys = tuple(partition_keys)
@@ -43,7 +45,9 @@ class AssetContext:
         self.attempt = attempt
         self._windows = tuple(windows)
         self._log = log
+        self._dynamic = dynamic
         self._metadata: dict[str, object] = {}
+        self._added: dict[str, dict[str, None]] = {}
 
     @property
     def partition_key(self) -> str:
@@ -84,6 +88,30 @@ class AssetContext:
     def collected_metadata(self) -> Mapping[str, object]:
         """What :meth:`add_metadata` was given so far."""
         return dict(self._metadata)
+
+    def add_partitions(self, name: str, keys: Iterable[str]) -> None:
+        """Add keys to the dynamic partitions ``name``, together with what is published; nothing if that fails.
+
+        Keys that are there already change nothing. The run that adds them does not build them, the next one does.
+        Raises UsageError for a name that no asset declares, and InvalidPartition for what cannot be a key.
+
+        >>> context = AssetContext("inbox")
+        >>> context.add_partitions("files", ["a.csv", "b.csv"])
+        >>> context.added_partitions
+        {'files': ('a.csv', 'b.csv')}
+        """
+        try:
+            if self._dynamic is not None:
+                require_set(name, self._dynamic())
+            found = require_keys(name, keys)
+        except UsageError as error:
+            raise type(error)(f"{self.asset}: context.add_partitions: {error.message}", hint=error.hint) from None
+        self._added.setdefault(name, {}).update(dict.fromkeys(found))
+
+    @property
+    def added_partitions(self) -> Mapping[str, tuple[str, ...]]:
+        """What :meth:`add_partitions` was given so far, by name."""
+        return {name: tuple(keys) for name, keys in self._added.items()}
 
     def _window(self, name: str) -> Window:
         self._require_one(name)

@@ -36,6 +36,7 @@ from assetflow.publish.folders import is_whole, storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
 from assetflow.publish.stored import StoredInput
 from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
+from assetflow.store.records import KeyAddition
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,9 +52,10 @@ def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
     busy = [partition for partition in task.partitions if partition not in idle] if idle else list(task.partitions)
     values: dict[int, Mapping[AssetKey, object]] = {}
     metadata: Mapping[str, object] = {}
+    added: tuple[KeyAddition, ...] = ()
     if busy:
         try:
-            returned, metadata = _call(node, task, busy, workshop)
+            returned, metadata, added = _call(node, task, busy, workshop)
             values.update(returned)
         except KeyboardInterrupt:
             raise
@@ -64,7 +66,8 @@ def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
             return tuple(
                 failed.get(each.ordinal) or _built(node, each, None, {}, started, workshop) for each in task.partitions
             )
-    return tuple(_built(node, each, values.get(each.ordinal), metadata, started, workshop) for each in task.partitions)
+    built = [_built(node, each, values.get(each.ordinal), metadata, started, workshop) for each in task.partitions]
+    return tuple(replace(each, added=added) if added and each.ordinal in values else each for each in built)
 
 
 def _has_nothing_to_load(node: Node, partition: PartitionTask) -> bool:
@@ -76,8 +79,8 @@ def _has_nothing_to_load(node: Node, partition: PartitionTask) -> bool:
 
 def _call(
     node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop
-) -> tuple[dict[int, Mapping[AssetKey, object]], Mapping[str, object]]:
-    """What the user's function returned, by ordinal; for several outputs, dicts by asset."""
+) -> tuple[dict[int, Mapping[AssetKey, object]], Mapping[str, object], tuple[KeyAddition, ...]]:
+    """What the user's function returned, by ordinal and output, and what it told the context."""
     loaded = [edge for edge in node.edges if edge.loaded]
     # Relations join only those of their own connection.
     relations = any(edge.arrival is not None and edge.arrival.type == "duckdb" for edge in loaded)
@@ -85,26 +88,28 @@ def _call(
     arguments: dict[str, object] = {
         edge.parameter: _argument(node, edge, task, partitions, workshop, connection) for edge in loaded
     }
-    context = _context(node, task, partitions)
+    context = _context(node, task, partitions, workshop)
     if node.takes_context:
         arguments["context"] = context
     returned: object = node.computation.function(**arguments)
     by_asset = _by_output(node, returned)
     metadata = plain_metadata(context.collected_metadata)
+    added = tuple(KeyAddition(name, keys, task.run_id) for name, keys in context.added_partitions.items())
     if node.batch is None:
-        return {partitions[0].ordinal: by_asset}, metadata
+        return {partitions[0].ordinal: by_asset}, metadata, added
     keys = [partition.key for partition in partitions if partition.key is not None]
     split = {
         asset: split_batch(value, keys, node.batch.column, returns, asset)
         for (asset, value), returns in zip(by_asset.items(), node.output_returns, strict=True)
     }
-    return {
+    by_partition: dict[int, Mapping[AssetKey, object]] = {
         partition.ordinal: {
             asset: found.missing.get(partition.key or "") or found.values[partition.key or ""]
             for asset, found in split.items()
         }
         for partition in partitions
-    }, metadata
+    }
+    return by_partition, metadata, added
 
 
 def _argument(
@@ -135,13 +140,14 @@ def _argument(
     )
 
 
-def _context(node: Node, task: Task, partitions: Sequence[PartitionTask]) -> AssetContext:
+def _context(node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop) -> AssetContext:
     return AssetContext(
         node.name,
         partition_keys=[partition.key for partition in partitions if partition.key is not None],
         windows=[partition.window for partition in partitions if partition.window is not None],
         run_id=task.run_id,
         attempt=task.attempt,
+        dynamic=workshop.graph.dynamic_names,
     )
 
 

@@ -22,7 +22,7 @@ from assetflow.execution.task import (
 from assetflow.keys import AssetKey, VersionId
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.stored import StoredInput
-from assetflow.store.records import FailureRecord, Publication, VersionRecord
+from assetflow.store.records import FailureRecord, KeyAddition, Publication, VersionRecord
 
 
 def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], Executor]) -> None:
@@ -143,6 +143,7 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
     entries: list[Entry] = []
     derivations: list[Derived] = []
     finished: list[VersionId] = []
+    added: dict[KeyAddition, None] = {}
     for row, outcome in zip(rows, outcomes, strict=True):
         made = ledger.derived(row)
         times = (outcome.started_at, outcome.ended_at)
@@ -151,6 +152,7 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
             _fail(ledger, row, outcome, made, error, stages)
             continue
         derivations.append(made)
+        added.update(dict.fromkeys(outcome.added))
         for staged in outcome.outputs:
             version = staged.version if staged.same else _record(ledger, row, staged, outcome, "published")
             publications.append(ledger.publication(row, version, staged, made, "computed", outcome.ended_at))
@@ -159,7 +161,7 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
             if staged.location is not None and not staged.same:
                 finished.extend(stages.finish(staged.version))
     if publications:
-        ledger.commit(publications, entries, derivations, finished=finished)
+        ledger.commit(publications, entries, derivations, finished=finished, added=tuple(added))
 
 
 def _refusal(ledger: Ledger, row: int, outcome: PartitionOutcome) -> AssetflowError | None:
@@ -196,6 +198,7 @@ def _fail(
                 inputs=made.inputs,
                 checks=checks,
                 finished_intents=stages.finish(candidate.version) if candidate else (),
+                added=outcome.added,
             )
         )
         times = (outcome.started_at, outcome.ended_at)

@@ -10,20 +10,21 @@ from assetflow.execution.live import Move
 from assetflow.execution.parts import RunParts
 from assetflow.execution.records import Derived
 from assetflow.keys import AssetKey, VersionId
-from assetflow.store.records import Group, Publication, Ticket, VersionRecord
+from assetflow.store.records import Group, KeyAddition, Publication, Ticket, VersionRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Publications with the entries that count once they are committed, and the commits that must come before.
 
-    ``finished`` are the stage intents that it settles.
+    ``finished`` are the stage intents that it settles; ``added`` become dynamic partitions with it.
     """
 
     publications: tuple[Publication, ...]
     entries: tuple[Entry, ...]
     after: tuple[Ticket, ...] = ()
     finished: tuple[VersionId, ...] = ()
+    added: tuple[KeyAddition, ...] = ()
 
     @property
     def locations(self) -> list[str]:
@@ -41,12 +42,17 @@ def enqueue(parts: RunParts, commit: Commit) -> Ticket:
     """Enqueue a commit, and let this run read what it publishes."""
     locations = commit.locations
     sync = parts.setting.storage.debts.owe(locations) if locations else None
-    group = Group(commit.publications, sync=sync, after=commit.after, finished_intents=commit.finished)
+    group = Group(
+        commit.publications, sync=sync, after=commit.after, finished_intents=commit.finished, added=commit.added
+    )
     ticket = parts.journal.publish(group, commit.entries)
     for asset in move(parts, commit.publications, ticket):
         moved = (each.version for each in commit.publications if each.asset == asset)
         records = (parts.versions[each.version if isinstance(each, VersionRecord) else each] for each in moved)
         parts.projection.moved(asset, ticket, with_files=any(record.location for record in records))
+    for addition in commit.added:
+        for asset in parts.setting.graph.assets_of_set(addition.name):
+            parts.projection.moved(asset, ticket, with_files=False)
     for entry in commit.entries:
         parts.note(entry)
     return ticket

@@ -67,6 +67,8 @@ class Journal:
         self._events: list[EventRecord] = []
         self.counts: dict[AssetKey, dict[Outcome, int]] = {}
         self.failures: list[Failure] = []
+        self.added: dict[str, dict[str, None]] = {}
+        """The keys that commits were to add to dynamic partitions, by name; some may have been there."""
         self._lost = lost
         self._conflicts: list[Entry] = []
         self._blocked: list[Entry] = []
@@ -127,7 +129,7 @@ class Journal:
         if entry.outcome in _EVENTFUL:
             message = {"message": entry.error.message} if entry.error else dict[str, object]()
             self._events.append(
-                EventRecord(entry.ended_at, entry.outcome, entry.asset, entry.ordinal, self._run_id, message)
+                EventRecord(entry.ended_at, entry.outcome, entry.asset, entry.ordinal, self._run_id, message, entry.uid)
             )
         if len(self._steps) >= _KEPT:
             self._hand_over()
@@ -156,6 +158,8 @@ class Journal:
             else:
                 for entry in entries:
                     self._count(entry)
+                for addition in group.added:
+                    self.added.setdefault(addition.name, {}).update(dict.fromkeys(addition.keys))
 
     def _hand_over(self) -> None:
         if self._steps or self._events:

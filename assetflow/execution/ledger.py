@@ -17,7 +17,7 @@ from assetflow.execution.together import Together
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
-from assetflow.store.records import DerivationKind, EventRecord, Publication, VersionRecord
+from assetflow.store.records import DerivationKind, EventRecord, KeyAddition, Publication, VersionRecord
 
 _HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
 
@@ -154,9 +154,10 @@ class Ledger:
         made: Sequence[Derived],
         *,
         finished: Sequence[VersionId] = (),
+        added: tuple[KeyAddition, ...] = (),
     ) -> None:
         """Publish together, and let this run read it from now on; a publish group may keep it back for a while."""
-        commit = Commit(tuple(publications), tuple(entries), awaited(made), tuple(finished))
+        commit = Commit(tuple(publications), tuple(entries), awaited(made), tuple(finished), added)
         if self.together is None:
             enqueue(self.parts, commit)
         else:

@@ -30,6 +30,7 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.offers import Offers, offers_of
 from assetflow.planner.plan import Partitions, Plan, Step
+from assetflow.planner.recording import recorded
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import Retained, State
 from assetflow.publish.liveness import this_process
@@ -102,7 +103,7 @@ class _Run:
             setting.clock(),
             self._trigger,
             this_process(),
-            self._plan.to_dict(),
+            recorded(self._plan, setting.graph, setting.codes, setting.spaces),
         )
         interrupted = False
         try:
@@ -131,7 +132,9 @@ class _Run:
         self._current.refresh()
         self._tell("finished")
         seconds = time.monotonic() - self._began
-        return RunResult(status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset)
+        return RunResult(
+            status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset, self._added()
+        )
 
     def _carry_out(self, steps: Sequence[Step]) -> None:
         nodes = self._setting.graph.nodes
@@ -278,6 +281,19 @@ class _Run:
             for each in counts.values():
                 each["canceled"] -= sum(number for outcome, number in each.items() if outcome != "canceled")
         return counts
+
+    def _added(self) -> dict[str, int]:
+        """How many keys of dynamic partitions are there now because this run added them."""
+        asked = self._parts.journal.added
+        if not asked:
+            return {}
+        reader, before = self._setting.reader, self._parts.state.dynamic
+        present, ordinals = reader.dynamic(), reader.keys().ordinals
+        counts: dict[str, int] = {}
+        for name, keys in asked.items():
+            fresh = np.setdiff1d(present[name], before.get(name, np.empty(0, np.int64)))
+            counts[name] = int(np.isin([ordinals[key] for key in keys], fresh).sum())
+        return {name: number for name, number in counts.items() if number}
 
     def _refused(self, entries: Sequence[Entry], staged: Sequence[VersionRecord]) -> None:
         """Nothing may read what was not committed, and what was staged for it goes."""

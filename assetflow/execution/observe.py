@@ -16,6 +16,7 @@ from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.data import hash_text
 from assetflow.graph import Node
 from assetflow.keys import EMPTY_HASH, AssetKey, DataHash, VersionId
+from assetflow.partitions.spaces import PartitionSpace, bind
 from assetflow.planner.selection import Selection
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.spans import members
@@ -78,7 +79,7 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
         return Observed()
     last = setting.reader.last_observations()
     keys = [node.outputs[0] for node in sources]
-    state = setting.reader.read_state(setting.environment, keys, setting.codes, sources=keys)
+    state = setting.reader.read_state(setting.environment, keys, setting.codes, sources=keys, uids=setting.uids)
     unobserved: list[Unobserved] = []
     warnings: list[str] = []
     for node in sources:
@@ -90,8 +91,9 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
         if interval is not None and observed_at is not None and now - observed_at < interval:
             continue
         try:
-            answer = _ask(node)
-            warnings += _publish(node, answer, state.assets.get(asset) or empty_asset_state(), setting, now)
+            answer, added = _ask(node, setting)
+            space = _extended(node, added, setting) if added else setting.spaces[node.name]
+            warnings += _publish(node, answer, state.assets.get(asset) or empty_asset_state(), setting, space, now)
         except (KeyboardInterrupt, StoreError):
             raise
         except BaseException as error:
@@ -104,10 +106,23 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
     return Observed(tuple(unobserved), tuple(warnings))
 
 
-def _ask(node: Node) -> Mapping[str | None, str | None]:
+def _extended(node: Node, added: Mapping[str, tuple[str, ...]], setting: Setting) -> PartitionSpace:
+    """Add what a source found to dynamic partitions; gives its own partitions, which may be among them."""
+    for name, keys in added.items():
+        setting.writer.add_partitions(name, keys)
+    present = setting.reader.dynamic()
+    return bind(node.partitions, setting.reader.keys(), present)
+
+
+def _ask(node: Node, setting: Setting) -> tuple[Mapping[str | None, str | None], Mapping[str, tuple[str, ...]]]:
+    """The data versions that a source gives, and the dynamic partitions that it adds."""
+    context = AssetContext(node.outputs[0], dynamic=setting.graph.dynamic_names)
+    answer: object = node.computation.function(**({"context": context} if node.takes_context else {}))
+    return _versions(node, answer), context.added_partitions
+
+
+def _versions(node: Node, answer: object) -> Mapping[str | None, str | None]:
     asset = node.outputs[0]
-    arguments = {"context": AssetContext(asset)} if node.takes_context else {}
-    answer: object = node.computation.function(**arguments)
     if node.partitions is None:
         if answer is None or isinstance(answer, str):
             return {None: answer}
@@ -135,12 +150,16 @@ def _ask(node: Node) -> Mapping[str | None, str | None]:
 
 
 def _publish(
-    node: Node, answer: Mapping[str | None, str | None], before: AssetState, setting: Setting, now: datetime
+    node: Node,
+    answer: Mapping[str | None, str | None],
+    before: AssetState,
+    setting: Setting,
+    space: PartitionSpace,
+    now: datetime,
 ) -> list[str]:
     """Publish the keys whose data version changed and withdraw those that are gone; gives warnings."""
     asset = node.outputs[0]
     uid = setting.uids[asset]
-    space = setting.spaces[node.name]
     keys = [key for key in answer if key is not None]
     ordinals = space.ordinals(keys) if node.partitions else np.zeros(len(answer), np.int64)
     found = {int(o): version for o, version in zip(ordinals, answer.values(), strict=True) if o >= 0}
@@ -161,7 +180,7 @@ def _publish(
         for number, (ordinal, version, data_hash) in zip(ids, changed, strict=True)
     )
     withdrawals = tuple(Withdrawal(OBSERVATIONS, asset, uid, ordinal, None, now) for ordinal in gone)
-    event = EventRecord(now, "observed", asset, None, None, {"changed": len(changed), "gone": len(gone)})
+    event = EventRecord(now, "observed", asset, None, None, {"changed": len(changed), "gone": len(gone)}, uid)
     setting.writer.publish(Group(publications, withdrawals)).result()
     setting.writer.record_steps([], [event])
     return warnings

@@ -20,6 +20,7 @@ from assetflow.execution.stages import VersionIds
 from assetflow.execution.task import StagedVersion
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
@@ -90,6 +91,13 @@ def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version:
     if record.asset != asset:
         raise UnknownVersion(
             f"version {version} is one of {record.asset}, not of {asset}", hint=f"see `assetflow versions {asset}`"
+        )
+    if record.uid != setting.uids[asset]:
+        former = setting.reader.spaces_of([asset])[record.uid][1] or WHOLE
+        now = space_words(ordinal_space(setting.graph.node_of(asset).partitions))
+        raise UsageError(
+            f"version {version} of {asset} is from when it was {space_words(former)}; now it is {now}",
+            hint=f"declare it as it was to roll back, or read it: assetflow show {asset} --version {version}",
         )
     if not space.has(np.array([record.ordinal], np.int64)).all():
         raise UsageError(

@@ -84,6 +84,8 @@ class RunResult:
     failures: tuple[Failure, ...]
     plan: Plan
     by_asset: Mapping[AssetKey, Mapping[Outcome, int]] = field(default_factory=dict[AssetKey, "Mapping[Outcome, int]"])
+    added: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many keys the run added to dynamic partitions, by name; the next run builds them."""
 
     def to_dict(self) -> dict[str, object]:
         """The materialize document."""
@@ -94,4 +96,5 @@ class RunResult:
             "seconds": round(self.seconds, 3),
             "failures": [failure.to_dict() for failure in self.failures],
             "assets": {asset: {k: n for k, n in counts.items() if n} for asset, counts in self.by_asset.items()},
+            "added": dict(self.added),
         }

@@ -15,7 +15,7 @@ from assetflow.errors import AssetflowError
 from assetflow.io import StoredPartition
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 from assetflow.publish.stored import StoredInput
-from assetflow.store.records import FileRecord
+from assetflow.store.records import FileRecord, KeyAddition
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ class PartitionOutcome:
     ended_at: datetime
     outputs: tuple[StagedVersion, ...] = ()
     error: AssetflowError | None = None
+    added: tuple[KeyAddition, ...] = ()
+    """What the call adds to dynamic partitions once this is published."""
 
 
 class Executor(Protocol):

@@ -52,7 +52,9 @@ class Together:
             publications = tuple(each for each in commit.publications if each.ordinal == ordinal)
             entries = tuple(entry for entry in commit.entries if entry.ordinal == ordinal)
             settled = tuple(each for each in map(_new_version, publications) if each in finished)
-            self._kept.setdefault(ordinal, []).append(Commit(publications, entries, commit.after, settled))
+            self._kept.setdefault(ordinal, []).append(
+                Commit(publications, entries, commit.after, settled, commit.added)
+            )
         move(parts, commit.publications, self._pending)
 
     def apart(self, made: Derived) -> Derived:
@@ -118,6 +120,7 @@ def _joined(commits: Sequence[Commit]) -> Commit:
         tuple(entry for commit in commits for entry in commit.entries),
         tuple(after.values()),
         tuple(version for commit in commits for version in commit.finished),
+        tuple(dict.fromkeys(addition for commit in commits for addition in commit.added)),
     )
 
 

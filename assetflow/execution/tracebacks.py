@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from assetflow.errors import AssetflowError, SourceLocation, UserCodeError
+from assetflow.errors import AssetflowError, SourceLocation, UsageError, UserCodeError
 
 # Importing a module is our doing, too.
 _OURS = tuple(
@@ -26,20 +26,24 @@ _LONGEST_LINE = 400
 def user_error(error: BaseException, what: str) -> AssetflowError:
     """Wrap what a user's function raised; ``what`` names the asset partition or check.
 
-    An AssetflowError raised on purpose inside (a bad use of the context, say) passes unchanged.
+    An AssetflowError raised on purpose inside (a bad use of the context, say) passes; a UsageError gets its place.
 
     >>> str(user_error(ValueError("no rows"), "orders@2024-01-01")).splitlines()[0]
     'orders@2024-01-01 raised ValueError: no rows'
     """
-    if isinstance(error, AssetflowError):
+    if isinstance(error, AssetflowError) and (error.location or not isinstance(error, UsageError)):
         return error
     frames = user_frames(error)
     place = next((frame for frame in reversed(frames) if not frame.filename.startswith("<")), None)
+    location = SourceLocation(_shown(place.filename), place.lineno or 0) if place else None
+    if isinstance(error, AssetflowError):
+        error.location = location
+        return error
     return UserCodeError(
         f"{what} {_verb(error)}",
         traceback=_traceback(error),
         hint="raise an exception, or return, instead of ending the process" if isinstance(error, SystemExit) else None,
-        location=SourceLocation(_shown(place.filename), place.lineno or 0) if place else None,
+        location=location,
     )
 
 

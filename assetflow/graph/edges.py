@@ -16,7 +16,7 @@ from assetflow.definitions.schema import schema_columns, schema_problems
 from assetflow.errors import DefinitionError
 from assetflow.graph.model import Edge
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.defaults import default_mapping, mapping_problem
+from assetflow.partitions.defaults import default_mapping, joinable_dimensions, mapping_problem, settled_mapping
 from assetflow.partitions.mappings import AllPartitions, EdgeMapping, Identity, LastN, TimeWindow, WholeUpstream
 
 
@@ -140,7 +140,10 @@ def _mapping(computation: Computation, upstream: Upstream, given: Input, note: N
     down, up = computation.partitions, upstream.computation.partitions
     mapping: Any = given.mapping
     if mapping is not None and not isinstance(mapping, EdgeMapping):
-        hint = "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}) or a PartitionMapping"
+        hint = (
+            "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}), DimensionMapping({...}) "
+            "or a PartitionMapping"
+        )
         is_class = isinstance(mapping, type) and issubclass(mapping, EdgeMapping)
         note(f"mapping={mapping!r} is no mapping", f"write {mapping.__name__}(...)" if is_class else hint)
         return None
@@ -152,7 +155,7 @@ def _mapping(computation: Computation, upstream: Upstream, given: Input, note: N
     if problem:
         note(problem, None)
         return None
-    return mapping
+    return settled_mapping(mapping, down, up)
 
 
 def _inferred(computation: Computation, upstream: Upstream, note: Note) -> EdgeMapping | None:
@@ -161,9 +164,12 @@ def _inferred(computation: Computation, upstream: Upstream, note: Note) -> EdgeM
     if mapping is None:
         sides = [f"partitions ({each.describe()})" if each else "no partitions" for each in (down, up)]
         key = upstream.spec.key
+        joined = joinable_dimensions(down, up)
+        fitting = [f"DimensionMapping({joined})"] if joined else []
+        stated = " or ".join(f"Input({key!r}, mapping={each})" for each in (*fitting, "AllPartitions()"))
         note(
             f"no mapping follows, for {computation.name!r} has {sides[0]} and its upstream {sides[1]}",
-            f"state one: Input({key!r}, mapping=AllPartitions()), in inputs= or deps=",
+            f"state one: {stated}, in inputs= or deps=",
         )
         return None
     # The same calendar with other bounds maps key to key too; saying so keeps the code version when a start moves.

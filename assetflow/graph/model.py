@@ -14,7 +14,7 @@ from assetflow.definitions.inputs import AssetRef
 from assetflow.definitions.references import referenced_key
 from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.definitions import PartitionsDefinition, dynamic_names
 from assetflow.partitions.mappings import EdgeMapping
 
 
@@ -91,6 +91,18 @@ class AssetGraph:
     def node_of(self, key: AssetRef) -> Node:
         """The computation that gives the asset ``key``. Raises UnknownAsset."""
         return self.nodes[self.owner[self.require(key)]]
+
+    def dynamic_names(self) -> frozenset[str]:
+        """The names of all dynamic partitions that the assets have, by themselves or in a dimension."""
+        definitions = {id(node.partitions): node.partitions for node in self.nodes.values()}.values()
+        return frozenset(name for each in definitions for name in dynamic_names(each))
+
+    def assets_of_set(self, name: str) -> list[AssetKey]:
+        """The assets, sources left out, whose partitions take keys from the dynamic partitions ``name``."""
+        nodes = [
+            node for node in self.nodes.values() if node.kind == "asset" and name in dynamic_names(node.partitions)
+        ]
+        return [key for node in nodes for key in node.outputs]
 
     def require(self, key: AssetRef) -> AssetKey:
         """The key of an asset that exists, from its key or its decorated function.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,14 @@ from uuid import uuid4
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey
-from assetflow.partitions.definitions import static_keys
+from assetflow.partitions.definitions import dynamic_names, static_keys
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.dimension_mapping import DimensionMapping
+from assetflow.partitions.keyed import StaticMapping
+from assetflow.partitions.mappings import EdgeMapping
+from assetflow.partitions.ordinal_spaces import ordinal_space
+from assetflow.partitions.sets import Ints
+from assetflow.partitions.spaces import PartitionSpace, bind
 from assetflow.planner.spaces import spaces_of
 from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
@@ -33,18 +39,48 @@ def store_of(url: str, root: Path) -> Store:
     return open_store(absolute_url(url, root))
 
 
-def catalog_of(setting: Setting, clock: Callable[[], datetime]) -> Catalog:
+def with_present_keys(setting: Setting, present: Mapping[str, Ints]) -> Setting:
+    """The setting with dynamic partitions as they are now; their keys may be newer than the setting."""
+    keys = setting.reader.keys()
+    spaces: dict[object, PartitionSpace] = {}
+    changed: dict[str, PartitionSpace] = {}
+    for name, node in setting.graph.nodes.items():
+        if dynamic_names(node.partitions):
+            if node.partitions not in spaces:
+                spaces[node.partitions] = bind(node.partitions, keys, present)
+            changed[name] = spaces[node.partitions]
+    return replace(setting, spaces={**setting.spaces, **changed})
+
+
+class PresentSpaces(Mapping[str, "PartitionSpace"]):
+    """Spaces by computation, always with the keys that dynamic partitions have at the moment."""
+
+    def __init__(self, setting: Callable[[], Setting]) -> None:
+        self._setting = setting
+
+    def __getitem__(self, name: str) -> PartitionSpace:
+        return self._setting().spaces[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._setting().spaces)
+
+    def __len__(self) -> int:
+        return len(self._setting().spaces)
+
+
+def catalog_of(setting: Setting, spaces: Mapping[str, PartitionSpace], clock: Callable[[], datetime]) -> Catalog:
     """The read side of an opened project."""
     from assetflow.catalog import Catalog
 
     return Catalog(
         graph=setting.graph,
-        spaces=setting.spaces,
+        spaces=spaces,
         reader=setting.reader,
         storage=setting.storage,
         managers=setting.managers,
         environment=setting.environment,
         codes=setting.codes,
+        uids=setting.uids,
         clock=clock,
     )
 
@@ -78,7 +114,7 @@ def setting_of(
         clear(leftovers, storage, store.reader, store.writer, clock)
     setting = Setting(
         graph=graph,
-        spaces=spaces_of(graph, _keys(graph, store)),
+        spaces=spaces_of(graph, _keys(graph, store), store.reader.dynamic()),
         codes=code.codes,
         code_sources=code.sources,
         uids=_uids(graph, store),
@@ -103,20 +139,29 @@ def _suffix(environment: str) -> str | None:
 
 
 def _uids(graph: AssetGraph, store: Store) -> dict[AssetKey, int]:
-    keys = list(graph.owner)
-    known = store.reader.uids(keys)
-    missing = [key for key in keys if key not in known]
-    return {**known, **store.writer.intern_assets(missing)} if missing else known
+    spaces = {key: ordinal_space(graph.nodes[name].partitions) for key, name in graph.owner.items()}
+    known = store.reader.uids(list(spaces), spaces)
+    missing = [key for key in spaces if key not in known]
+    return {**known, **store.writer.intern_assets(missing, spaces)} if missing else known
 
 
 def _keys(graph: AssetGraph, store: Store) -> KeyDictionary:
     definitions = {id(node.partitions): node.partitions for node in graph.nodes.values()}.values()
     wanted = [key for each in definitions for key in static_keys(each)]
+    # What a mapping names may become a key of its dynamic upstream; until then, it is waited for.
+    edges = [edge for node in graph.nodes.values() for edge in node.edges]
+    wanted += [key for edge in edges for table in _tables(edge.mapping) for key in table.keys]
     keys = store.reader.keys()
     if missing := keys.missing(wanted):
         store.writer.intern_keys(missing)
         keys = store.reader.keys()
     return keys
+
+
+def _tables(mapping: EdgeMapping | None) -> list[StaticMapping]:
+    if isinstance(mapping, DimensionMapping):
+        return [table for _, _, each in mapping.pairs for table in _tables(each)]
+    return [mapping] if isinstance(mapping, StaticMapping) else []
 
 
 def _environment(name: str, store: Store) -> int:

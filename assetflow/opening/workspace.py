@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import DEFAULT_ENVIRONMENT, is_environment_name
 from assetflow.opening.loading import working_in
+from assetflow.partitions.sets import Ints
 from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
@@ -25,6 +26,7 @@ from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
     from assetflow.opening.code import ProjectCode
+    from assetflow.planner.evidence import Evidence
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import State
     from assetflow.publish.folders import Storage
@@ -64,6 +66,8 @@ class Workspace:
         self.clock = clock
         self._store_url, self._storage_url = store, storage
         self.graph: AssetGraph = build_graph(definitions)
+        self._dynamic = self.graph.dynamic_names()
+        self._keyed: tuple[Mapping[str, Ints], Setting] | None = None
         self.managers = Managers(definitions.io_managers)
         other = None if environment == DEFAULT_ENVIRONMENT else environment
         check_managers(self.graph, self.managers, temporary=store is None, environment=other)
@@ -96,9 +100,24 @@ class Workspace:
 
         return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
 
-    @cached_property
+    @property
     def setting(self) -> Setting:
-        """All of it as runs take it; opening it clears what dead processes left behind."""
+        """All of it as runs take it, with dynamic partitions as they are at the moment."""
+        if not self._dynamic:
+            return self._opened
+        opened = self._opened
+        present = opened.reader.dynamic()
+        before = self._keyed
+        # The reader gives the same array until a set changes.
+        if before is None or any(present.get(name) is not before[0].get(name) for name in self._dynamic):
+            from assetflow.opening.setting import with_present_keys
+
+            before = self._keyed = (present, with_present_keys(opened, present))
+        return before[1]
+
+    @cached_property
+    def _opened(self) -> Setting:
+        """Opening it clears what dead processes left behind."""
         from assetflow.opening.setting import setting_of
 
         return setting_of(
@@ -145,6 +164,12 @@ class Workspace:
         attempts = self.store.reader.attempts(asked.computed, asked.checked)
         return estimated(plan, assessment, attempts, workers=number)
 
+    def evidence(self) -> Evidence:
+        """The past, for explanations."""
+        from assetflow.catalog.evidence import evidence_of
+
+        return evidence_of(self.setting)
+
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         setting = self.setting
@@ -156,4 +181,5 @@ class Workspace:
             setting.codes,
             sources=sources,
             verified=ageing_assets(self.graph),
+            uids=setting.uids,
         )

@@ -10,6 +10,8 @@ from assetflow.partitions.definitions import (
     StaticPartitions,
     WeeklyPartitions,
 )
+from assetflow.partitions.dimension_mapping import DimensionMapping
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import AllPartitions, Identity, LastN, TimeWindow
 from assetflow.partitions.multi_partitions import MultiPartitions
@@ -18,6 +20,8 @@ __all__ = [
     "AllPartitions",
     "CronPartitions",
     "DailyPartitions",
+    "DimensionMapping",
+    "DynamicPartitions",
     "HourlyPartitions",
     "Identity",
     "LastN",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -15,9 +15,13 @@ from assetflow.keys import nearest_names
 from assetflow.partitions.calendars import WEEKDAYS, Calendar, TimeGrain
 from assetflow.partitions.cron_calendar import CronCalendar
 from assetflow.partitions.dates import bound_text, read_bound
-from assetflow.partitions.zones import known_zone
+from assetflow.partitions.zones import DAY, HOUR, known_zone
 
 ADJECTIVES: dict[TimeGrain, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
+
+_SECONDS = {"day_offset": DAY, "hour_offset": HOUR, "minute_offset": 60}
+_MOST = {"day_offset": 27, "hour_offset": 23, "minute_offset": 59}
+"""No month has fewer than 28 days."""
 
 
 class BoundedDefinition(Protocol):
@@ -40,6 +44,8 @@ class TimeDefinition(BoundedDefinition, Protocol):
     def week_start(self) -> str: ...
     @property
     def grain(self) -> TimeGrain: ...
+    @property
+    def offsets(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,12 @@ class Bounds:
 
 def time_calendar(definition: TimeDefinition) -> Calendar:
     """The windows that the definition takes its partitions from."""
-    return Calendar(definition.grain, definition.timezone, definition.week_start)
+    return Calendar(definition.grain, definition.timezone, definition.week_start, time_offset(definition))
+
+
+def time_offset(definition: TimeDefinition) -> int:
+    """How many seconds later than what they are named after the windows begin."""
+    return sum(count * _SECONDS[name] for name, count in definition.offsets.items())
 
 
 def time_bounds(definition: TimeDefinition) -> Bounds:
@@ -64,7 +75,7 @@ def time_bounds(definition: TimeDefinition) -> Bounds:
 
 def bounds_in(calendar: Calendar | CronCalendar, definition: BoundedDefinition) -> Bounds:
     """The ordinals of a definition whose bounds have no problems."""
-    start, end = _place(definition.start, calendar), _place(definition.end, calendar)
+    start, end = _place(definition.start, calendar.named), _place(definition.end, calendar.named)
     assert start is not None
     return Bounds(start.first, end.ordinal if end else None)
 
@@ -76,6 +87,7 @@ def time_problems(definition: TimeDefinition) -> list[str]:
     if week_start not in WEEKDAYS:
         problems.append(f"week_start {week_start!r} is no weekday: write one of {', '.join(WEEKDAYS)}")
         week_start = "monday"
+    problems += _offset_problems(definition)
     zone = zone if known_zone(zone) else "UTC"
     return problems + bound_problems(definition, Calendar(definition.grain, zone, week_start))
 
@@ -97,14 +109,28 @@ def time_signature(definition: TimeDefinition) -> tuple[Hashable, ...]:
     """Equal for definitions with the same partitions; for one with problems, for the same arguments."""
     if time_problems(definition):
         return (definition.grain, "invalid", repr(definition))
-    bounds, week_start = time_bounds(definition), definition.week_start if definition.grain == "week" else ""
-    return (definition.grain, definition.timezone, week_start, bounds.first, bounds.stop, definition.end_offset)
+    bounds = time_bounds(definition)
+    return (*windows_of(definition), bounds.first, bounds.stop, definition.end_offset)
+
+
+def windows_of(definition: TimeDefinition) -> tuple[Hashable, ...]:
+    """Equal for definitions whose windows are the same, whatever their bounds."""
+    week_start = definition.week_start if definition.grain == "week" else ""
+    return (definition.grain, definition.timezone, week_start, *definition.offsets.items())
 
 
 def time_text(definition: TimeDefinition) -> str:
     """One line such as ``daily from 2013-01-01, America/New_York``."""
-    weekday = f" ({definition.week_start})" if definition.grain == "week" else ""
-    return f"{ADJECTIVES[definition.grain]}{weekday} {extent_text(definition)}"
+    said = [definition.week_start] if definition.grain == "week" else []
+    days, hours, minutes = (definition.offsets.get(name, 0) for name in _SECONDS)
+    if days:
+        said.append(f"day {days + 1 if is_whole_number(days) else days}")
+    if definition.grain == "hour" and minutes:
+        said.append(f"minute {minutes}")
+    elif hours or minutes:
+        said.append(f"{hours:02}:{minutes:02}")
+    begins = f" ({', '.join(said)})" if said else ""
+    return f"{ADJECTIVES[definition.grain]}{begins} {extent_text(definition)}"
 
 
 def extent_text(definition: BoundedDefinition) -> str:
@@ -119,8 +145,17 @@ def is_whole_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _offset_problems(definition: TimeDefinition) -> list[str]:
+    return [
+        f"{name} {count!r} is not from 0 to {_MOST[name]}: windows begin that much later than what they are named after"
+        for name, count in definition.offsets.items()
+        if not is_whole_number(count) or not 0 <= count <= _MOST[name]
+    ]
+
+
 def bound_problems(definition: BoundedDefinition, calendar: Calendar | CronCalendar) -> list[str]:
     """What is wrong with the bounds."""
+    calendar = calendar.named
     start, end = _place(definition.start, calendar), _place(definition.end, calendar)
     problems = [_bound_problem("start", definition.start, start, calendar)]
     if definition.end is not None:

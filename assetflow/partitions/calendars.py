@@ -6,11 +6,15 @@ the clock jumps over a full hour, at the jump, unless a window began in the same
 ordinal is the UTC hour in which it begins, one window each, whatever the zone does.
 
 An ordinal without a window of its own (a day that the zone skipped) is a *hole*: it starts where the next one starts.
+
+With an ``offset`` every window begins and ends later, and keeps its ordinal and its key: days, weeks and months by that
+much on the local clock (where it skips that time, at the jump; where it shows it twice, the first time), hours after
+their full hour. Days that the zone skipped stay holes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +37,8 @@ _NEAR = np.arange(-2, 4)
 class Calendar:
     """Windows of ``grain`` in ``timezone``; weeks begin on ``week_start``. Instants are UTC seconds since 1970.
 
+    ``offset`` is how many seconds later than the hour, day, week or month that it is named after each window begins.
+
     >>> days = Calendar("day", "America/New_York")
     >>> spring = days.at(np.array([1362900000]))
     >>> days.keys(spring), (days.starts(spring + 1) - days.starts(spring)).tolist()
@@ -42,19 +48,27 @@ class Calendar:
     grain: TimeGrain
     timezone: str
     week_start: str = "monday"
+    offset: int = 0
+
+    @property
+    def named(self) -> Calendar:
+        """The hours, days, weeks or months that the windows are named after."""
+        return replace(self, offset=0) if self.offset else self
 
     def starts(self, ordinals: Ints) -> Ints:
         """The instant at which each window begins; it ends where the next ordinal starts."""
         if self.grain == "hour":
-            return self._hour_starts(ordinals)
-        return to_utc(self.timezone, self.nominal_starts(ordinals))
+            return self._hour_starts(ordinals) + self.offset
+        if not self.offset:
+            return to_utc(self.timezone, self.nominal_starts(ordinals))
+        return to_utc(self.timezone, self.nominal_starts(self._past_holes(ordinals)) + self.offset)
 
     def at(self, instants: Ints) -> Ints:
         """The ordinal of the window that each instant lies in."""
         if self.grain == "hour":
-            ordinals = instants // HOUR + _UNIX_HOUR
+            ordinals = (instants - self.offset) // HOUR + _UNIX_HOUR
         else:
-            ordinals = self.at_local(to_local(self.timezone, instants))
+            ordinals = self.at_local(to_local(self.timezone, instants) - self.offset)
         # The clock can show a time that belongs to a neighbouring window, where it was set back past the boundary.
         while (late := self.starts(ordinals) > instants).any():
             ordinals = ordinals - late
@@ -103,7 +117,7 @@ class Calendar:
         if self.grain == "month":
             return np.datetime_as_string((ordinals - _UNIX_MONTH).astype("datetime64[M]")).tolist()
         if self.grain == "hour":
-            return instant_keys(self.timezone, self.starts(ordinals))
+            return instant_keys(self.timezone, self._hour_starts(ordinals))
         return np.datetime_as_string(self.nominal_starts(ordinals).astype("datetime64[s]"), unit="D").tolist()
 
     def nominal_starts(self, ordinals: Ints) -> Ints:
@@ -119,6 +133,13 @@ class Calendar:
             return local.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) + _UNIX_MONTH
         days = local // DAY
         return days + UNIX_DAY if self.grain == "day" else (days + (UNIX_DAY - 1) + self._week_shift()) // 7
+
+    def _past_holes(self, ordinals: Ints) -> Ints:
+        """The ordinals, and for each day that the zone skipped the next."""
+        if self.grain != "day" or not ordinals.size:
+            return ordinals
+        holes = self.named.holes(int(ordinals.min()), int(ordinals.max()) + 1)
+        return ordinals + np.isin(ordinals, holes) if holes.size else ordinals
 
     def _week_shift(self) -> int:
         # 0001-01-01 was a Monday.

@@ -55,12 +55,17 @@ class CronCalendar:
         """The length of a window: whatever the expression says."""
         return "cron"
 
+    @property
+    def named(self) -> CronCalendar:
+        """The windows by which keys are read; these themselves."""
+        return self
+
     def starts(self, ordinals: Ints) -> Ints:
         """The instant at which each window begins; it ends where the next ordinal starts."""
         if not ordinals.size:
             return ordinals
         ticks = self._ticks_around(ordinals, ordinals)
-        return ticks[np.searchsorted(_ordinals(ticks), ordinals)]
+        return ticks[np.searchsorted(ticks, minute_instants(ordinals))]
 
     def at(self, instants: Ints) -> Ints:
         """The ordinal of the window that each instant lies in."""
@@ -78,23 +83,23 @@ class CronCalendar:
         """The windows among the ordinals ``[first, stop)``."""
         if first >= stop:
             return PartitionSet.empty()
-        minutes = _ordinals(self._ticks_around(np.array([first], np.int64), np.array([stop], np.int64)))
-        low, high = np.searchsorted(minutes, [first, stop])
-        return PartitionSet.from_ordinals(minutes[low:high])
+        bounds = np.array([first, stop], np.int64)
+        ticks = self._ticks_around(bounds[:1], bounds[1:])
+        low, high = np.searchsorted(ticks, minute_instants(bounds))
+        return PartitionSet.from_ordinals(_ordinals(ticks[low:high]))
 
     def shift(self, ordinals: Ints, windows: int) -> Ints:
         """The ordinals that many windows later (earlier, when negative), not counting holes."""
         if not windows or not ordinals.size:
             return ordinals
         before, after = max(0, -windows), max(0, windows)
-        minutes = _ordinals(self._ticks_around(ordinals, ordinals, before, after))
-        return minutes[np.searchsorted(minutes, ordinals) + windows]
+        ticks = self._ticks_around(ordinals, ordinals, before, after)
+        return _ordinals(ticks[np.searchsorted(ticks, minute_instants(ordinals)) + windows])
 
     def keys(self, ordinals: Ints) -> list[str]:
         """The key of each window: the local time at which it begins; of a hole, its own, which was a tick's once."""
         starts = self.starts(ordinals)
-        minutes = (ordinals - _UNIX_MINUTE) * _MINUTE
-        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minutes))
+        return instant_keys(self.timezone, np.where(_ordinals(starts) == ordinals, starts, minute_instants(ordinals)))
 
     def beginning_within(self, begin: int, end: int) -> range:
         """Ordinals that hold all windows which begin in ``[begin, end)``, in UTC seconds."""
@@ -107,7 +112,7 @@ class CronCalendar:
         wider = 1
         while True:
             ticks = _ticks(self, low, high)
-            ahead, behind = np.searchsorted(_ordinals(ticks), [first, last]).tolist()
+            ahead, behind = np.searchsorted(ticks, minute_instants(np.array([first, last]))).tolist()
             short, beyond = ahead <= before + 1, ticks.size - behind <= after + 1
             if not short and not beyond:
                 return ticks
@@ -155,6 +160,11 @@ def _without(exclusions: Exclusions, zone: str, ticks: Ints) -> Ints:
             excluded |= (local >= begin) & (local < end)
         ticks = ticks[~excluded]
     return ticks
+
+
+def minute_instants(ordinals: Ints) -> Ints:
+    """The full minute in which a window with each ordinal begins, whatever the expression."""
+    return (ordinals - _UNIX_MINUTE) * _MINUTE
 
 
 def _ordinals(instants: Ints) -> Ints:

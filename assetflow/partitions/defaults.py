@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from assetflow.keys import nearest_names
-from assetflow.partitions.bounds import is_whole_number
+from assetflow.partitions.bounds import is_whole_number, windows_of
 from assetflow.partitions.cron_partitions import CronPartitions, windows_signature
-from assetflow.partitions.definitions import PartitionsDefinition, StaticPartitions, TimePartitions
+from assetflow.partitions.definitions import (
+    DimensionDefinition,
+    PartitionsDefinition,
+    StaticPartitions,
+    TimePartitions,
+)
+from assetflow.partitions.dictionary import key_problem
+from assetflow.partitions.dimension_mapping import DimensionMapping, DimensionName
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
 from assetflow.partitions.keyed import PartitionMapping, StaticMapping
 from assetflow.partitions.mappings import (
     AllPartitions,
@@ -19,6 +27,8 @@ from assetflow.partitions.mappings import (
     WholeUpstream,
 )
 from assetflow.partitions.multi_partitions import MultiPartitions
+
+KeyLists = StaticPartitions | DynamicPartitions
 
 
 def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> EdgeMapping | None:
@@ -34,6 +44,8 @@ def default_mapping(down: PartitionsDefinition | None, up: PartitionsDefinition 
         return AllPartitions()
     if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
         return Identity() if down.signature() == up.signature() else None
+    if isinstance(down, DynamicPartitions) or isinstance(up, DynamicPartitions):
+        return Identity() if down == up else None
     if isinstance(down, StaticPartitions) or isinstance(up, StaticPartitions):
         both = isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions)
         return Identity() if both and set(down.signature()) == set(up.signature()) else None
@@ -53,12 +65,14 @@ def mapping_problem(
         case LastN():
             if not is_whole_number(mapping.n) or mapping.n < 1:
                 return f"LastN({mapping.n!r}): n counts partitions; write a whole number from 1 on"
-            if up is None or isinstance(up, StaticPartitions | MultiPartitions):
+            if up is None or isinstance(up, StaticPartitions | DynamicPartitions | MultiPartitions):
                 instead = "leave the mapping out" if up is None else "use AllPartitions()"
                 return f"LastN needs an upstream with time partitions, but it has {_named(up)}: {instead}"
             return None
         case StaticMapping():
             return _static_problem(mapping, down, up)
+        case DimensionMapping():
+            return _dimension_problem(mapping, down, up)
         case PartitionMapping() if up is None:
             return f"{type(mapping).__name__} needs an upstream with partitions: leave the mapping out"
         case PartitionMapping() if down is None:
@@ -69,12 +83,50 @@ def mapping_problem(
             return None
 
 
+def settled_mapping(
+    mapping: EdgeMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> EdgeMapping:
+    """A mapping that fits, with the mappings between dimensions that it leaves open."""
+    if not isinstance(mapping, DimensionMapping):
+        return mapping
+    ours, theirs = _dimensions(down), _dimensions(up)
+    return DimensionMapping(
+        {a: (b, each or _between(ours[a], theirs[b]) or Identity()) for a, b, each in mapping.pairs}
+    )
+
+
+def joinable_dimensions(
+    down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> dict[DimensionName, DimensionName]:
+    """What a DimensionMapping may join without more being said: dimensions of the same name, or with the only one.
+
+    >>> from assetflow.partitions.definitions import DailyPartitions
+    >>> days = DailyPartitions("2024-01-01")
+    >>> joinable_dimensions(days, MultiPartitions({"day": days, "region": StaticPartitions(["north"])}))
+    {None: 'day'}
+    """
+    if not isinstance(down, MultiPartitions) and not isinstance(up, MultiPartitions):
+        return {}
+    joined: dict[DimensionName, DimensionName] = {}
+    theirs = _dimensions(up)
+    for name, definition in _dimensions(down).items():
+        fitting = [other for other in theirs if None in (name, other) or name == other]
+        fitting = [each for each in fitting if each not in joined.values() and _between(definition, theirs[each])]
+        if fitting:
+            joined[name] = fitting[0]
+    return joined
+
+
 def strictly_backward(mapping: EdgeMapping) -> bool:
     """Whether an asset may read itself through ``mapping``: only its own earlier windows are read.
 
     >>> strictly_backward(TimeWindow(-1, -1)), strictly_backward(TimeWindow(-1, 0))
     (True, False)
+    >>> strictly_backward(DimensionMapping({"day": ("day", TimeWindow(-1, -1)), "region": "region"}))
+    True
     """
+    if isinstance(mapping, DimensionMapping):
+        return any(a == b and each is not None and strictly_backward(each) for a, b, each in mapping.pairs)
     return isinstance(mapping, TimeWindow) and mapping.end_offset < 0
 
 
@@ -83,6 +135,10 @@ def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinitio
         return None if down is up else f"Identity needs the same partitions on both sides: {_sides(down, up)}"
     if isinstance(down, MultiPartitions) or isinstance(up, MultiPartitions):
         if down.signature() == up.signature():
+            return None
+        return f"Identity needs the same partitions on both sides: {_sides(down, up)}; use AllPartitions()"
+    if isinstance(down, DynamicPartitions) or isinstance(up, DynamicPartitions):
+        if down == up:
             return None
         return f"Identity needs the same partitions on both sides: {_sides(down, up)}; use AllPartitions()"
     if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
@@ -118,24 +174,100 @@ def _time_window_problem(
 def _static_problem(
     mapping: StaticMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
 ) -> str | None:
-    if not isinstance(down, StaticPartitions) or not isinstance(up, StaticPartitions):
+    if not isinstance(down, KeyLists) or not isinstance(up, KeyLists):
         return f"StaticMapping needs lists of keys on both sides: {_sides(down, up)}"
     pairs = cast("object", mapping.keys)
     if not isinstance(pairs, Mapping):
         return f"StaticMapping({pairs!r}): write {{upstream key: [downstream keys]}}"
-    known_up, known_down = set(up.keys), set(down.keys)
+    known_up, known_down = _known_keys(up), _known_keys(down)
     for key, readers in cast("Mapping[object, object]", pairs).items():
-        if key not in known_up:
-            return _unknown_key(key, "upstream", up)
+        if problem := _strange_key(key, "upstream", up, known_up):
+            return problem
         if isinstance(readers, str) or not isinstance(readers, Sequence):
             return f"StaticMapping: {key!r} has {readers!r}; write a list of the asset's keys"
         for reader in cast("Sequence[object]", readers):
-            if reader not in known_down:
-                return _unknown_key(reader, "asset", down)
+            if problem := _strange_key(reader, "asset", down, known_down):
+                return problem
     return None
 
 
-def _unknown_key(key: object, side: str, definition: StaticPartitions) -> str:
+def _dimension_problem(
+    mapping: DimensionMapping, down: PartitionsDefinition | None, up: PartitionsDefinition | None
+) -> str | None:
+    if up is None:
+        return "DimensionMapping needs an upstream with partitions: leave the mapping out"
+    if down is None:
+        return "DimensionMapping needs partitions to map, but the asset has none: use AllPartitions()"
+    if not isinstance(cast("object", mapping.dimensions), Mapping):
+        return f"DimensionMapping({mapping.dimensions!r}): write {{dimension of the asset: dimension of its upstream}}"
+    if not isinstance(down, MultiPartitions) and not isinstance(up, MultiPartitions):
+        return f"DimensionMapping needs dimensions on one side at least: {_sides(down, up)}"
+    if not mapping.pairs:
+        return "DimensionMapping joins no dimensions: use AllPartitions()"
+    ours, theirs = _dimensions(down), _dimensions(up)
+    taken: set[object] = set()
+    for name, other, each in mapping.pairs:
+        if name not in ours:
+            return _unknown_dimension(name, "asset", ours)
+        if not isinstance(cast("object", other), str | None) or other not in theirs:
+            return _unknown_dimension(other, "upstream", theirs)
+        if other in taken:
+            return f"DimensionMapping joins {_of_dimension(other)} of the upstream twice: join it once"
+        taken.add(other)
+        problem = _pair_problem(each, ours[name], theirs[other])
+        if problem:
+            return f"DimensionMapping, {_of_dimension(name)} and {_of_dimension(other)} of the upstream: {problem}"
+    return None
+
+
+def _pair_problem(mapping: object, down: DimensionDefinition, up: DimensionDefinition) -> str | None:
+    if mapping is None:
+        if _between(down, up):
+            return None
+        return f"no mapping follows: {_sides(down, up)}; state one, as in {{'here': ('there', StaticMapping(...))}}"
+    if not isinstance(mapping, EdgeMapping) or isinstance(mapping, DimensionMapping):
+        return f"{mapping!r} is no mapping between two dimensions: write one such as TimeWindow()"
+    return mapping_problem(mapping, down, up)
+
+
+def _unknown_dimension(name: object, side: str, known: Mapping[DimensionName, DimensionDefinition]) -> str:
+    if None in known:
+        return f"DimensionMapping: the {side} has no dimensions, and so none called {name!r}: write None"
+    names = [str(each) for each in known]
+    near = nearest_names(str(name), names) or f"it has {', '.join(names)}"
+    return f"DimensionMapping: the {side} has no dimension {name!r}: {near}"
+
+
+def _of_dimension(name: object) -> str:
+    return "the partitions" if name is None else f"dimension {name!r}"
+
+
+def _dimensions(definition: PartitionsDefinition | None) -> dict[DimensionName, DimensionDefinition]:
+    """The dimensions by name; without any, the definition itself by None."""
+    if isinstance(definition, MultiPartitions):
+        return dict(definition.pairs)
+    return {} if definition is None else {None: definition}
+
+
+def _between(down: DimensionDefinition, up: DimensionDefinition) -> EdgeMapping | None:
+    """The default mapping between two dimensions. Same calendar, other bounds: from key to key, as between assets."""
+    mapping = default_mapping(down, up)
+    return Identity() if mapping == TimeWindow() and _identity_problem(down, up) is None else mapping
+
+
+def _known_keys(definition: StaticPartitions | DynamicPartitions) -> frozenset[str]:
+    return frozenset(definition.keys)
+
+
+def _strange_key(
+    key: object, side: str, definition: StaticPartitions | DynamicPartitions, known: frozenset[str]
+) -> str | None:
+    """Why a key cannot be one of the definition's; dynamic partitions may have any key one day."""
+    if isinstance(definition, DynamicPartitions):
+        problem = key_problem(key)
+        return problem and f"StaticMapping: {problem}"
+    if key in known:
+        return None
     near = nearest_names(str(key), definition.keys) or definition.describe()
     return f"StaticMapping: the {side} has no key {key!r}: {near}"
 
@@ -146,7 +278,7 @@ def _same_windows(down: TimePartitions, up: TimePartitions) -> bool:
         return not down.problems() and not up.problems() and windows_signature(down) == windows_signature(up)
     if isinstance(down, CronPartitions) or isinstance(up, CronPartitions):
         return False
-    return (down.grain, down.timezone, down.week_start) == (up.grain, up.timezone, up.week_start)
+    return windows_of(down) == windows_of(up)
 
 
 def _sides(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str:

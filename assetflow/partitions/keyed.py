@@ -13,8 +13,11 @@ from typing import cast
 import numpy as np
 
 from assetflow.errors import InvalidPartition
-from assetflow.partitions.definitions import PartitionsDefinition
+from assetflow.partitions.definitions import DimensionDefinition, PartitionsDefinition
+from assetflow.partitions.dynamic_space import DynamicSpace
 from assetflow.partitions.mappings import EdgeMapping
+from assetflow.partitions.multi_partitions import MultiPartitions
+from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.sets import Bools, Flags, Ints, PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import Spans, flattened
@@ -67,17 +70,21 @@ class KeyedMapping(EdgeMapping):
         if up.grain in ("static", "none"):
             return PartitionSet.empty()
         asked = self.images(down, partitions.array(), up).ordinals
-        return PartitionSet.from_ordinals(asked[~_existing(asked, up, now)])
+        return PartitionSet.from_ordinals(asked[~_existing(asked, up, now) & (asked >= 0)])
 
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
         return np.zeros(ordinals.size, np.bool_)
+
+    def asking(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
+        return np.diff(self.images(down, ordinals, up).offsets) > 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StaticMapping(KeyedMapping):
     """Which keys go into which, between two lists of keys: ``{upstream key: [downstream keys]}``, many to many.
 
-    A downstream key that is listed nowhere reads nothing of the upstream.
+    A downstream key that is listed nowhere reads nothing of the upstream. An upstream key that dynamic partitions do
+    not have is waited for.
 
     >>> StaticMapping({"berlin": ["germany", "europe"], "paris": ["europe"]}).keys["paris"]
     ['europe']
@@ -88,10 +95,20 @@ class StaticMapping(KeyedMapping):
     def images(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Images:
         sizes = [len(each) for each in self.keys.values()]
         readers = down.ordinals([key for each in self.keys.values() for key in each])
-        read = np.repeat(up.ordinals(list(self.keys)), sizes)
+        # What is no key of a dynamic upstream now is asked for all the same: it may become one.
+        listed = list(self.keys)
+        read = np.repeat(up.recorded(listed) if isinstance(up, DynamicSpace) else up.ordinals(listed), sizes)
         readers, read = _each_once(readers, read)
         lo, hi = np.searchsorted(readers, ordinals), np.searchsorted(readers, ordinals, side="right")
         return Images(_offsets(hi - lo), read[flattened(lo, hi)])
+
+    def strangers(self, down: PartitionSpace, up: PartitionSpace) -> tuple[list[str], list[str]]:
+        """The keys that it names and that the upstream, or the downstream, does not have; dynamic ones may come."""
+        ups, downs = list(self.keys), list(dict.fromkeys(key for each in self.keys.values() for key in each))
+        return (
+            [key for key, ordinal in zip(ups, up.ordinals(ups).tolist(), strict=True) if ordinal < 0],
+            [key for key, ordinal in zip(downs, down.ordinals(downs).tolist(), strict=True) if ordinal < 0],
+        )
 
 
 class PartitionMapping(KeyedMapping):
@@ -109,7 +126,8 @@ class PartitionMapping(KeyedMapping):
     def upstream_keys(self, partition_keys: Sequence[str], upstream: PartitionsDefinition) -> Sequence[Sequence[str]]:
         """For each of ``partition_keys``, in order, the keys of the upstream partitions that it reads; perhaps none.
 
-        ``upstream`` is the upstream's partition definition, which must have every key that is given. The answer must
+        ``upstream`` is the upstream's partition definition, which must have every key that is given; dynamic partitions
+        come with the ``keys`` that they have now. The answer must
         follow from the arguments alone. It is asked for many partitions at once; where it raises, the partitions that
         make it raise wait, and say so, and the others do not.
         """
@@ -117,7 +135,7 @@ class PartitionMapping(KeyedMapping):
     def images(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Images:
         keys = [str(key) for key in down.keys(ordinals)]
         assert up.definition is not None
-        answers = _Answers(self, up.definition)
+        answers = _Answers(self, _listing(up, up.definition))
         answers.ask(keys, 0)
         sizes = np.array([len(answers.found.get(row, ())) for row in range(len(keys))], np.int64)
         asked = [key for row in range(len(keys)) for key in answers.found.get(row, ())]
@@ -130,6 +148,22 @@ class PartitionMapping(KeyedMapping):
         sound = ~np.isin(rows, list(answers.problems)) if answers.problems else np.ones(rows.size, np.bool_)
         rows, flat = _each_once(rows[sound], flat[sound])
         return Images(_offsets(np.bincount(rows, minlength=len(keys))), flat, answers.problems)
+
+
+def _listing(space: PartitionSpace, definition: PartitionsDefinition) -> PartitionsDefinition:
+    """The definition of a space; of dynamic partitions, with the keys that are there now."""
+    if isinstance(space, DynamicSpace):
+        return space.definition.holding(map(str, space.keys(space.present)))
+    if isinstance(space, MultiSpace) and any(isinstance(each, DynamicSpace) for each in space.spaces):
+        pairs = zip(space.definition.pairs, space.spaces, strict=True)
+        return MultiPartitions({name: _dimension(each, inner) for (name, each), inner in pairs})
+    return definition
+
+
+def _dimension(definition: DimensionDefinition, space: PartitionSpace) -> DimensionDefinition:
+    listing = _listing(space, definition)
+    assert not isinstance(listing, MultiPartitions)
+    return listing
 
 
 class _Answers:

@@ -26,6 +26,11 @@ class EdgeMapping(ABC):
 
     __slots__ = ()
 
+    @property
+    def strict(self) -> bool:
+        """Whether a partition that asks for what can never exist waits for ever."""
+        return False
+
     @abstractmethod
     def spans(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace, existing_up: Ints) -> Spans:
         """The positions in ``existing_up`` that each downstream partition reads; none is possible."""
@@ -46,6 +51,10 @@ class EdgeMapping(ABC):
     @abstractmethod
     def nonexistent(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
         """Whether each downstream partition asks for an upstream partition that can never exist."""
+
+    @abstractmethod
+    def asking(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
+        """Whether each downstream partition asks for anything that the upstream's definition may ever have."""
 
     def upstream(
         self, partitions: PartitionSet, down: PartitionSpace, up: PartitionSpace, existing_up: PartitionSet
@@ -121,6 +130,13 @@ class RangeMapping(EdgeMapping):
         first, stop = _clipped(asked, up)
         return (asked[0] < asked[1]) & ((asked[0] < first) | (asked[1] > stop))
 
+    def asking(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Bools:
+        asked = self.requested(down, ordinals, up)
+        if asked is None or not isinstance(up, TimeSpace):
+            return np.ones(ordinals.size, np.bool_)
+        first, stop = _clipped(asked, up)
+        return first < stop
+
 
 @dataclass(frozen=True, slots=True)
 class Identity(RangeMapping):
@@ -142,6 +158,10 @@ class TimeWindow(RangeMapping):
     start_offset: int = 0
     end_offset: int = 0
     allow_nonexistent: bool = True
+
+    @property
+    def strict(self) -> bool:
+        return not self.allow_nonexistent
 
     def requested(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> tuple[Ints, Ints] | None:
         windows, upstream = _timed(down), _timed(up)

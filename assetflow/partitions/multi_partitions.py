@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from assetflow.partitions.definitions import DimensionDefinition
 
-WIDTHS = {"month": 17, "week": 19, "static": 20, "day": 22, "hour": 27, "cron": 33}
-"""How many bits of an ordinal each kind of dimension takes: time up to the year 9999, a million static keys."""
+WIDTHS = {"month": 17, "week": 19, "static": 20, "dynamic": 20, "day": 22, "hour": 27, "cron": 33}
+"""How many bits of an ordinal each kind of dimension takes: time up to the year 9999, a million keys."""
 
 BITS = 63
 

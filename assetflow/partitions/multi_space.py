@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from assetflow.errors import InvalidPartition
+from assetflow.partitions.dynamic_space import DynamicSpace
 from assetflow.partitions.key_ranges import range_texts
 from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
 from assetflow.partitions.paths import path_component
@@ -31,7 +32,7 @@ class MultiSpace:
     """The combinations of the partitions of ``spaces``, one space for each dimension in declared order."""
 
     definition: MultiPartitions
-    spaces: tuple[TimeSpace | StaticSpace, ...]
+    spaces: tuple[TimeSpace | StaticSpace | DynamicSpace, ...]
 
     @property
     def grain(self) -> Literal["multi"]:
@@ -56,6 +57,13 @@ class MultiSpace:
             found.append(ordinals & ((1 << width) - 1))
             ordinals = ordinals >> width
         return found[::-1]
+
+    def combined(self, sides: Sequence[Ints]) -> Ints:
+        """All combinations of some ordinals of each dimension; ascending if they are."""
+        ordinals = np.zeros(1, np.int64)
+        for space, side in zip(self.spaces, sides, strict=True):
+            ordinals = ((ordinals << WIDTHS[space.grain])[:, None] | side).ravel()
+        return ordinals
 
     def existing(self, now: datetime) -> PartitionSet:
         return self._product([space.existing(now) for space in self.spaces])
@@ -175,10 +183,7 @@ class MultiSpace:
         return path_component(key)
 
     def _product(self, sides: Sequence[PartitionSet]) -> PartitionSet:
-        ordinals = np.zeros(1, np.int64)
-        for space, side in zip(self.spaces, sides, strict=True):
-            ordinals = ((ordinals << WIDTHS[space.grain])[:, None] | side.array()).ravel()
-        return PartitionSet.from_ordinals(ordinals)
+        return PartitionSet.from_ordinals(self.combined([side.array() for side in sides]))
 
     def _keys(self, ordinals: Ints) -> list[str]:
         columns: list[list[str]] = []
@@ -216,6 +221,11 @@ class MultiSpace:
             some, where = np.unique(part, return_inverse=True)
             places.append(space.places(some)[where])
         return places
+
+
+def joined_keys(columns: Sequence[Sequence[str]]) -> list[str]:
+    """The keys of combinations, from the keys in each dimension."""
+    return ["|".join(map(_escaped, texts)) for texts in zip(*columns, strict=True)]
 
 
 def _escaped(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -50,6 +51,11 @@ class PartitionSet:
             raise ValueError(f"ordinals are not negative, but {int(values.min())} is")
         return cls(BitMap64(array("Q", np.ascontiguousarray(values, np.uint64).tobytes())))
 
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The set that :meth:`to_text` wrote. Raises ValueError for any other text."""
+        return cls(BitMap64.deserialize(b64decode(text, validate=True)))
+
     def __or__(self, other: PartitionSet) -> PartitionSet:
         return PartitionSet(self._bits | other._bits)
 
@@ -93,6 +99,16 @@ class PartitionSet:
         firsts = ordinals[np.concatenate(([0], breaks + 1))]
         lasts = ordinals[np.concatenate((breaks, [ordinals.size - 1]))]
         return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+    def to_text(self) -> str:
+        """The set in the portable Roaring format, base64: short where ordinals are neighbours.
+
+        >>> PartitionSet.from_text(PartitionSet.from_range(0, 10**6).to_text()) == PartitionSet.from_range(0, 10**6)
+        True
+        """
+        bits = self._bits.copy()
+        bits.run_optimize()
+        return b64encode(bits.serialize()).decode("ascii")
 
     def min(self) -> int:
         """The smallest ordinal. Raises ValueError when the set is empty."""

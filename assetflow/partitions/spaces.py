@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -15,13 +15,15 @@ from assetflow.partitions.calendars import TimeGrain
 from assetflow.partitions.cron_partitions import CronPartitions, cron_bounds, cron_calendar
 from assetflow.partitions.definitions import DimensionDefinition, PartitionsDefinition, StaticPartitions
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.dynamic_partitions import DynamicPartitions
+from assetflow.partitions.dynamic_space import DynamicSpace
 from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
 from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.sets import Flags, Ints, PartitionSet
 from assetflow.partitions.static_space import StaticSpace
 from assetflow.partitions.time_space import TimeSpace
 
-Grain = TimeGrain | Literal["cron", "static", "multi", "none"]
+Grain = TimeGrain | Literal["cron", "static", "dynamic", "multi", "none"]
 
 
 class PartitionSpace(Protocol):
@@ -117,8 +119,16 @@ def ordinal_of(space: PartitionSpace, asset: str, key: str) -> int:
         raise InvalidPartition(f"{asset}: {error.message}", hint=error.hint) from None
 
 
-def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> PartitionSpace:
+_NO_KEYS: Mapping[str, Ints] = {}
+
+
+def bind(
+    definition: PartitionsDefinition | None, keys: KeyDictionary, dynamic: Mapping[str, Ints] = _NO_KEYS
+) -> PartitionSpace:
     """The space of a definition without problems; static keys must be in ``keys``. None: unpartitioned.
+
+    ``dynamic`` has the ordinals of dynamic partitions by name, in the order of addition, whose keys must be in ``keys``
+    too; a name that it lacks has none.
 
     Raises ValueError for a definition that has problems, KeyError for a key without an ordinal, and DefinitionError for
     a dimension's key whose ordinal is too large.
@@ -133,25 +143,36 @@ def bind(definition: PartitionsDefinition | None, keys: KeyDictionary) -> Partit
     if isinstance(definition, MultiPartitions):
         if problems := definition.problems():
             raise ValueError(problems[0])
-        return MultiSpace(definition, tuple(_fitting(_bound(each, keys)) for _, each in definition.pairs))
-    return _bound(definition, keys)
+        return MultiSpace(definition, tuple(_fitting(_bound(each, keys, dynamic)) for _, each in definition.pairs))
+    return _bound(definition, keys, dynamic)
 
 
-def _fitting(space: TimeSpace | StaticSpace) -> TimeSpace | StaticSpace:
-    most = 1 << WIDTHS["static"]
-    if isinstance(space, StaticSpace) and int(space.declared.max()) >= most:
+def _fitting(space: TimeSpace | StaticSpace | DynamicSpace) -> TimeSpace | StaticSpace | DynamicSpace:
+    if isinstance(space, TimeSpace):
+        return space
+    ordinals, most = space.declared if isinstance(space, StaticSpace) else space.present, 1 << WIDTHS[space.grain]
+    if ordinals.size and int(ordinals.max()) >= most:
         raise DefinitionError(
             f"a dimension of {space.definition.describe()} does not fit: the store has more than {most - 1} keys",
-            hint="keep assets with very many static keys in a project of their own",
+            hint="keep assets with very many keys in a project of their own",
         )
     return space
 
 
-def _bound(definition: DimensionDefinition, keys: KeyDictionary) -> TimeSpace | StaticSpace:
+def _bound(
+    definition: DimensionDefinition, keys: KeyDictionary, dynamic: Mapping[str, Ints]
+) -> TimeSpace | StaticSpace | DynamicSpace:
+    if isinstance(definition, DynamicPartitions):
+        if problems := definition.problems():
+            raise ValueError(problems[0])
+        return DynamicSpace(definition, dynamic.get(definition.name, np.empty(0, np.int64)), keys)
     if isinstance(definition, StaticPartitions):
         if problems := definition.problems():
             raise ValueError(problems[0])
-        return StaticSpace(definition, np.array([keys.ordinal(key) for key in definition.keys], np.int64))
+        declared = keys.find(definition.keys)
+        if not declared.all():
+            raise KeyError(definition.keys[int(declared.argmin())])
+        return StaticSpace(definition, declared)
     if isinstance(definition, CronPartitions):
         bounds = cron_bounds(definition)
         return TimeSpace(definition, cron_calendar(definition), bounds)

@@ -14,7 +14,7 @@ from assetflow.partitions.sets import Flags, Ints
 class Spans:
     """For each row the half-open run ``[lo, hi)`` of positions in another array.
 
-    With a ``gather`` the runs point into it, and what it holds there are the positions: ascending, each once in a row.
+    With a ``gather`` the runs point into it, and what it holds there are the positions, each once in a row.
     Without one what a row reads is contiguous, and a prefix sum answers for all rows at once. ``straight`` says that
     row n spans exactly position n, so that flags and sums pass through unchanged. ``problems`` says of rows why nobody
     knows what they read.
@@ -36,9 +36,9 @@ class Spans:
         return broken
 
     def positions(self, row: int) -> slice | Ints:
-        """What one row spans, as an index."""
+        """What one row spans, as an index; ascending."""
         run = slice(int(self.lo[row]), int(self.hi[row]))
-        return run if self.gather is None else self.gather[run]
+        return run if self.gather is None else np.sort(self.gather[run])
 
 
 def any_within(flags: Flags, spans: Spans) -> Flags:

@@ -24,17 +24,28 @@ class StaticSpace:
 
     definition: StaticPartitions
     declared: Ints
-    _ranks: dict[str, int] = field(init=False, repr=False)
     _sorted: Ints = field(init=False, repr=False)
     _rank_of_sorted: Ints = field(init=False, repr=False)
-    _folded: Counter[str] = field(init=False, repr=False)
+    _known: dict[str, dict[str, int]] = field(init=False, repr=False, default_factory=dict[str, "dict[str, int]"])
 
     def __post_init__(self) -> None:
-        order = np.argsort(self.declared)
-        object.__setattr__(self, "_ranks", {key: rank for rank, key in enumerate(self.definition.keys)})
+        order = np.argsort(self.declared, kind="stable")
         object.__setattr__(self, "_sorted", self.declared[order])
         object.__setattr__(self, "_rank_of_sorted", order)
-        object.__setattr__(self, "_folded", Counter(key.casefold() for key in self.definition.keys))
+
+    @property
+    def _ranks(self) -> dict[str, int]:
+        """The place of each key; made when first asked for, as planning needs no keys."""
+        if "ranks" not in self._known:
+            self._known["ranks"] = {key: rank for rank, key in enumerate(self.definition.keys)}
+        return self._known["ranks"]
+
+    @property
+    def _folded(self) -> dict[str, int]:
+        """How many keys differ in nothing but case from each."""
+        if "folded" not in self._known:
+            self._known["folded"] = Counter(key.casefold() for key in self.definition.keys)
+        return self._known["folded"]
 
     @property
     def grain(self) -> Literal["static"]:
@@ -64,16 +75,18 @@ class StaticSpace:
         return int(self.declared[rank])
 
     def ordinals(self, keys: Sequence[str]) -> Ints:
-        ranks = np.array([self._ranks.get(key, -1) for key in keys], np.int64)
+        known = self._ranks
+        ranks = np.array([known.get(key, -1) for key in keys], np.int64)
         return np.where(ranks < 0, -1, self.declared[ranks])
 
     def within(self, key: str) -> PartitionSet | None:
         return self.between(key, key)
 
     def between(self, first: str, last: str) -> PartitionSet | None:
-        if first not in self._ranks or last not in self._ranks:
+        known = self._ranks
+        if first not in known or last not in known:
             return None
-        begin, end = self._ranks[first], self._ranks[last]
+        begin, end = known[first], known[last]
         if end < begin:
             raise InvalidPartition(
                 f"{last!r} is declared before {first!r}", hint="ranges follow the order of the keys in the definition"

@@ -62,6 +62,7 @@ def windows_inside(calendar: Calendar | CronCalendar, key: str) -> range | None:
     if written is None or written.unit not in _COARSER[calendar.grain]:
         found = find_window(calendar, key)
         return None if found is None else range(found, found + 1)
+    calendar = calendar.named
     instants = to_utc(calendar.timezone, np.array([written.begin, written.end], np.int64))
     if isinstance(calendar, CronCalendar):
         return calendar.beginning_within(*instants.tolist())
@@ -93,13 +94,14 @@ def refusal(calendar: Calendar | CronCalendar, bounds: Bounds, key: str, ordinal
         )
     local = np.array([written.begin], np.int64)
     instant = to_utc(calendar.timezone, local) if written.offset is None else local - written.offset
-    nearest = _key(calendar, int(calendar.at(instant)[0]))
+    nearest = _key(calendar, int(calendar.named.at(instant)[0]))
     return InvalidPartition(f"no {noun} begins at {key!r} in {calendar.timezone}", hint=f"the nearest is {nearest}")
 
 
 def _readings(calendar: Calendar | CronCalendar, keys: Sequence[str]) -> tuple[Ints, Ints]:
     """The first and the last window that each key can name, each -1 where it names none."""
     earlier, later = np.full((2, len(keys)), -1, np.int64)
+    calendar = calendar.named
     unit = _KEY_UNITS[calendar.grain]
     texts = [(index, text) for index, key in enumerate(keys) if (text := parse_time(key)) and text.unit == unit]
     places = np.array([index for index, _ in texts], np.int64)

@@ -59,6 +59,8 @@ def offsets_at(name: str, instants: Ints) -> Ints:
     if not instants.size:
         return instants
     table = transitions_between(name, int(instants.min()), int(instants.max()))
+    if not table.instants.size:
+        return np.full(instants.shape, table.offsets[0])
     return table.offsets[np.searchsorted(table.instants, instants, side="right")]
 
 
@@ -78,6 +80,8 @@ def to_utc(name: str, local: Ints) -> Ints:
     if not local.size:
         return local
     table = transitions_between(name, int(local.min()), int(local.max()))
+    if not table.instants.size:
+        return local - table.offsets[0]
     # Until its transition is reached, a segment's own offset holds: the first of two readings.
     segment = np.searchsorted(table.instants + table.offsets[:-1], local, side="right")
     instants = local - table.offsets[segment]

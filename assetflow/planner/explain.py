@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from assetflow.errors import InvalidPartition
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE, Cause, PartitionState
+from assetflow.planner.evidence import Evidence
 from assetflow.planner.facts import Facts
 from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment
+from assetflow.planner.trace import Trace
+from assetflow.planner.tracing import trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Explanation:
     counts: Mapping[str, int] | None = None
     notes: tuple[str, ...] = ()
     """Sentences for people: sources that could not be observed."""
+    trace: Trace = field(default_factory=Trace)
+    """The way to the roots, where the past could be looked up."""
 
     def to_dict(self) -> dict[str, object]:
         """The explanation as the JSON document of ``why``."""
@@ -44,20 +49,26 @@ class Explanation:
             "state": self.state,
             "held": self.held,
             "causes": [cause.to_dict() for cause in self.causes],
+            "trace": self.trace.to_dict(),
             "version": self.version,
             "notes": list(self.notes),
             **counts,
         }
 
 
-def explain(assessment: Assessment, asset: AssetKey, partition: str | None = None) -> Explanation:
-    """Why ``asset``, or one partition of it, is in its state. Raises UnknownAsset and InvalidPartition."""
+def explain(
+    assessment: Assessment, asset: AssetKey, partition: str | None = None, evidence: Evidence | None = None
+) -> Explanation:
+    """Why ``asset``, or one partition of it, is in its state, with ``evidence`` back to the roots.
+
+    Raises UnknownAsset and InvalidPartition.
+    """
     asset = assessment.world.graph.require(asset)
     facts = assessment.facts[assessment.world.graph.owner[asset]]
     if partition is None and facts.space.grain != "none":
-        return _of_all(assessment, facts, asset)
+        return _of_all(assessment, facts, asset, evidence)
 
-    row = 0 if partition is None else _row(facts, asset, partition)
+    row = 0 if partition is None else row_of(facts, asset, partition)
     rows = np.zeros(len(facts.ordinals), np.bool_)
     rows[row] = True
     output = facts.output(asset)
@@ -66,19 +77,36 @@ def explain(assessment: Assessment, asset: AssetKey, partition: str | None = Non
     code = int(assessment.states(asset)[row])
     held = code == UP_TO_DATE_STATE and len(place) > 0 and bool(output.pointers.held[place[0]])
     key = facts.space.key(int(facts.ordinals[row]))
-    return Explanation(asset, key, PRECEDENCE[code], held, _causes(assessment, facts, rows), version)
+    causes = causes_of(assessment, facts, rows)
+    way = _trace(assessment, asset, rows, evidence) if causes else Trace()
+    return Explanation(asset, key, PRECEDENCE[code], held, causes, version, trace=way)
 
 
-def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey) -> Explanation:
+def _trace(assessment: Assessment, asset: AssetKey, rows: Flags, evidence: Evidence | None) -> Trace:
+    if evidence is None:
+        return Trace()
+    return trace(Scene(assessment.world, assessment.facts, assessment.flows), asset, rows, evidence)
+
+
+def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey, evidence: Evidence | None) -> Explanation:
     codes = assessment.states(asset)
     state = PRECEDENCE[int(codes.min())] if len(codes) else "up_to_date"
     output = facts.output(asset)
     held = bool((output.pointers.held & (codes[output.places] == UP_TO_DATE_STATE)).any())
-    causes = _causes(assessment, facts, np.ones(len(codes), np.bool_))
-    return Explanation(asset, None, state, held, causes, None, assessment.counts(asset))
+    causes = causes_of(assessment, facts, np.ones(len(codes), np.bool_))
+    way = _trace(assessment, asset, _concerned(assessment, facts), evidence) if causes else Trace()
+    return Explanation(asset, None, state, held, causes, None, assessment.counts(asset), trace=way)
 
 
-def _row(facts: Facts, asset: AssetKey, partition: str) -> int:
+def _concerned(assessment: Assessment, facts: Facts) -> Flags:
+    """The rows that have any cause."""
+    flow = assessment.flows[facts.node.name]
+    found = [facts.bits != 0, *(each for each in (flow.lacks, *flow.pending) if each is not None)]
+    return np.logical_or.reduce(found)
+
+
+def row_of(facts: Facts, asset: AssetKey, partition: str) -> int:
+    """The row of an existing partition. Raises InvalidPartition."""
     ordinal = ordinal_of(facts.space, asset, partition)
     row = int(np.searchsorted(facts.ordinals, ordinal))
     if row < len(facts.ordinals) and facts.ordinals[row] == ordinal:
@@ -91,7 +119,8 @@ def _row(facts: Facts, asset: AssetKey, partition: str) -> int:
     )
 
 
-def _causes(assessment: Assessment, facts: Facts, rows: Flags) -> tuple[Cause, ...]:
+def causes_of(assessment: Assessment, facts: Facts, rows: Flags) -> tuple[Cause, ...]:
+    """Why these rows of a computation are not up to date."""
     name = facts.node.name
     scene = Scene(assessment.world, assessment.facts, assessment.flows)
     if facts.node.kind == "source":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.mappings import EdgeMapping
 from assetflow.partitions.spaces import PartitionSpace
@@ -111,7 +112,7 @@ class Facts:
 
 def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime) -> World:
     """Bind every definition and find out which partitions exist; ``now`` is an aware datetime."""
-    spaces = spaces_of(graph, state.keys)
+    spaces = spaces_of(graph, state.keys, state.dynamic)
     arrays: dict[int, Integers] = {}
     existing: dict[str, Integers] = {}
     for name, space in spaces.items():
@@ -207,6 +208,8 @@ class _Edges:
 
 def _alike(mapping: EdgeMapping) -> object:
     """What mappings that read the same have in common; those by key may be large, or compare as their user likes."""
+    if isinstance(mapping, DimensionMapping):
+        return tuple((down, up, each and _alike(each)) for down, up, each in mapping.pairs)
     return id(mapping) if isinstance(mapping, KeyedMapping) else mapping
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assetflow.errors import UsageError
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.causes import Cause
+
+if TYPE_CHECKING:
+    from assetflow.planner.answers import Answer
+    from assetflow.planner.evidence import Evidence
+    from assetflow.planner.reasons import Scene
+    from assetflow.planner.trace import Trace
 
 Certainty = Literal["will", "may", "reuse", "check"]
 
@@ -109,6 +116,21 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan was asked for, beside ``forced`` and ``due``.
+
+    ``partitions`` are pairs of first and last key. ``scope`` holds by computation the partitions that could get a step;
+    None means all that existed of everything. ``retry_of`` is the run whose partitions are tried again.
+    """
+
+    selection: str = "*"
+    partitions: tuple[tuple[str, str], ...] = ()
+    retry_failed: bool = True
+    scope: Mapping[str, PartitionSet] | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What would run now and why, in an order that respects the graph.
 
@@ -130,6 +152,34 @@ class Plan:
     """Whether it is made of what freshness policies need now, instead of all that is stale."""
     next_deadline: datetime | None = None
     """Of a ``due`` plan: when there will be more to do, if nothing is done until then."""
+    asked: Asked = field(default_factory=Asked)
+    scene: Scene | None = field(default=None, repr=False, compare=False)
+    """What the plan was decided from."""
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    """Where explanations look up the past; None: nowhere."""
+
+    def explain(self, asset: str, partition: str | None = None) -> Answer:
+        """What the plan does with an asset or partition, with the way to what made it due.
+
+        Looks up the past, so it takes longer than the plan's own causes. Raises UnknownAsset, InvalidPartition,
+        StoreError, and UsageError for a plan that was made apart from a project.
+        """
+        from assetflow.planner.answers import answer
+
+        scene, evidence = self._explained()
+        return answer(self, scene, evidence, asset, partition)
+
+    def traces(self) -> tuple[Trace, ...]:
+        """The trace of every step, without what the steps upstream tell themselves. Raises as :meth:`explain`."""
+        from assetflow.planner.answers import step_trace
+
+        scene, evidence = self._explained()
+        return tuple(step_trace(scene, evidence, step) for step in self.steps)
+
+    def _explained(self) -> tuple[Scene, Evidence]:
+        if self.scene is None or self.evidence is None:
+            raise UsageError("this plan knows nothing of the past", hint="explain plans that Project.plan() made")
+        return self.scene, self.evidence
 
     def to_dict(self) -> dict[str, object]:
         """The plan as the JSON document that programs read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import cast
@@ -13,14 +14,17 @@ import numpy as np
 from assetflow.errors import InvalidPartition, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, parse_range
+from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.sets import PartitionSet
+from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.freshness import conditions_of, late_notes
+from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
-from assetflow.planner.plan import Certainty, Partitions, Plan, Reuse, Step, Waiting
+from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Waiting
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
 from assetflow.planner.selection import Selection, parse_selection
@@ -71,26 +75,61 @@ def plan_from(
     if due and force:
         raise UsageError("force computes everything, due only what is needed", hint="leave one of them out")
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
-    world, facts = assessment.world, assessment.facts
-    chosen = choose(parsed, world.graph, conditions_of(assessment))
+    facts = assessment.facts
+    chosen = choose(parsed, assessment.world.graph, conditions_of(assessment))
     ranges = _ranges(partitions)
     rows = selected_rows(facts, chosen, ranges)
+    everything = not ranges and chosen.targets.issuperset(assessment.world.graph.nodes)
+    scope = None if everything else {name: _members(facts[name], flags) for name, flags in rows.items()}
     needed = due_of(assessment, chosen.selected) if due else Due()
     if due:
         rows = {name: flags & needed.rows[name] for name, flags in rows.items() if name in needed.rows}
     full = not ranges and not force and not due and retry_failed and chosen.targets.issuperset(facts)
-    flows = assessment.flows if full else flows_of(facts, Request(rows, force, retry_failed, needed.expired))
-    scene = Scene(world, facts, flows, force, needed.expired)
+    made = plan_rows(
+        assessment,
+        rows,
+        Asked(parsed.text, tuple(ranges), retry_failed, scope),
+        force=force,
+        expired=needed.expired,
+        flows=assessment.flows if full else None,
+        notes=notes,
+    )
+    made = replace(made, notes=(*without_keys(assessment.world, chosen.selected), *made.notes))
+    if not due:
+        return made
+    helped = {output for step in made.steps for output in step.outputs}
+    late = late_notes({key: each for key, each in needed.freshness.items() if key not in helped})
+    own, given = made.notes[: len(made.notes) - len(notes)], made.notes[len(made.notes) - len(notes) :]
+    return replace(made, notes=(*own, *late, *given), due=True, next_deadline=needed.deadline)
 
+
+def plan_rows(
+    assessment: Assessment,
+    rows: Mapping[str, Flags],
+    asked: Asked,
+    *,
+    force: bool = False,
+    expired: Mapping[str, Flags] | None = None,
+    flows: Mapping[str, Flow] | None = None,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan of these rows by computation, in the order of the graph and without sources.
+
+    ``expired`` are the rows that are computed although nothing has changed; ``flows`` those of just this request, if
+    they are known.
+    """
+    world, facts = assessment.world, assessment.facts
+    expired = expired or {}
+    if flows is None:
+        flows = flows_of(facts, Request(rows, force, asked.retry_failed, expired))
+    scene = Scene(world, facts, flows, force, expired)
     steps: list[Step] = []
     waiting: list[Waiting] = []
     own_notes: list[str] = []
-    for name, asked in rows.items():
+    for name, chosen in rows.items():
         steps += _steps(scene, name)
-        waiting += _waiting(assessment, scene, name, asked)
+        waiting += _waiting(assessment, scene, name, chosen)
         own_notes += _notes(scene, name)
-    helped = {output for step in steps for output in step.outputs}
-    late = late_notes({key: each for key, each in needed.freshness.items() if key not in helped})
     moves = {name: flow.moves for name, flow in assessment.flows.items()}
     outside = stale_outside(world.graph, facts, rows, moves)
     return Plan(
@@ -101,10 +140,10 @@ def plan_from(
         waiting=tuple(waiting),
         outside=outside,
         forced=force,
-        notes=(*own_notes, *late, *notes),
+        notes=(*own_notes, *notes),
         totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
-        due=due,
-        next_deadline=needed.deadline,
+        asked=asked,
+        scene=scene,
     )
 
 
@@ -155,8 +194,12 @@ def _steps(scene: Scene, name: str) -> list[Step]:
     return steps
 
 
+def _members(facts: Facts, rows: Flags) -> PartitionSet:
+    return PartitionSet.from_ordinals(facts.ordinals[rows])
+
+
 def _partitions(facts: Facts, rows: Flags) -> Partitions:
-    ordinals = PartitionSet.from_ordinals(facts.ordinals[rows])
+    ordinals = _members(facts, rows)
     ranges = None if facts.space.grain == "none" else tuple(facts.space.ranges_of_keys(ordinals))
     return Partitions(ordinals, ranges)
 
@@ -202,12 +245,13 @@ def _notes(scene: Scene, name: str) -> list[str]:
     """What mappings fail to say, and what the steps ask for in vain or not at all."""
     facts, flow = scene.facts[name], scene.flows[name]
     notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
+    notes += strange_keys(scene.world, facts)
     if flow.moves is None:
         return notes
     ordinals = facts.ordinals[flow.moves]
     for edge in facts.edges:
-        notes += _reading_nothing(facts, edge, flow.moves)
         space = scene.facts[edge.upstream].space
+        notes += _reading_nothing(facts, edge, space, flow.moves)
         asking = PartitionSet.from_ordinals(ordinals[edge.edge.mapping.nonexistent(facts.space, ordinals, space)])
         if asking and space.definition is not None:
             shown = ", ".join(facts.space.describe(asking, 3)) or name
@@ -219,11 +263,14 @@ def _notes(scene: Scene, name: str) -> list[str]:
     return notes
 
 
-def _reading_nothing(facts: Facts, edge: EdgeFacts, rows: Flags) -> list[str]:
+def _reading_nothing(facts: Facts, edge: EdgeFacts, space: PartitionSpace, rows: Flags) -> list[str]:
     """A note about the rows to which a mapping by key gives nothing of the upstream."""
-    if not isinstance(edge.edge.mapping, KeyedMapping):
+    if not isinstance(edge.edge.mapping, KeyedMapping | DimensionMapping):
         return []
     nothing = rows & (edge.spans.lo == edge.spans.hi)
+    if isinstance(edge.edge.mapping, DimensionMapping) and nothing.any():
+        asked = edge.edge.mapping.asking(facts.space, facts.ordinals, space)
+        nothing &= ~asked & ~edge.edge.mapping.nonexistent(facts.space, facts.ordinals, space)
     if not nothing.any():
         return []
     shown = ", ".join(facts.space.describe(PartitionSet.from_ordinals(facts.ordinals[nothing]), 3))

@@ -15,6 +15,7 @@ from assetflow.partitions.spans import covered, flattened
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
 from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
+from assetflow.planner.former import formerly, repartitioned
 from assetflow.planner.publish_groups import grouped
 from assetflow.planner.spans import Flags, Integers
 
@@ -43,7 +44,7 @@ def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     forced = int(np.count_nonzero(rows)) if scene.forced else 0
     expired = int(np.count_nonzero(rows & scene.expired[name])) if name in scene.expired else 0
     return (
-        *_missing(facts, rows),
+        *_missing(scene.world, facts, rows),
         *_code(scene.world, facts, rows),
         *(cause for edge in facts.edges for cause in _input_changed(scene, facts, edge, rows)),
         *([Cause("forced", forced, "forced", own)] if forced else []),
@@ -74,8 +75,20 @@ def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
     roots = _waiting_roots(scene, name, waiting)
     held = flow.held is not None and bool((waiting & flow.held).any())
     manner = f"waits, with its publish group {scene.facts[name].node.publish_group!r}, for" if held else "waits for"
-    detail = "; ".join([f"{manner} {', '.join(shown)}", *mapping_problems(scene.facts[name], waiting)])
+    facts = scene.facts[name]
+    reasons = [*_impossible(scene, facts, waiting), *mapping_problems(facts, waiting)]
+    detail = "; ".join([f"{manner} {', '.join(shown)}", *reasons])
     return Cause("waiting", int(np.count_nonzero(waiting)), detail, roots, partitions=shown)
+
+
+def _impossible(scene: Scene, facts: Facts, rows: Flags) -> Iterator[str]:
+    """A sentence for each upstream of which some of these rows need what it can never have."""
+    for edge in facts.edges:
+        if edge.premature is None or not edge.edge.mapping.strict:
+            continue
+        upstream, early = scene.facts[edge.upstream].space, facts.ordinals[rows & edge.premature]
+        if upstream.definition is not None and edge.edge.mapping.nonexistent(facts.space, early, upstream).any():
+            yield f"{edge.edge.upstream} ({upstream.definition.describe()}) cannot have all that it asks for"
 
 
 def mapping_problems(facts: Facts, rows: Flags) -> list[str]:
@@ -188,12 +201,13 @@ def _lacking(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags, limit: in
     return [*addresses[:limit], f"+{hidden} more"] if hidden > 0 else addresses
 
 
-def _missing(facts: Facts, rows: Flags) -> list[Cause]:
+def _missing(world: World, facts: Facts, rows: Flags) -> list[Cause]:
     missing = rows & ((facts.bits & MISSING) != 0)
     if not missing.any():
         return []
     if all(not output.versioned[missing].any() for output in facts.outputs):
-        return [Cause("missing", int(np.count_nonzero(missing)), "never built", facts.node.outputs)]
+        detail = f"never built{formerly(world, facts)}"
+        return [Cause("missing", int(np.count_nonzero(missing)), detail, facts.node.outputs)]
     found = ((output.key, int(np.count_nonzero(missing & ~output.versioned))) for output in facts.outputs)
     return [Cause("missing", count, f"{key} was never built", (key,)) for key, count in found if count]
 
@@ -223,6 +237,8 @@ def _changed_code(world: World, facts: Facts, kind: CauseKind, rows: Flags) -> C
 def _component_changes(earlier: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
     changes = dict.fromkeys(present.keys() - earlier.keys(), "added")
     changes |= dict.fromkeys(earlier.keys() - present.keys(), "removed")
+    # Windows of UTC, which begin where their name says, go without saying.
+    changes |= dict.fromkeys(changes.keys() & {"option:windows:partitions"}, "changed")
     return changes | {name: "changed" for name in present.keys() & earlier.keys() if present[name] != earlier[name]}
 
 
@@ -244,6 +260,7 @@ def _input_changed(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> 
     key = edge.edge.upstream
     partitions = _ranges(upstream.space, _changed_partitions(facts, edge, upstream.output(key), changed))
     sentence = f"{key} {', '.join(partitions)} changed" if partitions else f"{key} changed"
+    sentence = repartitioned(scene.world, facts, edge, upstream, changed) or sentence
     count = int(np.count_nonzero(changed))
     return [Cause("input_changed", count, sentence, (key,), edge.edge.parameter, partitions=partitions)]
 

@@ -67,7 +67,11 @@ def stale_outside(
             moving = moves[edge.upstream]
             if edge.upstream in rows:
                 reached = reached & ~rows[edge.upstream]
-            if moving is None or not (reached := moving & reached).any():
+            if moving is None:
+                continue
+            # What waits is not built, so that nothing above it matters here.
+            reached = reached & moving
+            if not reached.any():
                 continue
             outside.add(edge.edge.upstream)
             needed[edge.upstream] = needed[edge.upstream] | reached if edge.upstream in needed else reached
@@ -115,9 +119,24 @@ def _no_match(facts: Mapping[str, Facts], named: frozenset[str], asked: Range, d
         return InvalidPartition(
             f"partition {text} does not exist yet", hint="a time partition exists once its window has ended"
         )
+    keys = dict.fromkeys(asked)
+    near = [f"{name}: {hint}" for name in sorted(named) for key in keys if (hint := _nearest(facts[name], key))]
+    if near:
+        return InvalidPartition(f"nothing that is selected has the partition {text}", hint="; ".join(near[:3]))
     described = [f"{name} is {each.describe()}" for name in sorted(named) if (each := facts[name].space.definition)]
     hint = "; ".join(described[:3]) if described else "nothing that is selected is partitioned: leave the partition out"
     return InvalidPartition(f"nothing that is selected has the partition {text}", hint=hint)
+
+
+def _nearest(facts: Facts, key: str) -> str | None:
+    """The keys that are like one that a list of keys does not have."""
+    if facts.space.grain not in ("static", "dynamic"):
+        return None
+    try:
+        facts.space.ordinal(key)
+    except InvalidPartition as error:
+        return error.hint
+    return None
 
 
 def _mapped_up(facts: Mapping[str, Facts], seeds: Mapping[str, Flags]) -> dict[str, Flags]:

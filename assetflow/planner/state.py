@@ -82,11 +82,32 @@ class CheckResults:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What is published of an asset from when its ordinals counted something else, as in ``space``.
+
+    How many partitions, and when the last of them was published, in microseconds since 1970.
+    """
+
+    space: str
+    partitions: int
+    published_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodeRecord:
     """One code version and the hashes of the components that it was made from."""
 
     version: CodeVersion
     components: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a history goes: what was recorded later has higher numbers than these."""
+
+    derivation: int = 0
+    change: int = 0
+    """Of what changes without a derivation: tries that failed, checks run later, observations withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +119,7 @@ class State:
     keys: KeyDictionary
     assets: Mapping[AssetKey, AssetState] = field(default_factory=dict[AssetKey, AssetState])
     codes: Mapping[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
+    """Those that any pointer mentions, and perhaps others."""
     failures: Mapping[AssetKey, Failures] = field(default_factory=dict[AssetKey, Failures])
     retained: Mapping[AssetKey, Retained] = field(default_factory=dict[AssetKey, Retained])
     """Derivations under a present code version that are not the current ones, of the kind ``computed``."""
@@ -110,6 +132,11 @@ class State:
     verified: Mapping[AssetKey, Integers] = field(default_factory=dict[AssetKey, Integers])
     """When the data of each partition was last found by computing (or, of a source, by asking), in microseconds since
     1970, aligned with ``assets``. A rebuild that gave equal data counts. Only of the assets that it was asked for."""
+    former: Mapping[AssetKey, Former] = field(default_factory=dict[AssetKey, Former])
+    """Of assets that were partitioned otherwise before."""
+    dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
+    """The ordinals of dynamic partitions by name, in the order in which their keys were added."""
+    mark: Mark = field(default_factory=Mark)
 
 
 @dataclass(frozen=True, slots=True)

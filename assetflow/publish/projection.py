@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 
 from assetflow.keys import AssetKey, VersionId
+from assetflow.partitions.definitions import dynamic_names
+from assetflow.partitions.spaces import bind
 from assetflow.publish.current import CurrentEntry, write_current
 from assetflow.publish.setting import Setting
 from assetflow.store.records import (
@@ -19,12 +21,18 @@ def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId,
     ``known`` saves reading version records that the caller has. Partitions that the definition no longer has are left
     out. Raises StorageError and StoreError.
     """
-    reader, space = setting.reader, setting.spaces[setting.graph.owner[asset]]
+    reader, name = setting.reader, setting.graph.owner[asset]
+    space, least = setting.spaces[name], 0
+    if dynamic_names(space.definition):
+        # The keys as they are now, not as a run found them; a set that changes moves no pointer.
+        least = reader.generation()
+        present = reader.dynamic()
+        space = bind(space.definition, reader.keys(), present)
     pointers = reader.pointers(setting.environment, setting.uids[asset])
     versions = [VersionId(version) for version in pointers.version.tolist()]
     missing = [version for version in versions if version not in known]
     records = {**known, **reader.versions(missing)} if missing else known
-    generation = int(pointers.generation.max()) if versions else reader.generation()
+    generation = max(least, int(pointers.generation.max())) if versions else reader.generation()
     kept = space.has(pointers.ordinals)
     keys = space.keys(pointers.ordinals[kept])
     entries: list[CurrentEntry] = []

@@ -13,6 +13,7 @@ from typing import cast
 
 from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
+from assetflow.store import dynamic
 from assetflow.store import statements as sql
 from assetflow.store.encoding import EMPTY, HELD, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
@@ -23,6 +24,7 @@ from assetflow.store.records import (
     FailureRecord,
     Group,
     InputRecord,
+    KeyAddition,
     ObservationRecord,
     Publication,
     RunRecord,
@@ -49,6 +51,9 @@ from assetflow.store.tickets import Promise
 
 PointerKey = tuple[int, int, int]
 """Environment, asset uid, ordinal."""
+
+_KEYS_TOLD = 100
+"""How many keys an event lists."""
 
 
 class Batch:
@@ -77,6 +82,7 @@ class Batch:
         self._log: list[Row] = []
         self._checks: list[Row] = []
         self._settled: list[Row] = []
+        self._changes: list[Row] = []
         self._steps: list[Row] = []
         self._events: list[Row] = []
 
@@ -108,8 +114,24 @@ class Batch:
             self._move(publication, known, as_of)
         for withdrawal in group.withdrawals:
             self._withdraw(withdrawal)
+        for addition in group.added:
+            self._add_keys(addition)
         self._settled += [(version,) for version in group.finished_intents]
         return self.generation
+
+    def add_partitions(self, addition: KeyAddition) -> list[str]:
+        """Add keys to dynamic partitions; gives those that were not there."""
+        added = self._add_keys(addition)
+        self.generation += bool(added)
+        return added
+
+    def remove_partitions(self, name: str, keys: list[str]) -> list[str]:
+        """Take keys out of dynamic partitions; gives those that were there."""
+        removed = dynamic.remove(self._connection, name, keys, self._now)
+        if removed:
+            self.generation += 1
+            self._tell_keys("partitions_removed", name, removed, None)
+        return removed
 
     def fail(self, failure: FailureRecord) -> int:
         """Note a failed try, and its candidate."""
@@ -120,6 +142,7 @@ class Batch:
         if candidate is not None:
             derivation = self._next_derivation()
             self._add_version(candidate, "quarantined", derivation, None)
+            dynamic.keep_for(self._connection, candidate.version, failure.added)
             self._derivations.append(
                 (
                     derivation,
@@ -141,13 +164,17 @@ class Batch:
             self._add_inputs(derivation, failure.inputs, as_of)
         self._failure_rows[key] = failure_row(failure)
         self._failing.add(key)
-        self.record_checks(failure.checks)
+        self._changes.append((failure.uid, failure.ordinal, self._now))
+        self._add_checks(failure.checks)
         self._settled += [(version,) for version in failure.finished_intents]
         return self.generation
 
     def record_checks(self, checks: Iterable[CheckRecord]) -> int:
-        """Note check results."""
-        self._checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
+        """Note check results on versions that the store has."""
+        noted = list(checks)
+        self._add_checks(noted)
+        places = sorted({(check.uid, check.ordinal) for check in noted})
+        self._changes += [(uid, ordinal, self._now) for uid, ordinal in places]
         return self.generation
 
     def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> int:
@@ -194,9 +221,9 @@ class Batch:
         """The id of an environment."""
         return self._names.environment(name, self._moment)
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str]) -> dict[AssetKey, int]:
         """The uids of assets."""
-        return self._names.assets(keys)
+        return self._names.assets(keys, spaces)
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys."""
@@ -221,6 +248,7 @@ class Batch:
             (sql.SET_FAILURE, failed),
             (sql.DROP_FAILURE, mended),
             (sql.SET_CHECK, self._checks),
+            (sql.INSERT_CHANGE, self._changes),
             (sql.DROP_INTENT, self._settled),
             (sql.SET_STEP, self._steps),
             (sql.INSERT_EVENT, self._events),
@@ -267,6 +295,8 @@ class Batch:
             schema = known[3] if known else None
             if known and known[2] == "quarantined":
                 self._released.append((self._now, version))
+                for addition in dynamic.kept_for(self._connection, version, publication.run_id):
+                    self._add_keys(addition)
                 self._new_versions[version] = (uid, ordinal, "published", schema)
         code = self._names.code(publication.code) if publication.code else 0
         self._derivations.append(
@@ -310,7 +340,7 @@ class Batch:
         if key in self._failing:
             self._failing.discard(key)
             self._failure_rows[key] = None
-        self.record_checks(publication.checks)
+        self._add_checks(publication.checks)
         for event in publication.events:
             self._add_event(event, {publication.asset: uid})
 
@@ -322,12 +352,26 @@ class Batch:
         self._retired.append((standing[1],))
         self._pointer_rows[key] = None
         self._log.append((environment, uid, ordinal, self.generation, None, None, self._now))
+        self._changes.append((uid, ordinal, self._now))
         self._touch_head(environment, uid, None)
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
         earlier = self._head_rows.get((environment, uid))
         kept = earlier[4] if schema is None and earlier else schema
         self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
+
+    def _add_checks(self, checks: Iterable[CheckRecord]) -> None:
+        self._checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
+
+    def _add_keys(self, addition: KeyAddition) -> list[str]:
+        added = dynamic.add(self._connection, self._names, addition, self._now)
+        if added:
+            self._tell_keys("partitions_added", addition.name, added, addition.run_id)
+        return added
+
+    def _tell_keys(self, kind: str, name: str, keys: list[str], run_id: str | None) -> None:
+        payload: dict[str, object] = {"name": name, "count": len(keys), "keys": keys[:_KEYS_TOLD]}
+        self._add_event(EventRecord(self._moment, kind, None, None, run_id, payload), {})
 
     def _next_derivation(self) -> int:
         self._derivation += 1
@@ -345,9 +389,9 @@ class Batch:
         self._inputs += [input_row(derivation, read, made) for read, made in zip(inputs, as_of, strict=True)]
 
     def _add_event(self, event: EventRecord, uids: Mapping[AssetKey, int]) -> None:
-        uid = None
-        if event.asset is not None:
-            uid = uids[event.asset] if event.asset in uids else self._names.assets([event.asset])[event.asset]
+        uid = event.uid
+        if event.asset is not None and uid is None:
+            uid = uids[event.asset] if event.asset in uids else self._names.latest_asset(event.asset)
         self._event += 1
         self._events.append(event_row(self._event, event, uid))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
+
+import numpy as np
 
 from assetflow.store.encoding import from_json, from_micros, optional_moment
 from assetflow.store.records import (
     EventRecord,
     EventRow,
+    Fared,
     ObservationRecord,
     ProcessRecord,
     RunRecord,
@@ -28,6 +32,12 @@ SELECT s.run_id, a.key, s.asset, s.ordinal, s.attempt, s.status, s.queued_at, s.
     s.error
 FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
 ORDER BY s.ended_at, s.asset, s.ordinal, s.attempt
+"""
+# Of the rows of a group, SQLite gives the one that has the maximum.
+FARED = """
+SELECT a.key, s.status, s.ordinal, coalesce(s.version, 0), max(s.attempt)
+FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
+GROUP BY s.asset, s.ordinal ORDER BY s.asset, s.status, s.ordinal
 """
 EVENTS = """
 SELECT e.seq, e.occurred_at, e.kind, a.key, e.ordinal, e.run_id, e.payload
@@ -56,6 +66,15 @@ def runs(connection: sqlite3.Connection, status: RunStatus | None, limit: int | 
 def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
     """How the asset partitions of a run fared."""
     return [_step(row) for row in connection.execute(STEPS, (run_id,))]
+
+
+def fared(connection: sqlite3.Connection, run_id: str) -> list[Fared]:
+    """How the asset partitions of a run fared, by asset and status."""
+    found: list[Fared] = []
+    for (asset, status), group in groupby(connection.execute(FARED, (run_id,)), key=lambda row: row[:2]):
+        _, _, ordinals, versions, _ = zip(*group, strict=True)
+        found.append(Fared(asset, status, np.array(ordinals, np.int64), np.array(versions, np.int64)))
+    return found
 
 
 def events_since(connection: sqlite3.Connection, seq: int, run_id: str | None, limit: int | None) -> list[EventRow]:

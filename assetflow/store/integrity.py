@@ -50,6 +50,13 @@ RULES: tuple[tuple[str, str], ...] = (
         "SELECT r.version AS id FROM check_results AS r LEFT JOIN versions AS v ON v.id = r.version WHERE v.id IS NULL",
     ),
     (
+        "{count} keys of dynamic partitions are not in the dictionary of keys (the first is {first})",
+        """
+        SELECT d.ordinal AS id FROM dynamic_keys AS d LEFT JOIN partition_keys AS k ON k.ordinal = d.ordinal
+        WHERE k.ordinal IS NULL
+        """,
+    ),
+    (
         "{count} pointers are newer than the last generation (the first is of generation {first})",
         "SELECT p.generation AS id FROM pointers AS p, counters AS c WHERE p.generation > c.generation",
     ),

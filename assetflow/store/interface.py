@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -15,6 +15,7 @@ from assetflow.store.records import (
     EventRecord,
     EventRow,
     FailureRecord,
+    Fared,
     Group,
     InputRecord,
     LineageRow,
@@ -30,6 +31,8 @@ from assetflow.store.records import (
 
 if TYPE_CHECKING:
     from assetflow.partitions.dictionary import KeyDictionary
+    from assetflow.partitions.sets import Ints
+    from assetflow.planner.changes import Changes
     from assetflow.planner.state import Attempts, Codes, State
 
 TableName = Literal[
@@ -44,12 +47,23 @@ class StoreWriter(Protocol):
         """The environment's id (waits); created on first use. Ids start at 1; 0 holds the observations."""
         ...
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
-        """The uids of assets (waits), given out on first use."""
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str] | None = None) -> dict[AssetKey, int]:
+        """The uids of assets (waits), given out on first use: one for each asset and space that its ordinals are in.
+
+        ``spaces`` are those that they are in now. A uid that was given out without a space takes it on.
+        """
         ...
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
-        """The ordinals of static partition keys (waits), given out on first use."""
+        """The ordinals of partition keys (waits), given out on first use."""
+        ...
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Add keys to dynamic partitions (waits); gives those that were not there. A new one takes a generation."""
+        ...
+
+    def remove_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Take keys out of dynamic partitions (waits); gives those that were there. Ordinals and pointers stay."""
         ...
 
     def reserve_versions(self, count: int) -> range:
@@ -116,8 +130,11 @@ class StoreReader(Protocol):
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
     ) -> State:
         """What the planner needs of these assets; those among ``sources`` are given by their last observations.
+
+        ``uids`` are theirs, in the spaces in which their ordinals are now; None: the newest.
 
         ``verified`` are those of which it needs to know when their data was last computed.
 
@@ -127,16 +144,50 @@ class StoreReader(Protocol):
         """
         ...
 
+    def changes_since(
+        self,
+        state: State,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
+        earlier: Codes | None = None,
+    ) -> Changes:
+        """What to apply to ``state`` to have what :meth:`read_state` would give with these arguments.
+
+        ``state`` is one of this store and environment, read for the codes ``earlier`` (None: for these). Assets that it
+        does not have are read anew. Those that it has must have been among ``sources`` and ``verified`` then if they
+        are now. What it costs grows with what was committed since, not with the partitions that there are.
+        """
+        ...
+
     def environments(self) -> dict[str, int]:
         """Environment ids by name."""
         ...
 
-    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
-        """The uids of those assets that have one (None: of all)."""
+    def uids(
+        self, assets: Sequence[AssetKey] | None = None, spaces: Mapping[AssetKey, str] | None = None
+    ) -> dict[AssetKey, int]:
+        """The uids of those assets that have one (None: of all), in these spaces; without ``spaces``, the newest."""
+        ...
+
+    def spaces_of(self, assets: Sequence[AssetKey] | None = None) -> dict[int, tuple[AssetKey, str | None]]:
+        """Every uid of some assets (None: of all) with its asset and space; the space may not be known yet."""
         ...
 
     def keys(self) -> KeyDictionary:
-        """The store-wide dictionary of static partition keys."""
+        """The store-wide dictionary of static and dynamic partition keys."""
+        ...
+
+    def dynamic(self) -> Mapping[str, Ints]:
+        """The ordinals of dynamic partitions by name, in the order of addition; their keys are in :meth:`keys`."""
+        ...
+
+    def removed_partitions(self, name: str) -> list[str]:
+        """The keys that dynamic partitions had once and do not have now."""
         ...
 
     def pointers(self, environment: int, uid: int) -> Pointers:
@@ -227,6 +278,10 @@ class StoreReader(Protocol):
         is its share of the call. Failed attempts do not count, nor does what was published without computing. Of those
         ``checked``, the times of the last attempts that only ran checks.
         """
+        ...
+
+    def fared(self, run_id: str) -> list[Fared]:
+        """The same as columns, by asset and status: for runs of very many partitions."""
         ...
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:

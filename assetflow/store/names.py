@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from typing import TypeVar
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.store.encoding import to_json, to_micros
 from assetflow.store.records import CodeSource
+
+T = TypeVar("T")
+
+
+PARAMETERS = 900
+"""How many values a statement takes: SQLite's own limit was 999 once."""
+
+
+def known_ordinals(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The ordinals of those partition keys that have one."""
+    known: dict[str, int] = {}
+    for some in pieces(keys):
+        query = f"SELECT key, ordinal FROM partition_keys WHERE key IN ({marks(some)})"
+        known.update(connection.execute(query, some).fetchall())
+    return known
+
+
+def pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in as many parts as statements are needed for them."""
+    return (values[first : first + PARAMETERS] for first in range(0, len(values), PARAMETERS))
+
+
+def marks(values: Sequence[object]) -> str:
+    """The place holders of values in a statement."""
+    return ", ".join("?" * len(values))
 
 
 class Names:
@@ -36,13 +63,34 @@ class Names:
         row = self._connection.execute("SELECT id FROM environments WHERE name = ?", (name,)).fetchone()
         return row[0] if row else self._insert("environments (name, created_at)", name, to_micros(now))
 
-    def assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
-        """The uids of assets."""
-        return {key: self._named("assets", "uid", key) for key in keys}
+    def assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str]) -> dict[AssetKey, int]:
+        """The uids of assets, each with its ordinals in a space. A uid of which no space is known takes it on."""
+        return {key: self._asset(key, spaces.get(key)) for key in keys}
+
+    def _asset(self, key: AssetKey, space: str | None) -> int:
+        query = "SELECT uid, space FROM assets WHERE key = ? AND (space = ? OR space IS NULL) ORDER BY space IS NULL"
+        row = self._connection.execute(query, (key, space)).fetchone()
+        if row is None:
+            return self._insert("assets (key, space)", key, space)
+        if row[1] is None and space is not None:
+            self._connection.execute("UPDATE assets SET space = ? WHERE uid = ?", (space, row[0]))
+        return row[0]
+
+    def latest_asset(self, key: AssetKey) -> int:
+        """The newest uid of an asset, whatever its ordinals count."""
+        (uid,) = self._connection.execute("SELECT max(uid) FROM assets WHERE key = ?", (key,)).fetchone()
+        return uid or self._asset(key, None)
 
     def partition_keys(self, keys: list[str]) -> dict[str, int]:
-        """The ordinals of static partition keys, given out in the order of the list."""
-        return {key: self._named("partition_keys", "ordinal", key) for key in keys}
+        """The ordinals of partition keys, given out in the order of the list; there may be a million."""
+        known = known_ordinals(self._connection, keys)
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM partition_keys").fetchone()
+            given = dict(zip(missing, range(last + 1, last + 1 + len(missing)), strict=True))
+            self._connection.executemany("INSERT INTO partition_keys (key, ordinal) VALUES (?, ?)", given.items())
+            known |= given
+        return {key: known[key] for key in keys}
 
     def code(self, version: CodeVersion) -> int:
         """The id of a code version, of which nothing more may be known yet."""
@@ -93,7 +141,6 @@ class Names:
         return row[0] if row else self._insert(f"{table} ({column})", name)
 
     def _insert(self, target: str, *values: object) -> int:
-        marks = ", ".join("?" * len(values))
-        row = self._connection.execute(f"INSERT INTO {target} VALUES ({marks})", values).lastrowid
+        row = self._connection.execute(f"INSERT INTO {target} VALUES ({marks(values)})", values).lastrowid
         assert row is not None
         return row

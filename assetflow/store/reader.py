@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -14,10 +14,13 @@ import numpy as np
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
+from assetflow.partitions.sets import Ints
+from assetflow.planner.changes import Changes
 from assetflow.planner.state import Attempts, Codes, State
-from assetflow.store import dumps, history, integrity, lineage
+from assetflow.store import dumps, dynamic, history, integrity, lineage
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
+from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
@@ -27,6 +30,7 @@ from assetflow.store.records import (
     CodeSource,
     DerivationRecord,
     EventRow,
+    Fared,
     InputRecord,
     LineageRow,
     ObservationRecord,
@@ -38,7 +42,8 @@ from assetflow.store.records import (
     VersionRecord,
 )
 from assetflow.store.sqlite import connect, translated
-from assetflow.store.state import Remembered, read_keys, read_state
+from assetflow.store.state import Remembered, asked, read_keys
+from assetflow.store.tail import read_changes
 
 POINTERS = (
     "SELECT ordinal, version, derivation, generation FROM pointers WHERE environment = ? AND asset = ? ORDER BY 1"
@@ -71,8 +76,7 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = connection
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
-        # The last question and its answer, which holds until some connection has written.
-        self._answered: tuple[object, Codes, State] | None = None
+        self._answers = Answers(path)
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -89,6 +93,8 @@ class SqliteReader:
             self._lock = RLock()
             self._connection = connect(self._path, patience=self._patience)
             self._pid = os.getpid()
+            # By when it was given an answer is known in the parent's connection only.
+            self._answers = Answers(self._path)
         with self._lock, translated(self._path):
             if self._connection is None:
                 raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
@@ -114,36 +120,68 @@ class SqliteReader:
         *,
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
     ) -> State:
         """What the planner needs of these assets."""
+        question = asked(environment, assets, codes, sources, verified, uids)
         with self._snapshot() as connection:
-            (changes,) = connection.execute("PRAGMA data_version").fetchone()
-            question = (changes, environment, tuple(assets), frozenset(sources), frozenset(verified))
-            if self._answered is not None:
-                asked, for_codes, state = self._answered
-                if asked == question and for_codes is codes:
-                    return state
-                self._answered = None
-            state = read_state(connection, self._remembered, environment, assets, codes, sources, verified)
-            self._answered = (question, codes, state)
-            return state
+            return self._answers.answer(connection, self._remembered, question)
+
+    def changes_since(
+        self,
+        state: State,
+        environment: int,
+        assets: Sequence[AssetKey],
+        codes: Codes,
+        *,
+        sources: Collection[AssetKey] = (),
+        verified: Collection[AssetKey] = (),
+        uids: Mapping[AssetKey, int] | None = None,
+        earlier: Codes | None = None,
+    ) -> Changes:
+        """What to apply to a state."""
+        question = asked(environment, assets, codes, sources, verified, uids)
+        with self._snapshot() as connection:
+            return read_changes(connection, self._remembered, question, state, earlier or codes)
 
     def environments(self) -> dict[str, int]:
         """Environment ids by name."""
         with self._snapshot() as connection:
             return dict(connection.execute("SELECT name, id FROM environments ORDER BY id").fetchall())
 
-    def uids(self, assets: Sequence[AssetKey] | None = None) -> dict[AssetKey, int]:
+    def uids(
+        self, assets: Sequence[AssetKey] | None = None, spaces: Mapping[AssetKey, str] | None = None
+    ) -> dict[AssetKey, int]:
         """The uids of those assets that have one (None: of all)."""
+        found: dict[AssetKey, int] = {}
+        for uid, (key, space) in self.spaces_of(assets).items():
+            if spaces is None or space == spaces.get(key):
+                found.setdefault(key, uid)
+        return found
+
+    def spaces_of(self, assets: Sequence[AssetKey] | None = None) -> dict[int, tuple[AssetKey, str | None]]:
+        """Every uid of some assets with its asset and space, the newest of an asset first."""
         with self._snapshot() as connection:
             if assets is None:
-                return dict(connection.execute("SELECT key, uid FROM assets ORDER BY key").fetchall())
-            return dict(connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall())
+                rows = connection.execute("SELECT key, uid, space FROM assets ORDER BY key, uid DESC").fetchall()
+            else:
+                rows = connection.execute(sql.UIDS, (to_json(list(assets)),)).fetchall()
+            return {uid: (key, space) for key, uid, space in rows}
 
     def keys(self) -> KeyDictionary:
-        """The dictionary of static partition keys."""
+        """The dictionary of static and dynamic partition keys."""
         with self._snapshot() as connection:
             return read_keys(connection, self._remembered)
+
+    def dynamic(self) -> dict[str, Ints]:
+        """The ordinals of dynamic partitions by name, in the order of addition."""
+        with self._snapshot() as connection:
+            return dynamic.read_dynamic(connection, self._remembered.dynamic)
+
+    def removed_partitions(self, name: str) -> list[str]:
+        """The keys that dynamic partitions had once and do not have now."""
+        with self._snapshot() as connection:
+            return dynamic.removed_keys(connection, name)
 
     def pointers(self, environment: int, uid: int) -> Pointers:
         """Where an asset's partitions point now."""
@@ -245,6 +283,11 @@ class SqliteReader:
         """What the last attempts at some partitions took and gave."""
         with self._snapshot() as connection:
             return attempts(connection, computed, checked)
+
+    def fared(self, run_id: str) -> list[Fared]:
+        """How the asset partitions of a run fared, as columns."""
+        with self._snapshot() as connection:
+            return history.fared(connection, run_id)
 
     def events_since(self, seq: int, *, run_id: str | None = None, limit: int | None = None) -> list[EventRow]:
         """Events after ``seq``."""

@@ -152,11 +152,20 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyAddition:
+    """Keys that become dynamic partitions, by the run that added them; None for a user."""
+
+    name: str
+    keys: tuple[str, ...]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Publications that become visible together or not at all, in one generation.
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
-    first. ``finished_intents`` are the stage intents that this commit settles.
+    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it.
     """
 
     publications: tuple[Publication, ...]
@@ -164,6 +173,7 @@ class Group:
     sync: Callable[[], None] | None = None
     after: tuple[Ticket, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
+    added: tuple[KeyAddition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +186,8 @@ class EventRecord:
     ordinal: int | None = None
     run_id: str | None = None
     payload: Mapping[str, object] = field(default_factory=dict[str, object])
+    uid: int | None = None
+    """Of the asset; None: the newest that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ class RunRecord:
     trigger: str
     process: ProcessRecord
     plan: Mapping[str, object] = field(default_factory=dict[str, object])
-    """The plan document."""
+    """The plan document, and beside it what a retry needs of the plan."""
     ended_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
@@ -224,6 +236,19 @@ class StepRecord:
     """The fields of the ``error`` document."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fared:
+    """The partitions of one asset that ended one way in a run, at their last attempt; aligned, ordinals ascending.
+
+    ``version`` is 0 where the attempt gave none.
+    """
+
+    asset: AssetKey
+    status: StepStatus
+    ordinals: Integers
+    version: Integers
+
+
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
     """That the last try of an asset partition failed, and under which key."""
@@ -243,6 +268,8 @@ class FailureRecord:
     finished_intents: tuple[VersionId, ...] = ()
     sync: Callable[[], None] | None = None
     """Makes the candidate's files durable, as in :class:`Group`."""
+    added: tuple[KeyAddition, ...] = ()
+    """What the candidate adds to dynamic partitions once it is published."""
 
 
 @dataclass(frozen=True, slots=True)

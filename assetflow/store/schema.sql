@@ -14,8 +14,23 @@ CREATE TABLE asset_heads (
 CREATE TABLE assets (
     uid INTEGER NOT NULL,
     "key" TEXT NOT NULL,
+    space TEXT,
     PRIMARY KEY (uid),
-    CONSTRAINT asset_keys UNIQUE ("key")
+    CONSTRAINT asset_spaces UNIQUE ("key", space)
+);
+CREATE TABLE candidate_keys (
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    PRIMARY KEY (version, name)
+)
+ WITHOUT ROWID;
+CREATE TABLE changes (
+    seq INTEGER NOT NULL,
+    asset INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (seq)
 );
 CREATE TABLE check_results (
     version INTEGER NOT NULL,
@@ -77,6 +92,25 @@ CREATE TABLE derivations (
 );
 CREATE INDEX derivations_by_version ON derivations (version);
 CREATE INDEX retired_derivations ON derivations (asset, code) WHERE retired = 1;
+CREATE TABLE dynamic_keys (
+    definition INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    added_at INTEGER NOT NULL,
+    run_id TEXT,
+    removed_at INTEGER,
+    PRIMARY KEY (definition, place)
+)
+ WITHOUT ROWID;
+CREATE UNIQUE INDEX dynamic_keys_by_ordinal ON dynamic_keys (definition, ordinal);
+CREATE TABLE dynamic_partitions (
+    id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    added INTEGER NOT NULL,
+    revised INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT dynamic_partition_names UNIQUE (name)
+);
 CREATE TABLE edge_layouts (
     id INTEGER NOT NULL,
     parameters TEXT NOT NULL,
@@ -229,4 +263,4 @@ CREATE TABLE versions (
 );
 CREATE INDEX versions_by_partition ON versions (asset, ordinal);
 INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0);
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

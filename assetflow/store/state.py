@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.dictionary import KeyDictionary
@@ -19,16 +18,47 @@ from assetflow.planner.state import (
     CodeRecord,
     Codes,
     Failures,
-    InputColumn,
+    Former,
     Integers,
+    Mark,
     Retained,
     State,
     empty_asset_state,
 )
 from assetflow.store import statements as sql
-from assetflow.store.encoding import EMPTY, HELD, from_json, to_json, to_lanes
+from assetflow.store.columns import gathered
+from assetflow.store.dynamic import KeySet, read_dynamic
+from assetflow.store.encoding import from_json, to_json, to_lanes
+from assetflow.store.pointers import Layouts, read_pointers
+from assetflow.store.scopes import Scope
 
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a state is asked for: the arguments of ``read_state``."""
+
+    environment: int
+    assets: tuple[AssetKey, ...]
+    codes: Codes
+    sources: frozenset[AssetKey]
+    verified: frozenset[AssetKey]
+    uids: frozenset[tuple[AssetKey, int]] = frozenset()
+    """Those of the project that asks; of other assets, the uid that was given out last is meant."""
+
+
+def asked(
+    environment: int,
+    assets: Iterable[AssetKey],
+    codes: Codes,
+    sources: Collection[AssetKey],
+    verified: Collection[AssetKey],
+    uids: Mapping[AssetKey, int] | None,
+) -> Question:
+    """The question that these arguments are."""
+    known = frozenset((uids or {}).items())
+    return Question(environment, tuple(assets), codes, frozenset(sources), frozenset(verified), known)
 
 
 @dataclass(slots=True)
@@ -37,133 +67,115 @@ class Remembered:
 
     codes: dict[int, CodeVersion] = field(default_factory=dict[int, CodeVersion])
     components: dict[int, CodeRecord] = field(default_factory=dict[int, CodeRecord])
-    layouts: dict[int, tuple[str, ...]] = field(default_factory=dict[int, "tuple[str, ...]"])
+    layouts: Layouts = field(default_factory=Layouts)
     keys: KeyDictionary = field(default_factory=KeyDictionary)
+    dynamic: dict[int, KeySet] = field(default_factory=dict[int, KeySet])
 
 
-def read_state(
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """The partitions that are read: of assets that are built here, and of sources."""
+
+    built: Scope
+    observed: Scope
+
+    @property
+    def every(self) -> dict[int, AssetKey]:
+        """Both by uid."""
+        return {**self.built.assets, **self.observed.assets}
+
+
+def read_state(connection: sqlite3.Connection, remembered: Remembered, question: Question) -> State:
+    """The answer to a question; to be called inside a read transaction."""
+    uids = read_uids(connection, question)
+    state = read_parts(connection, remembered, question, uids, whole(question, uids))
+    verified = {key: times for key, times in state.verified.items() if len(times)}
+    checks = {place: results for place, results in state.checks.items() if any_result(results)}
+    return replace(state, verified=verified, checks=checks)
+
+
+def whole(question: Question, uids: Mapping[AssetKey, int]) -> Scopes:
+    """All partitions of all assets that are asked for."""
+    known = {uids[key]: key for key in question.assets if key in uids}
+    return Scopes(
+        Scope({uid: key for uid, key in known.items() if key not in question.sources}),
+        Scope({uid: key for uid, key in known.items() if key in question.sources}),
+    )
+
+
+def read_parts(
     connection: sqlite3.Connection,
     remembered: Remembered,
-    environment: int,
-    assets: Sequence[AssetKey],
-    codes: Codes,
-    sources: Collection[AssetKey],
-    verified: Collection[AssetKey],
+    question: Question,
+    uids: Mapping[AssetKey, int],
+    scopes: Scopes,
 ) -> State:
-    """The state of the assets in one environment; to be called inside a read transaction."""
-    uids: dict[AssetKey, int] = dict(connection.execute(sql.UIDS, (to_json(assets),)).fetchall())
-    observed = frozenset(sources)
-    built = {uids[key]: key for key in assets if key in uids and key not in observed}
-    named = {uids[key]: key for key in assets if key in uids and key in observed}
-    columns, used = _pointers(connection, remembered, environment, built)
-    columns |= _pointers(connection, remembered, 0, named)[0]
+    """What is recorded of the partitions in ``scopes``.
+
+    Of every asset in them whose times are asked for there is an entry in ``verified``, and one in ``checks`` of every
+    check, be they empty.
+    """
+    generation, derivation, change = connection.execute(sql.MARK).fetchone()
+    columns, used = read_pointers(connection, remembered.layouts, question.environment, scopes.built)
+    columns |= read_pointers(connection, remembered.layouts, 0, scopes.observed)[0]
     nothing = empty_asset_state()
-    present = {record.version: record for record in codes.computations.values()}
-    ids = _code_ids(connection, remembered, present)
-    retained, candidates = _reusable(connection, environment, built, ids)
+    present = {record.version: record for record in question.codes.computations.values()}
+    ids = code_ids(connection, remembered, present)
+    retained, candidates = _reusable(connection, question.environment, scopes.built, list(ids.values()))
     return State(
-        generation=connection.execute(sql.COUNTERS).fetchone()[0],
+        generation=generation,
         uids=uids,
+        former=_former(connection, question, uids),
         keys=read_keys(connection, remembered),
-        assets={key: columns.get(key, nothing) for key in assets},
-        codes=_codes(connection, remembered, present, used),
-        failures=_failures(connection, environment, built),
+        dynamic=read_dynamic(connection, remembered.dynamic),
+        assets={key: columns.get(key, nothing) for key in question.assets},
+        codes=read_codes(connection, remembered, present, used),
+        failures=_failures(connection, question.environment, scopes.built),
         retained=retained,
         candidates=candidates,
-        checks=_checks(connection, remembered, environment, uids, codes, columns, (retained, candidates)),
-        verified=_verified(connection, environment, uids, verified, columns, observed),
+        checks=_checks(connection, remembered, question, scopes.built, uids, columns, (retained, candidates)),
+        verified=_verified(connection, question, scopes, columns),
+        mark=Mark(derivation, change),
     )
+
+
+def read_uids(connection: sqlite3.Connection, question: Question) -> dict[AssetKey, int]:
+    """The uids of those assets that have one."""
+    known = _known_uids(connection, question)
+    uids = dict(question.uids & {(key, uid) for key, uid, _ in known})
+    for key, uid, _ in known:
+        uids.setdefault(key, uid)
+    return uids
+
+
+def _known_uids(connection: sqlite3.Connection, question: Question) -> list[tuple[AssetKey, int, str | None]]:
+    return connection.execute(sql.UIDS, (to_json(question.assets),)).fetchall()
+
+
+def _former(connection: sqlite3.Connection, question: Question, uids: Mapping[AssetKey, int]) -> dict[AssetKey, Former]:
+    """What assets were before their ordinals counted what they do now: of each the one published last."""
+    found: dict[AssetKey, Former] = {}
+    for key, uid, space in _known_uids(connection, question):
+        if space is None or uid == uids[key]:
+            continue
+        of = 0 if key in question.sources else question.environment
+        count, last = connection.execute(sql.FORMER_USE, {"environment": of, "uid": uid}).fetchone()
+        if count and (key not in found or (last or 0) > found[key].published_at):
+            found[key] = Former(space, count, last or 0)
+    return found
 
 
 def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
-    """The dictionary of static keys, which only ever grows."""
-    query = "SELECT key, ordinal FROM partition_keys WHERE ordinal > ?"
-    added = connection.execute(query, (max(remembered.keys.ordinals.values(), default=0),)).fetchall()
-    if added:
-        remembered.keys = KeyDictionary({**remembered.keys.ordinals, **dict(added)})
+    """The dictionary of partition keys, which only ever grows."""
+    values = (remembered.keys.last,)
+    added = gathered(connection, sql.KEYS, values, numbers=("ordinal", "size"), octets=("octets",))
+    if added.count:
+        ordinals, sizes = added.numbers
+        remembered.keys = remembered.keys.followed(added.octets[0], np.cumsum(sizes), ordinals)
     return remembered.keys
 
 
-def _pointers(
-    connection: sqlite3.Connection, remembered: Remembered, environment: int, named: dict[int, AssetKey]
-) -> tuple[dict[AssetKey, AssetState], set[int]]:
-    """The pointers of some assets, and the code versions that they mention."""
-    rows = connection.execute(sql.POINTERS, (environment, to_json(list(named)))).fetchall() if named else []
-    if not rows:
-        return {}, set()
-    *numbers, hashes, signatures = zip(*rows, strict=True)
-    asset, ordinals, version, derivation, generation, code, flags, layout = (
-        np.array(column, np.int64) for column in numbers
-    )
-    lanes = to_lanes(b"".join(hashes))
-    empty, held = flags & EMPTY != 0, flags & HELD != 0
-    sums = to_lanes(b"".join(signatures))
-    layouts = _layouts(connection, remembered, set(numbers[7]))
-    width = {number: len(parameters) for number, parameters in layouts.items()}
-    starts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(np.array([width[number] for number in numbers[7]], np.int64), out=starts[1:])
-    bounds = [0, *(np.flatnonzero(np.diff(asset)) + 1).tolist(), len(rows)]
-    changes = np.flatnonzero(np.diff(layout)) + 1
-    mixed = np.searchsorted(changes, bounds[1:], "left") > np.searchsorted(changes, bounds[:-1], "right")
-    states: dict[AssetKey, AssetState] = {}
-    for first, last, several in zip(bounds[:-1], bounds[1:], mixed.tolist(), strict=True):
-        part = slice(first, last)
-        block = sums[starts[first] : starts[last]]
-        if several:
-            inputs = _mixed_inputs(block, layout[part], layouts)
-        else:
-            inputs = _uniform_inputs(block, last - first, layouts[numbers[7][first]])
-        states[named[numbers[0][first]]] = AssetState(
-            ordinals[part],
-            version[part],
-            derivation[part],
-            generation[part],
-            lanes[part],
-            code[part],
-            empty[part],
-            held[part],
-            inputs,
-        )
-    return states, set(numbers[5])
-
-
-def _uniform_inputs(sums: NDArray[np.uint64], count: int, parameters: tuple[str, ...]) -> dict[str, InputColumn]:
-    if not parameters:
-        return {}
-    block = sums.reshape(count, len(parameters), 2)
-    present = np.ones(count, np.bool_)
-    return {parameter: InputColumn(block[:, place], present) for place, parameter in enumerate(parameters)}
-
-
-def _mixed_inputs(
-    sums: NDArray[np.uint64], layout: Integers, layouts: dict[int, tuple[str, ...]]
-) -> dict[str, InputColumn]:
-    """For an asset whose pointers were not all made with the same edges."""
-    widths = np.array([len(layouts[number]) for number in layout.tolist()], np.int64)
-    starts = np.cumsum(widths) - widths
-    columns: dict[str, InputColumn] = {}
-    for number in sorted(set(layout.tolist())):
-        rows = np.flatnonzero(layout == number)
-        for place, parameter in enumerate(layouts[number]):
-            column = columns.get(parameter)
-            if column is None:
-                column = InputColumn(np.zeros((len(layout), 2), np.uint64), np.zeros(len(layout), np.bool_))
-                columns[parameter] = column
-            column.sums[rows] = sums[starts[rows] + place]
-            column.present[rows] = True
-    return columns
-
-
-def _layouts(connection: sqlite3.Connection, remembered: Remembered, used: set[int]) -> dict[int, tuple[str, ...]]:
-    unknown = [number for number in used if number not in remembered.layouts]
-    if unknown:
-        query = "SELECT id, parameters FROM edge_layouts WHERE id IN (SELECT value FROM json_each(?))"
-        for number, parameters in connection.execute(query, (to_json(unknown),)):
-            remembered.layouts[number] = tuple(json.loads(parameters))
-    return {number: remembered.layouts[number] for number in used}
-
-
-def _code_ids(
+def code_ids(
     connection: sqlite3.Connection, remembered: Remembered, versions: Collection[CodeVersion]
 ) -> dict[CodeVersion, int]:
     """The ids of those code versions that the store has met."""
@@ -173,12 +185,13 @@ def _code_ids(
     return {version: number for number, version in rows}
 
 
-def _codes(
+def read_codes(
     connection: sqlite3.Connection,
     remembered: Remembered,
-    present: dict[CodeVersion, CodeRecord],
-    used: set[int],
+    present: Mapping[CodeVersion, CodeRecord],
+    used: Iterable[int],
 ) -> dict[int, CodeRecord]:
+    """The code versions with these ids, those in ``present`` as they are there."""
     records: dict[int, CodeRecord] = {}
     unknown: list[int] = []
     for number in used:
@@ -190,98 +203,136 @@ def _codes(
     if unknown:
         query = "SELECT id, version, components FROM code_versions WHERE id IN (SELECT value FROM json_each(?))"
         for number, version, components in connection.execute(query, (to_json(unknown),)):
-            records[number] = remembered.components[number] = CodeRecord(version, from_json(components))
+            records[number] = CodeRecord(version, from_json(components))
+            if records[number].components:
+                remembered.components[number] = records[number]
     return records
 
 
-def _failures(connection: sqlite3.Connection, environment: int, named: dict[int, AssetKey]) -> dict[AssetKey, Failures]:
-    rows = connection.execute(sql.FAILURES, (environment, to_json(list(named)))).fetchall() if named else []
+def any_result(results: CheckResults) -> bool:
+    """Whether there is any."""
+    return bool(len(results.passed) or len(results.failed) or len(results.earlier))
+
+
+def _failures(connection: sqlite3.Connection, environment: int, scope: Scope) -> dict[AssetKey, Failures]:
+    if not scope:
+        return {}
+    query = scope.statement(sql.FAILURES, "failures", "f")
+    rows = connection.execute(query, {**scope.values(), "environment": environment}).fetchall()
     failures: dict[AssetKey, Failures] = {}
     for uid, part in _by_asset(rows):
         _, ordinals, keys, runs, errors = zip(*part, strict=True)
-        failures[named[uid]] = Failures(np.array(ordinals, np.int64), to_lanes(b"".join(keys)), runs, errors)
+        failures[scope.assets[uid]] = Failures(np.array(ordinals, np.int64), to_lanes(b"".join(keys)), runs, errors)
     return failures
 
 
 def _reusable(
-    connection: sqlite3.Connection, environment: int, named: dict[int, AssetKey], codes: dict[CodeVersion, int]
+    connection: sqlite3.Connection, environment: int, scope: Scope, codes: Sequence[int]
 ) -> tuple[dict[AssetKey, Retained], dict[AssetKey, Retained]]:
     """Retained derivations and quarantined candidates."""
-    if not named or not codes:
+    if not scope or not codes:
         return {}, {}
-    assets, present = to_json(list(named)), to_json(list(codes.values()))
-    rows: list[Row] = connection.execute(sql.RETIRED, (assets, present)).fetchall()
-    others = connection.execute("SELECT id FROM environments WHERE id != ?", (environment,)).fetchall()
-    for (other,) in others:
-        rows += connection.execute(sql.CURRENT_ELSEWHERE, (other, assets, present)).fetchall()
-    if others:
-        rows.sort(key=lambda row: (row[0], row[1], row[5]))
-    retained = _retained([row for row in rows if not row[2]], named)
-    return retained, _retained([row for row in rows if row[2]], named)
+    values = {**scope.values(), "codes": to_json(codes)}
+    found = [_offered(connection, scope.retired(len(codes)), values)]
+    elsewhere = scope.statement(sql.CURRENT_ELSEWHERE, "pointers", "p")
+    for (other,) in connection.execute("SELECT id FROM environments WHERE id != ?", (environment,)).fetchall():
+        found.append(_offered(connection, elsewhere, {**values, "environment": other}))
+    asset, ordinal, refused, version, derivation, keys = (np.concatenate(column) for column in zip(*found, strict=True))
+    if len(found) > 1:
+        order = np.lexsort((derivation, ordinal, asset))
+        asset, ordinal, refused = asset[order], ordinal[order], refused[order]
+        version, derivation, keys = version[order], derivation[order], keys[order]
+    retained: dict[AssetKey, Retained] = {}
+    candidates: dict[AssetKey, Retained] = {}
+    for mask, records in ((refused == 0, retained), (refused != 0, candidates)):
+        picked = np.flatnonzero(mask)
+        for uid, part in _runs(asset[picked]):
+            at = picked[part]
+            records[scope.assets[uid]] = Retained(ordinal[at], keys[at], version[at], derivation[at])
+    return retained, candidates
 
 
-def _retained(rows: list[Row], named: dict[int, AssetKey]) -> dict[AssetKey, Retained]:
-    found: dict[AssetKey, Retained] = {}
-    for uid, part in _by_asset(rows):
-        _, ordinals, _, keys, versions, derivations = zip(*part, strict=True)
-        found[named[uid]] = Retained(
-            np.array(ordinals, np.int64),
-            to_lanes(b"".join(keys)),
-            np.array(versions, np.int64),
-            np.array(derivations, np.int64),
-        )
-    return found
+def _offered(connection: sqlite3.Connection, query: str, values: Mapping[str, object]) -> tuple[Any, ...]:
+    names = ("asset", "ordinal", "refused", "version", "derivation")
+    found = gathered(connection, query, values, numbers=names, octets=("key",))
+    return (*found.numbers, to_lanes(found.octets[0]))
 
 
 def _checks(
     connection: sqlite3.Connection,
     remembered: Remembered,
-    environment: int,
-    uids: dict[AssetKey, int],
-    codes: Codes,
-    states: dict[AssetKey, AssetState],
-    reusable: tuple[dict[AssetKey, Retained], ...],
+    question: Question,
+    scope: Scope,
+    uids: Mapping[AssetKey, int],
+    states: Mapping[AssetKey, AssetState],
+    reusable: tuple[Mapping[AssetKey, Retained], ...],
 ) -> dict[tuple[AssetKey, str], CheckResults]:
-    ids = _code_ids(connection, remembered, list(codes.checks.values())) if codes.checks else {}
+    checks = question.codes.checks
+    ids = code_ids(connection, remembered, list(checks.values())) if checks else {}
     results: dict[tuple[AssetKey, str], CheckResults] = {}
-    for (asset, name), version in codes.checks.items():
-        rows: list[Row] = []
-        if asset in states:
-            rows = connection.execute(sql.CURRENT_CHECKS, (name, environment, uids[asset])).fetchall()
-        others = [int(number) for found in reusable if asset in found for number in found[asset].version]
+    for (asset, name), version in checks.items():
+        values: dict[str, object] = {"name": name, "code": ids.get(version, 0)}
+        found: list[tuple[Integers, Integers]] = []
+        if asset in states and uids[asset] in scope.assets:
+            only = scope.restricted([asset])
+            query = only.statement(sql.CHECKS, "pointers", "p")
+            found.append(_results(connection, query, {**values, **only.values(), "environment": question.environment}))
+        others = [int(number) for offered in reusable if asset in offered for number in offered[asset].version]
         if others:
-            rows += connection.execute(sql.VERSION_CHECKS, (to_json(others), name)).fetchall()
-        if rows:
-            results[asset, name] = _check_results(rows, ids.get(version, 0))
+            found.append(_results(connection, sql.VERSION_CHECKS, {**values, "versions": to_json(others)}))
+        results[asset, name] = _check_results(found)
     return results
 
 
-def _check_results(rows: list[Row], code: int) -> CheckResults:
-    passed = {version for version, seen, result in rows if seen == code and result}
-    failed = {version for version, seen, result in rows if seen == code and not result}
-    earlier = {version for version, _, _ in rows} - passed - failed
-    return CheckResults(*(np.array(sorted(found), np.int64) for found in (passed, failed, earlier)))
+def _results(connection: sqlite3.Connection, query: str, values: Mapping[str, object]) -> tuple[Integers, Integers]:
+    found = gathered(connection, query, values, numbers=("version", "result"))
+    return found.numbers[0], found.numbers[1]
+
+
+def _check_results(found: Sequence[tuple[Integers, Integers]]) -> CheckResults:
+    nothing = np.empty(0, np.int64)
+    version = np.concatenate([versions for versions, _ in found] or [nothing])
+    result = np.concatenate([results for _, results in found] or [nothing])
+    passed, failed, earlier = (np.unique(version[result == kind]) for kind in (1, 2, 0))
+    return CheckResults(passed, failed, np.setdiff1d(np.setdiff1d(earlier, passed), failed))
 
 
 def _verified(
-    connection: sqlite3.Connection,
-    environment: int,
-    uids: dict[AssetKey, int],
-    asked: Collection[AssetKey],
-    states: dict[AssetKey, AssetState],
-    sources: Collection[AssetKey],
+    connection: sqlite3.Connection, question: Question, scopes: Scopes, states: Mapping[AssetKey, AssetState]
 ) -> dict[AssetKey, Integers]:
     """When the data of each pointer was last computed, or observed; 0 where that is not recorded."""
-    named = {uids[key]: key for key in asked if key in states}
-    if not named:
+    nothing = np.empty(0, np.int64)
+    times = {key: nothing for key in scopes.every.values() if key in question.verified}
+    if not times:
         return {}
-    observed = dict(connection.execute(sql.OBSERVED_AT, (to_json(list(named)),)).fetchall())
-    rows = connection.execute(sql.VERIFIED, (environment, to_json(list(named)))).fetchall()
-    times = {uid: np.array([at or 0 for _, at in part], np.int64) for uid, part in _by_asset(rows)}
-    for uid, key in named.items():
-        if key in sources:
-            times[uid] = np.full(len(states[key].ordinals), observed.get(uid) or 0, np.int64)
-    return {key: times[uid] for uid, key in named.items()}
+    built = scopes.built.restricted(key for key in times if key in states)
+    if built:
+        query = built.statement(sql.VERIFIED, "pointers", "p")
+        values = {**built.values(), "environment": question.environment}
+        uids, verified = gathered(connection, query, values, numbers=("asset", "verified")).numbers
+        times |= {built.assets[uid]: verified[part] for uid, part in _runs(uids)}
+    for uid, at in read_observed(connection, scopes.observed).items():
+        key = scopes.observed.assets[uid]
+        if key in times and key in states:
+            times[key] = np.full(len(states[key].ordinals), at, np.int64)
+    for key in times:
+        if key in states and not len(times[key]):
+            times[key] = np.zeros(len(states[key].ordinals), np.int64)
+    return times
+
+
+def read_observed(connection: sqlite3.Connection, scope: Scope) -> dict[int, int]:
+    """When each source in ``scope`` last answered, by uid; 0 for never."""
+    rows = connection.execute(sql.OBSERVED_AT, (to_json(list(scope.assets)),)).fetchall()
+    return {uid: at or 0 for uid, at in rows}
+
+
+def _runs(uids: Integers) -> Iterable[tuple[int, slice]]:
+    """The runs of equal numbers: the number and where it stands."""
+    bounds = [0, *(np.flatnonzero(np.diff(uids)) + 1).tolist(), len(uids)]
+    for first, last in pairwise(bounds):
+        if first < last:
+            yield int(uids[first]), slice(first, last)
 
 
 def _by_asset(rows: list[Row]) -> Iterable[tuple[int, list[Row]]]:

@@ -58,6 +58,7 @@ SET_CHECK = """
 INSERT OR REPLACE INTO check_results (version, name, code, passed, severity, blocking, checked_at, metadata, error)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+INSERT_CHANGE = "INSERT INTO changes (asset, ordinal, changed_at) VALUES (?, ?, ?)"
 INSERT_INTENT = """
 INSERT INTO stage_intents (version, asset, ordinal, run_id, location, created_at) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -82,44 +83,79 @@ ON CONFLICT (asset) DO UPDATE SET tried_at = excluded.tried_at, error = excluded
     observed_at = coalesce(excluded.observed_at, observations.observed_at)
 """
 
-UIDS = "SELECT key, uid FROM assets WHERE key IN (SELECT value FROM json_each(?))"
+# Of an asset, the newest first.
+UIDS = "SELECT key, uid, space FROM assets WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key, uid DESC"
+FORMER_USE = """
+SELECT (SELECT count(*) FROM pointers AS p WHERE p.environment = :environment AND p.asset = :uid),
+    (SELECT h.published_at FROM asset_heads AS h WHERE h.environment = :environment AND h.asset = :uid)
+"""
+KEYS = """
+SELECT ordinal, CAST(key AS BLOB) AS octets, length(CAST(key AS BLOB)) AS size
+FROM partition_keys WHERE ordinal > ? ORDER BY ordinal
+"""
+MARK = "SELECT generation, derivation, (SELECT coalesce(max(seq), 0) FROM changes) FROM counters WHERE id = 1"
+# What was recorded last at a mark, in full: no other history has the same rows there.
+LAST_DERIVATION = """
+SELECT id, version, asset, ordinal, environment, kind, code, hex(key), run_id, created_at, committed_at, generation
+FROM derivations WHERE id <= ? ORDER BY id DESC LIMIT 1
+"""
+LAST_CHANGE = "SELECT seq, asset, ordinal, changed_at FROM changes WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+CHANGED = """
+SELECT asset, ordinal FROM derivations WHERE id > :derivation
+UNION ALL SELECT asset, ordinal FROM changes WHERE seq > :change
+"""
+
+# The statements below are about some partitions: what stands for ``{scope}`` says which.
+WHOLE = "(SELECT value AS asset FROM json_each(:scope)) AS t CROSS JOIN {table} AS {name} ON {name}.asset = t.asset"
+SINGLE = """
+(SELECT json_extract(value, '$[0]') AS asset, json_extract(value, '$[1]') AS ordinal FROM json_each(:scope)) AS t
+CROSS JOIN {table} AS {name} ON {name}.asset = t.asset AND {name}.ordinal = t.ordinal
+"""
+POINTER_COLUMNS = "asset, ordinal, version, derivation, generation, code, flags, layout, data_hash, signatures"
+POINTER_PAGE = f"""
+SELECT {POINTER_COLUMNS} FROM pointers
+WHERE environment = :environment AND (asset, ordinal) > (:asset, :ordinal) AND asset <= :last
+ORDER BY asset, ordinal LIMIT :limit
+"""
 POINTERS = """
-SELECT asset, ordinal, version, derivation, generation, code, flags, layout, data_hash, signatures
-FROM pointers WHERE environment = ? AND asset IN (SELECT value FROM json_each(?)) ORDER BY asset, ordinal
+SELECT p.* FROM {scope} AND p.environment = :environment ORDER BY p.asset, p.ordinal
 """
 FAILURES = """
-SELECT asset, ordinal, key, run_id, error
-FROM failures WHERE environment = ? AND asset IN (SELECT value FROM json_each(?)) ORDER BY asset, ordinal
+SELECT f.asset, f.ordinal, f.key, f.run_id, f.error
+FROM {scope} AND f.environment = :environment ORDER BY f.asset, f.ordinal
 """
+# Of single partitions the versions are looked up first: only they have an index by partition.
 RETIRED = """
-SELECT d.asset, d.ordinal, v.state = 'quarantined', d.key, d.version, d.id
-FROM derivations AS d JOIN versions AS v ON v.id = d.version
-WHERE d.retired = 1 AND d.asset IN (SELECT value FROM json_each(?)) AND d.code IN (SELECT value FROM json_each(?))
-ORDER BY d.asset, d.ordinal, d.id
+SELECT d.asset AS asset, d.ordinal AS ordinal, v.state = 'quarantined' AS refused, d.key AS key, d.version AS version,
+    d.id AS derivation
+FROM {scope} JOIN {other}
+WHERE d.retired = 1 AND {code} IN (SELECT value FROM json_each(:codes)) ORDER BY d.asset, d.ordinal, d.id
+"""
+# What is current in other environments can be published here without computing.
+CURRENT_ELSEWHERE = """
+SELECT p.asset AS asset, p.ordinal AS ordinal, 0 AS refused, d.key AS key, p.version AS version,
+    p.derivation AS derivation
+FROM {scope} AND p.environment = :environment JOIN derivations AS d ON d.id = p.derivation
+WHERE p.code IN (SELECT value FROM json_each(:codes)) AND d.kind = 'computed' ORDER BY p.asset, p.ordinal
 """
 # Going back to a version, or taking it over from elsewhere, does not make its data any newer.
 VERIFIED = """
-SELECT p.asset, (
+SELECT p.asset AS asset, coalesce((
     SELECT max(d.created_at) FROM derivations AS d WHERE d.version = p.version AND d.kind IN ('computed', 'unchanged')
-)
-FROM pointers AS p WHERE p.environment = ? AND p.asset IN (SELECT value FROM json_each(?)) ORDER BY p.asset, p.ordinal
+), 0) AS verified
+FROM {scope} AND p.environment = :environment ORDER BY p.asset, p.ordinal
 """
 OBSERVED_AT = "SELECT asset, observed_at FROM observations WHERE asset IN (SELECT value FROM json_each(?))"
-# What is current in other environments can be published here without computing.
-CURRENT_ELSEWHERE = """
-SELECT p.asset, p.ordinal, 0, d.key, p.version, p.derivation
-FROM pointers AS p JOIN derivations AS d ON d.id = p.derivation
-WHERE p.environment = ? AND p.asset IN (SELECT value FROM json_each(?))
-    AND p.code IN (SELECT value FROM json_each(?)) AND d.kind = 'computed'
-ORDER BY p.asset, p.ordinal
-"""
 # A result that only warns stands in nobody's way, whatever the check is declared as.
-CURRENT_CHECKS = """
-SELECT c.version, c.code, c.passed OR c.severity = 'warn'
-FROM pointers AS p CROSS JOIN check_results AS c ON c.version = p.version AND c.name = ?
-WHERE p.environment = ? AND p.asset = ? ORDER BY c.version
+CHECKS = """
+SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed OR c.severity = 'warn' THEN 1 ELSE 2 END
+    AS result
+FROM {scope} AND p.environment = :environment
+CROSS JOIN check_results AS c ON c.version = p.version AND c.name = :name ORDER BY c.version
 """
 VERSION_CHECKS = """
-SELECT c.version, c.code, c.passed OR c.severity = 'warn'
-FROM check_results AS c WHERE c.version IN (SELECT value FROM json_each(?)) AND c.name = ? ORDER BY c.version
+SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed OR c.severity = 'warn' THEN 1 ELSE 2 END
+    AS result
+FROM check_results AS c WHERE c.version IN (SELECT value FROM json_each(:versions)) AND c.name = :name
+ORDER BY c.version
 """

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration, which these tables are the result of."""
 
 FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0)"
@@ -73,8 +73,40 @@ counters = entity("counters", "id", number("generation"), number("version"), num
 environments = entity(
     "environments", "id", words("name"), number("created_at"), UniqueConstraint("name", name="environment_names")
 )
-assets = entity("assets", "uid", words("key"), UniqueConstraint("key", name="asset_keys"))
+# An asset has one uid for each space that its ordinals were ever in; the space is null until the asset is opened again.
+assets = entity(
+    "assets",
+    "uid",
+    words("key"),
+    words("space", nullable=True),
+    UniqueConstraint("key", "space", name="asset_spaces"),
+)
 partition_keys = entity("partition_keys", "ordinal", words("key"), UniqueConstraint("key", name="partition_key_texts"))
+
+# Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``revised`` how often one of them was removed or
+# came back: both only grow, so that a reader who kept them knows what it has to read.
+dynamic_partitions = entity(
+    "dynamic_partitions",
+    "id",
+    words("name"),
+    number("added"),
+    number("revised"),
+    UniqueConstraint("name", name="dynamic_partition_names"),
+)
+# A key keeps its row, and so its place in the order, when it is removed and when it comes back.
+dynamic_keys = relation(
+    "dynamic_keys",
+    ("definition", "place"),
+    number("definition"),
+    number("place"),
+    number("ordinal"),
+    number("added_at"),
+    words("run_id", nullable=True),
+    number("removed_at", nullable=True),
+    Index("dynamic_keys_by_ordinal", "definition", "ordinal", unique=True),
+)
+# What a quarantined version adds to dynamic partitions once it is published.
+candidate_keys = relation("candidate_keys", ("version", "name"), number("version"), words("name"), words("keys"))
 
 code_versions = entity(
     "code_versions",
@@ -269,6 +301,8 @@ events = entity(
     words("run_id", nullable=True),
     words("payload"),
 )
+# What changes the planner's state without a derivation, in the order of commits.
+changes = entity("changes", "seq", number("asset"), number("ordinal"), number("changed_at"))
 
 
 def sqlite_ddl() -> str:

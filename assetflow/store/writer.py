@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from assetflow.store.records import (
     EventRecord,
     FailureRecord,
     Group,
+    KeyAddition,
     ObservationRecord,
     RunRecord,
     StageIntent,
@@ -90,19 +91,29 @@ class SqliteWriter:
         known = self._reader.environments().get(name)
         return known if known is not None else self._enqueue(lambda batch: batch.open_environment(name)).result()
 
-    def intern_assets(self, keys: list[AssetKey]) -> dict[AssetKey, int]:
+    def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str] | None = None) -> dict[AssetKey, int]:
         """The uids of assets (waits where one is new)."""
-        known = self._reader.uids(keys)
-        return (
-            known if len(known) == len(set(keys)) else self._enqueue(lambda batch: batch.intern_assets(keys)).result()
-        )
+        known = self._reader.uids(keys, spaces)
+        if len(known) == len(set(keys)):
+            return known
+        return self._enqueue(lambda batch: batch.intern_assets(keys, spaces or {})).result()
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
-        """The ordinals of static partition keys (waits where one is new)."""
-        known = self._reader.keys().ordinals
-        if all(key in known for key in keys):
-            return {key: known[key] for key in keys}
+        """The ordinals of partition keys (waits where one is new)."""
+        known = self._reader.keys().find(keys)
+        if known.all():
+            return dict(zip(keys, known.tolist(), strict=True))
         return self._enqueue(lambda batch: batch.intern_keys(keys)).result()
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Add keys to dynamic partitions (waits)."""
+        addition = KeyAddition(name, tuple(keys))
+        return self._enqueue(lambda batch: batch.add_partitions(addition)).result()
+
+    def remove_partitions(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Take keys out of dynamic partitions (waits)."""
+        kept = list(keys)
+        return self._enqueue(lambda batch: batch.remove_partitions(name, kept)).result()
 
     def reserve_versions(self, count: int) -> range:
         """Version ids that nobody else will use (waits)."""

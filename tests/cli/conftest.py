@@ -52,17 +52,20 @@ class Session:
     folder: Path
     capture: pytest.CaptureFixture[str]
     transcript: list[str] = field(default_factory=list)
+    first_run: str | None = None
     last_run: str | None = None
 
     def run(self, command: str) -> int:
-        """Run one command; LAST_RUN in it stands for the id of the last run."""
+        """Run one command; FIRST_RUN and LAST_RUN in it stand for the ids of these runs."""
         arguments = shlex.split(command)
-        if self.last_run is not None:
-            arguments = [argument.replace("LAST_RUN", self.last_run) for argument in arguments]
+        for name, run_id in (("FIRST_RUN", self.first_run), ("LAST_RUN", self.last_run)):
+            if run_id is not None:
+                arguments = [argument.replace(name, run_id) for argument in arguments]
         code = run(arguments)
         out, err = self.capture.readouterr()
         if found := re.search(r"\(run (\w+)\)", out):
             self.last_run = found[1]
+            self.first_run = self.first_run or self.last_run
         if "--json" in arguments:
             out = json.dumps(json.loads(out), indent=1, ensure_ascii=False) + "\n"
         marked = "".join(f"! {line}\n" for line in err.splitlines())

@@ -63,6 +63,40 @@ def test_a_failure(session: Session) -> None:
     session.run("runs")
 
 
+def test_a_retry(session: Session) -> None:
+    session.write("incoming/2024-01-31.txt", "tea\n")
+    session.delete("incoming/2024-02-02.txt")
+    session.run("materialize --select +takings")
+    session.write("incoming/2024-01-31.txt", "tea 3\n")
+    session.run("materialize --select sales --partition 2024-01-31")
+    session.write("incoming/2024-02-02.txt", "cake 4\n")
+    session.run("runs retry FIRST_RUN")
+    session.run("runs show LAST_RUN")
+    session.run("runs retry LAST_RUN")
+    session.edit("till/rules.py", "> 0", ">= 5")
+    session.run("runs retry FIRST_RUN")
+    session.run("runs retry FIRST_RUN --all --json")
+    session.run("runs")
+    session.run("runs retry nowhere")
+
+
+def test_two_runs(session: Session) -> None:
+    session.run("materialize --select sales")
+    session.write("incoming/2024-02-01.txt", "coffee 9\ncake 6\n")
+    session.run("materialize --select +takings --partition 2024-02")
+    session.run("explain FIRST_RUN LAST_RUN")
+    session.run("explain FIRST_RUN LAST_RUN sales@2024-02-02")
+    session.run("explain LAST_RUN FIRST_RUN takings --json")
+    session.edit("till/rules.py", "> 0", ">= 5")
+    session.run("materialize --force --select sales --partition 2024-01-31")
+    session.run("materialize")
+    session.run("explain FIRST_RUN LAST_RUN")
+    session.run("explain LAST_RUN LAST_RUN")
+    session.run("explain FIRST_RUN nowhere")
+    session.run("explain FIRST_RUN LAST_RUN takins")
+    session.run("explain FIRST_RUN LAST_RUN takings@2024-03-01")
+
+
 def test_a_refused_version(session: Session) -> None:
     session.run("materialize")
     session.write("incoming/2024-02-02.txt", "cake 5000\n")

@@ -12,8 +12,9 @@ import pytest
 
 from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.planner.changes import applied
 from assetflow.planner.signatures import hash_lanes
-from assetflow.planner.state import AssetState, Attempt, Attempts, CodeRecord, Codes, State
+from assetflow.planner.state import AssetState, Attempt, Attempts, CodeRecord, Codes, Former, State
 from assetflow.store.interface import Store
 from assetflow.store.records import (
     CodeSource,
@@ -57,6 +58,30 @@ class StoreContract:
             AssetKey("orders"): first[AssetKey("orders")]
         }
         other.close()
+
+    def test_an_asset_has_a_uid_for_each_space_of_its_ordinals(self, open_it: Open, store: Store) -> None:
+        def uid(of: Store, space: str | None) -> int:
+            return of.writer.intern_assets([DAILY], None if space is None else {DAILY: space})[DAILY]
+
+        days = uid(store, "day")
+        months = uid(store, "month")
+        other = open_it()
+        assert (uid(other, "day"), uid(other, "month")) == (days, months) == (1, 2)
+        assert store.reader.uids([DAILY, ORDERS], {DAILY: "day", ORDERS: "day"}) == {DAILY: days}
+        assert store.reader.uids([DAILY], {DAILY: "hour"}) == {}
+        assert store.reader.uids() == store.reader.uids([DAILY]) == {DAILY: months}
+        assert other.reader.spaces_of([DAILY]) == {months: (DAILY, "month"), days: (DAILY, "day")}
+        other.close()
+
+    def test_a_uid_without_a_space_takes_on_the_first_that_it_is_asked_for_with(self, store: Store) -> None:
+        given = store.writer.intern_assets([DAILY, ORDERS])
+        assert store.reader.spaces_of() == {1: (DAILY, None), 2: (ORDERS, None)}
+        spaces = {DAILY: "day", ORDERS: "whole"}
+        assert store.reader.uids([DAILY], spaces) == {}
+        assert store.writer.intern_assets([DAILY, ORDERS], spaces) == given
+        assert store.writer.intern_assets([DAILY], {DAILY: "month"}) == {DAILY: 3}
+        assert store.writer.intern_assets([DAILY], spaces) == {DAILY: 1}
+        assert store.reader.spaces_of() == {3: (DAILY, "month"), 1: (DAILY, "day"), 2: (ORDERS, "whole")}
 
     def test_partition_keys_of_any_shape_keep_their_ordinals(self, store: Store) -> None:
         keys = [
@@ -251,6 +276,33 @@ class StoreContract:
         assert len(state.assets[DAILY].ordinals) == len(state.assets[ORDERS].ordinals) == 0
         assert state.assets[DAILY].hashes.shape == (0, 2)
 
+    def test_the_state_is_that_of_one_space_and_tells_of_the_one_before(self, store: Store, fill: Filler) -> None:
+        days = store.writer.intern_assets([DAILY], {DAILY: "day"})
+        fill.uid("daily")
+        fill.publish("daily", 11)
+        fill.publish("daily", 12)
+        months = store.writer.intern_assets([DAILY], {DAILY: "month"})
+        weeks = store.writer.intern_assets([DAILY], {DAILY: "week:monday"})
+
+        def read(uids: dict[AssetKey, int] | None) -> State:
+            return store.reader.read_state(fill.environment, [DAILY, ORDERS], PRESENT, uids=uids)
+
+        assert read(days).assets[DAILY].ordinals.tolist() == [11, 12]
+        assert read(days).former == {}
+        state = read(months)
+        assert (dict(state.uids), state.assets[DAILY].ordinals.tolist()) == (months, [])
+        head = store.reader.head(fill.environment, days[DAILY])
+        assert head is not None
+        assert state.former == {DAILY: Former("day", 2, int(head.published_at.timestamp() * 1_000_000))}
+        assert dict(read(None).uids) == weeks
+
+    def test_an_event_is_of_the_uid_that_it_names(self, store: Store) -> None:
+        days = store.writer.intern_assets([DAILY], {DAILY: "day"})[DAILY]
+        months = store.writer.intern_assets([DAILY], {DAILY: "month"})[DAILY]
+        told = [EventRecord(NOON, "told", DAILY, 5, uid=uid) for uid in (days, months, None)]
+        store.writer.record_steps([], told).result()
+        assert store.reader.table("events")["uid"] == [days, months, months]
+
     def test_pointers_become_columns(self, store: Store, fill: Filler) -> None:
         version = fill.version("daily", 12, 3)
         fill.publish("daily", 12, 3, version=version, inputs=[fill.read("orders", 2**64 + 5), fill.read("rates", 9)])
@@ -410,6 +462,26 @@ class StoreContract:
         store.writer.record_checks([fill.check(versions[1], passed=False)]).result()
         assert self.state(store, fill, codes).checks[DAILY, "positive"].passed.tolist() == [versions[0].version]
 
+    def test_what_changed_since_a_state_was_read_is_told(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 1)
+        fill.publish("daily", 2)
+        before = self.state(store, fill)
+        asked = (before, fill.environment, [ORDERS, DAILY], PRESENT)
+        assert not store.reader.changes_since(*asked, sources=[ORDERS])
+        fill.publish("daily", 2, 7, expected=None, key=6)
+        store.writer.fail(fill.failure("daily", 3)).result()
+        fill.observe("orders", {5: 50})
+        fill.withdraw("orders", 5)
+        changes = store.reader.changes_since(*asked, sources=[ORDERS])
+        assert {key: ordinals.tolist() for key, ordinals in changes.touched.items()} == {DAILY: [2, 3], ORDERS: [5]}
+        after, anew = applied(before, changes), self.state(store, fill)
+        assert after.assets[DAILY].version.tolist() == anew.assets[DAILY].version.tolist()
+        assert after.failures[DAILY].ordinals.tolist() == [3]
+        assert after.retained[DAILY].ordinals.tolist() == [2]
+        assert (after.mark, after.generation) == (anew.mark, anew.generation)
+        other = store.reader.changes_since(before, fill.environment, [DAILY, AssetKey("summary")], PRESENT)
+        assert other.anew == {AssetKey("summary")}
+
     def test_many_assets_are_told_apart(self, store: Store, fill: Filler) -> None:
         keys = [f"a{number}" for number in range(40)]
         for number, key in enumerate(keys):
@@ -566,6 +638,25 @@ class StoreContract:
         self.attempt(fill, "r2", 2, status="quarantined", version=version.version)
         self.attempt(fill, "r3", 1.5, status="unchanged", version=version.version)
         assert store.reader.attempts([], [(daily, 1, 1)]).checked == {daily: {1: [2.0, 1.5]}}
+
+    def test_how_a_run_fared_comes_in_columns_of_the_last_attempts(self, store: Store, fill: Filler) -> None:
+        steps = [
+            fill.step("daily", 4, status="materialized", version=VersionId(9)),
+            fill.step("daily", 3, status="materialized", version=VersionId(8)),
+            fill.step("daily", 5, status="failed"),
+            replace(fill.step("daily", 5, status="unchanged"), attempt=2),
+            fill.step("orders", status="blocked"),
+        ]
+        store.writer.record_steps(steps, []).result()
+        found = {(each.asset, each.status): each for each in store.reader.fared("r1")}
+        assert {key: each.ordinals.tolist() for key, each in found.items()} == {
+            ("daily", "materialized"): [3, 4],
+            ("daily", "unchanged"): [5],
+            ("orders", "blocked"): [0],
+        }
+        assert found[AssetKey("daily"), "materialized"].version.tolist() == [8, 9]
+        assert found[AssetKey("daily"), "unchanged"].version.tolist() == [0]
+        assert store.reader.fared("r2") == []
 
     def test_events_stand_in_the_order_of_commits(self, store: Store, fill: Filler) -> None:
         events = [EventRecord(NOON, f"kind{number}", run_id="r1") for number in range(3)]

@@ -1,20 +1,28 @@
-"""CONTRACT, mappings by key: ``StaticMapping({up: [down]})``, and a user's own subclass of ``PartitionMapping``."""
+"""CONTRACT, mappings that are stated: ``StaticMapping``, ``DimensionMapping``, a user's own ``PartitionMapping``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from assetflow import (
     AssetContext,
+    AssetflowError,
     Batch,
+    DailyPartitions,
+    DimensionMapping,
     Input,
+    MonthlyPartitions,
+    MultiPartitions,
     PartitionMapping,
     Project,
     StaticMapping,
     StaticPartitions,
+    TimeWindow,
     asset,
     materialize,
 )
@@ -147,3 +155,79 @@ def test_the_source_of_a_mapping_its_helpers_and_its_attributes_count(
     assert changed("region[:3]", "region[:4]") == ["shop.letters"]
     assert changed("letters(key) + self.extra", "self.extra + letters(key)") == ["shop.Near"]
     assert changed('Near("")', 'Near("xyz")') == ["mapping:people:extra"]
+
+
+DAYS = DailyPartitions("2024-01-30", end="2024-02-03")
+CELLS = MultiPartitions({"day": DAYS, "region": StaticPartitions(["north", "south"])})
+
+
+@asset(partitions=CELLS, code_version="1")
+def sales(context: AssetContext) -> pd.DataFrame:
+    return pd.DataFrame({"cell": [context.partition_key]})
+
+
+def test_dimensions_are_joined_one_by_one() -> None:
+    months = MultiPartitions(
+        {
+            "region": StaticPartitions(["north", "south"]),
+            "kind": StaticPartitions(["sum", "mean"]),
+            "month": MonthlyPartitions("2024-01", end="2024-02"),
+        }
+    )
+    joined = DimensionMapping({"region": "region", "month": "day"})
+
+    @asset(partitions=months, inputs={"sales": Input("sales", joined)}, code_version="1")
+    def report(sales: dict[str, pd.DataFrame]) -> list[str]:
+        return list(sales)
+
+    @asset(partitions=DAYS, inputs={"sales": Input("sales", DimensionMapping({None: "day"}))}, code_version="1")
+    def total(sales: pd.DataFrame) -> list[str]:
+        return sales["cell"].tolist()
+
+    @asset(partitions=CELLS, deps=[Input("total", DimensionMapping({"day": (None, TimeWindow(-1, -1))}))])
+    def after() -> int:
+        return 1
+
+    defs = [sales, report, total, after]
+    with Project(defs) as project:
+        result = project.materialize(now=datetime(2024, 3, 1, tzinfo=UTC))
+        assert (result.status, result.counts["materialized"]) == ("success", 8 + 4 + 4 + 8)
+        assert project.load("report", "south|mean|2024-01") == ["2024-01-30|south", "2024-01-31|south"]
+        assert project.load("total", "2024-02-01") == ["2024-02-01|north", "2024-02-01|south"]
+        read = project.catalog.query(
+            "select upstream_partition as day from lineage where asset = 'after' and partition = '2024-02-01|south'"
+        )
+        assert read["day"].to_pylist() == ["2024-01-31"]
+        assert project.plan(now=datetime(2024, 3, 1, tzinfo=UTC)).steps == ()
+        forced = project.materialize("sales", "2024-01-31|south", force=True, now=datetime(2024, 3, 1, tzinfo=UTC))
+        assert forced.counts["unchanged"] == 1
+
+
+def test_a_day_of_all_regions_waits_for_the_last_of_them() -> None:
+    @asset(partitions=DAYS, inputs={"sales": Input("sales", DimensionMapping({None: "day"}))}, code_version="1")
+    def total(sales: pd.DataFrame) -> int:
+        return len(sales)
+
+    with Project([sales, total]) as project:
+        now = datetime(2024, 2, 1, tzinfo=UTC)
+        project.materialize("sales", "2024-01-30|north...2024-01-31|north", now=now)
+        plan = project.plan("total", now=now)
+        assert plan.steps == ()
+        assert [(each.partitions.ranges, each.lacking) for each in plan.waiting] == [
+            ((("2024-01-30", "2024-01-31"),), ("sales@2024-01-30|south...2024-01-31|south",))
+        ]
+
+
+def test_dimensions_that_no_mapping_follows_for_are_told_with_one_that_may_be_meant() -> None:
+    @asset(partitions=DAYS, code_version="1")
+    def total(sales: pd.DataFrame) -> int:
+        return len(sales)
+
+    with pytest.raises(AssetflowError) as caught:
+        Project([sales, total])
+    assert "no mapping follows, for 'total' has partitions (daily from 2024-01-30" in str(caught.value)
+    hint = (
+        "state one: Input('sales', mapping=DimensionMapping({None: 'day'})) or "
+        "Input('sales', mapping=AllPartitions()), in inputs= or deps="
+    )
+    assert hint in str(caught.value)

@@ -71,6 +71,15 @@ class Laboratory:
             case ["withdraw", name, key]:
                 self.observations[name].pop(key, None)
                 return
+            case ["add_keys", name, keys]:
+                self.project.add_partitions(name, keys)
+                self.model.add_keys(name, keys)
+                return
+            case ["remove_keys", name, keys]:
+                there = [key for key in keys if key in self.model.dynamic.get(name, ())]
+                self.project.remove_partitions(name, there, force=True)
+                self.model.remove_keys(name, keys)
+                return
             case ["declare", declared]:
                 changed = declared if isinstance(declared, Declared) else declared_from(declared)
                 self.assets = tuple(changed if each.name == changed.name else each for each in self.assets)
@@ -138,7 +147,9 @@ class Laboratory:
     def _observing(self, declared: Declared) -> Callable[[], Any]:
         def observe() -> Any:
             seen = self.observations[declared.name]
-            return seen[None] if declared.partitions is None else seen
+            if declared.partitions is None:
+                return seen[None]
+            return {key: content for key, content in seen.items() if key in self.model.existing(declared.name)}
 
         return observe
 

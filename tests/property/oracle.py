@@ -14,6 +14,7 @@ from itertools import pairwise, product
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.partitions.definitions import (
     DailyPartitions,
+    DynamicPartitions,
     MonthlyPartitions,
     MultiPartitions,
     StaticPartitions,
@@ -43,6 +44,9 @@ class Listed(PartitionMapping):
             raise LookupError("no answer")
         return [self.table.get(key, ()) for key in partition_keys]
 
+
+POOL = ("zoe", "acme", "south", "bert")
+"""The keys that dynamic partitions may have."""
 
 CALENDAR_FROM, CALENDAR_TO = date(2023, 10, 2), date(2024, 6, 3)
 
@@ -78,6 +82,10 @@ class Model:
     """When things happen; None: at ``now``."""
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    dynamic: dict[str, list[str]] = field(default_factory=dict)
+    """The keys that dynamic partitions have or had, in the order of addition."""
+    removed: set[tuple[str, str]] = field(default_factory=set)
+    """By set and key: what is not there now."""
 
     # Partitions
 
@@ -94,6 +102,9 @@ class Model:
                 ended = [window_of(definition, "|".join(each)) for each in product(*keys)]
                 pairs = zip(product(*keys), ended, strict=True)
                 return ["|".join(each) for each, window in pairs if not window or window[1] <= self.now.date()]
+            case DynamicPartitions():
+                known = self.dynamic.get(definition.name, [])
+                return [key for key in known if (definition.name, key) not in self.removed]
             case _:
                 return [key for key, (_, end) in _defined(definition) if end <= self.now.date()]
 
@@ -104,7 +115,8 @@ class Model:
         up, existing = self.graph.nodes[up_name].partitions, self.existing(up_name)
         match edge.mapping:
             case StaticMapping(pairs):
-                return [each for each in existing if key in pairs.get(str(each), ())], False
+                named = [each for each, readers in pairs.items() if key in readers]
+                return [each for each in existing if each in named], bool(set(named) - set(existing))
             case Listed():
                 listed = [] if self.unmapped(edge, key) else edge.mapping.table.get(str(key), ())
                 return [each for each in existing if each in listed], bool(set(listed) - set(existing))
@@ -113,7 +125,7 @@ class Model:
             case Identity():
                 return [each for each in existing if each == key], False
             case LastN(n):
-                if down is None or isinstance(down, StaticPartitions):
+                if down is None or isinstance(down, StaticPartitions | DynamicPartitions):
                     return existing[-n:], False
                 end = dict(_calendar(down))[str(key)][1]
                 before = [each for each, window in _defined(up) if window[1] <= end]
@@ -134,7 +146,9 @@ class Model:
         """Whether nobody can tell what an edge reads."""
         if not isinstance(edge.mapping, Listed):
             return False
-        known = defined_keys(self.graph.nodes[self.graph.owner[edge.upstream]].partitions)
+        upstream = self.graph.owner[edge.upstream]
+        definition = self.graph.nodes[upstream].partitions
+        known = self.existing(upstream) if isinstance(definition, DynamicPartitions) else defined_keys(definition)
         return key in edge.mapping.refused or not set(edge.mapping.table.get(str(key), ())) <= set(known)
 
     # Facts
@@ -163,6 +177,16 @@ class Model:
         return self.codes[node.name], self.inputs(node, key), checks
 
     # Events
+
+    def add_keys(self, name: str, keys: Sequence[str]) -> None:
+        """Add keys to dynamic partitions; those that come back have their old place."""
+        known = self.dynamic.setdefault(name, [])
+        known += [key for key in keys if key not in known]
+        self.removed -= {(name, key) for key in keys}
+
+    def remove_keys(self, name: str, keys: Sequence[str]) -> None:
+        """Take keys out of dynamic partitions."""
+        self.removed |= {(name, key) for key in keys if key in self.dynamic.get(name, [])}
 
     def number(self) -> int:
         """A new version."""
@@ -433,7 +457,9 @@ def _calendar(definition: object) -> list[tuple[str, Window]]:
 
 
 def defined_keys(definition: object) -> list[str]:
-    """The keys of a definition, of an open one those of some months."""
+    """The keys of a definition, of an open one those of some months, of a dynamic one those that it may ever have."""
+    if isinstance(definition, DynamicPartitions):
+        return list(POOL)
     if isinstance(definition, StaticPartitions):
         return list(definition.keys)
     if isinstance(definition, MultiPartitions):
@@ -446,7 +472,7 @@ def window_of(definition: object, key: str) -> Window | None:
     if isinstance(definition, MultiPartitions):
         pairs = zip(definition.pairs, key.split("|"), strict=True)
         return next((window for (_, each), part in pairs if (window := window_of(each, part))), None)
-    return None if isinstance(definition, StaticPartitions) else dict(_defined(definition))[key]
+    return None if isinstance(definition, StaticPartitions | DynamicPartitions) else dict(_defined(definition))[key]
 
 
 @cache

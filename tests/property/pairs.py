@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assetflow.definitions.inputs import Input
 from assetflow.graph import Node
 from assetflow.keys import AssetKey
+from assetflow.partitions.definitions import dynamic_names
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.planner.plan import Plan
-from tests.property.oracle import Key, Model
+from tests.property.oracle import POOL, Key, Model
 from tests.property.timelines import Declared, Operation, Timeline, declared_from, value_of
 from tests.unit.planner.building import World, check, computed, several, source
 
@@ -52,7 +53,7 @@ class Pair:
 
     def __init__(self, assets: tuple[Declared, ...], now: datetime = NOW) -> None:
         self.assets = assets
-        self.world = World(*functions_of(assets), now=now)
+        self.world = World(*functions_of(assets), now=now, met=POOL)
         self.codes = {name: "1" for name, node in self.world.graph.nodes.items() if node.kind == "asset"}
         versions = {key: 1 for key, found in self.world.graph.checks.items() if found}
         self.model = Model(self.world.graph, now, {}, versions)
@@ -63,8 +64,7 @@ class Pair:
         """What a timeline leads to; it ends at ``NOW``."""
         waits = sum(operation[1] for operation in timeline.operations if operation[0] == "wait")
         pair = cls(timeline.assets, NOW - timedelta(hours=waits))
-        for operation in timeline.operations:
-            pair.apply(operation)
+        pair.apply_all(timeline.operations)
         return pair
 
     @property
@@ -74,6 +74,16 @@ class Pair:
     @property
     def sources(self) -> list[str]:
         return [name for name, node in self.world.graph.nodes.items() if node.kind == "source"]
+
+    @property
+    def sets(self) -> list[str]:
+        """The names of dynamic partitions."""
+        return sorted({name for node in self.world.graph.nodes.values() for name in dynamic_names(node.partitions)})
+
+    def apply_all(self, operations: Iterable[Operation]) -> None:
+        """Let some things happen."""
+        for operation in operations:
+            self.apply(operation)
 
     def apply(self, operation: Operation) -> None:
         """Let one thing happen."""
@@ -85,6 +95,12 @@ class Pair:
                 self.world.at = self.model.at = self.world.now - timedelta(hours=hours)
             case ["declare", declared]:
                 self.declare(declared)
+            case ["add_keys", name, keys]:
+                self.world.add(name, *keys)
+                self.model.add_keys(name, keys)
+            case ["remove_keys", name, keys]:
+                self.world.remove(name, *keys)
+                self.model.remove_keys(name, keys)
             case ["run", content]:
                 self.run(self.world.plan(), content)
             case ["observe", name, key, content]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
@@ -135,6 +135,52 @@ def test_days_begin_where_the_clock_says(place: tuple[str, int]) -> None:
     assert calendar.keys(calendar.holes(int(ordinals[0]), int(ordinals[-1]))) == skipped
 
 
+@given(zones_and_instants(), st.integers(0, 27), st.integers(0, 23), st.integers(0, 59))
+@settings(max_examples=60)
+def test_windows_begin_as_much_later_as_their_offset_says(
+    place: tuple[str, int], days: int, hours: int, minutes: int
+) -> None:
+    name, instant = place
+    zone, begin, end = ZoneInfo(name), instant - 3 * DAY, instant + 3 * DAY
+    later = timedelta(hours=hours, minutes=minutes)
+    plain, shifted = Calendar("day", name), Calendar("day", name, offset=int(later.total_seconds()))
+    expected: dict[str, int] = {}
+    shown: set[str] = set()
+    latest = clock(zone, begin)
+    for moment in range(begin, end, MINUTE):
+        now = clock(zone, moment)
+        shown.add(now.date().isoformat())
+        while latest < now:
+            latest += timedelta(minutes=1)
+            if latest.time() == (datetime.min + later).time():
+                expected[latest.date().isoformat()] = moment
+    expected = {key: start for key, start in expected.items() if key in shown}
+    ordinals = shifted.at(np.array(list(expected.values())))
+    assert dict(zip(shifted.keys(ordinals), shifted.starts(ordinals).tolist(), strict=True)) == expected
+    assert plain.keys(ordinals) == list(expected)
+    assert shifted.starts(shifted.shift(ordinals, 1))[:-1].tolist() == list(expected.values())[1:]
+    moments = np.arange(min(expected.values()), end, 7 * MINUTE)
+    holders = shifted.starts(shifted.at(moments))
+    assert holders.tolist() == [max(s for s in expected.values() if s <= each) for each in moments.tolist()]
+    span = (int(ordinals[0]), int(ordinals[-1]) + 1)
+    assert shifted.holes(*span).tolist() == plain.holes(*span).tolist()
+
+    hourly, on_the_hour = Calendar("hour", name, offset=minutes * MINUTE), Calendar("hour", name)
+    hours_of_day = on_the_hour.windows(*on_the_hour.at(np.array([begin, end])).tolist()).array()
+    assert hourly.windows(*on_the_hour.at(np.array([begin, end])).tolist()).array().tolist() == hours_of_day.tolist()
+    assert (hourly.starts(hours_of_day) - on_the_hour.starts(hours_of_day) == minutes * MINUTE).all()
+    assert hourly.keys(hours_of_day) == on_the_hour.keys(hours_of_day)
+    assert hourly.at(hourly.starts(hours_of_day)).tolist() == hours_of_day.tolist()
+    assert hourly.at(hourly.starts(hours_of_day + 1) - 1).tolist() == hours_of_day.tolist()
+
+    monthly = Calendar("month", name, offset=days * DAY + int(later.total_seconds()))
+    month = monthly.at(np.array([instant]))
+    first = datetime.fromisoformat(f"{monthly.keys(month)[0]}-01") + timedelta(days=days) + later
+    assert clock(zone, int(monthly.starts(month)[0])) >= first
+    assert clock(zone, int(monthly.starts(month)[0]) - MINUTE) < first
+    assert monthly.starts(month)[0] <= instant < monthly.starts(month + 1)[0]
+
+
 def field(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
     """A field of a cron expression, and the values that it means."""
     some = st.integers(low, high)
@@ -204,13 +250,17 @@ def definitions(draw: st.DrawFn, grains: str = "hdwmc") -> TimePartitions:
     zone, instant = draw(zones_and_instants())
     day = clock(ZoneInfo(zone), instant).date()
     offset = draw(st.integers(-2, 2))
+    later: dict[str, int] = {}
+    if draw(st.booleans()):
+        later = {"hour_offset": draw(st.integers(0, 23)), "minute_offset": draw(st.integers(0, 59))}
     match draw(st.sampled_from(grains)):
         case "h":
             end = day + timedelta(days=draw(st.integers(1, 6)))
-            return HourlyPartitions(day, end=end, timezone=zone, end_offset=offset)
+            minutes = later.get("minute_offset", 0)
+            return HourlyPartitions(day, end=end, timezone=zone, end_offset=offset, minute_offset=minutes)
         case "d":
             end = day + timedelta(days=draw(st.integers(2, 80)))
-            return DailyPartitions(day, end=end, timezone=zone, end_offset=offset)
+            return DailyPartitions(day, end=end, timezone=zone, end_offset=offset, **later)
         case "c":
             end = day + timedelta(days=draw(st.integers(9, 40)))
             cron = draw(st.sampled_from(["*/45 6-9 * * *", "0 2 * * *", "30 1,23 * * mon-fri", "0 */5 * * *"]))
@@ -219,11 +269,12 @@ def definitions(draw: st.DrawFn, grains: str = "hdwmc") -> TimePartitions:
         case "w":
             end = day + timedelta(days=draw(st.integers(14, 120)))
             start_day = draw(st.sampled_from(WEEKDAYS))
-            return WeeklyPartitions(day, end=end, timezone=zone, end_offset=offset, week_start=start_day)
+            return WeeklyPartitions(day, end=end, timezone=zone, end_offset=offset, week_start=start_day, **later)
         case _:
             first = day.replace(day=1)
             end = (first + timedelta(days=draw(st.integers(31, 300)))).replace(day=1)
-            return MonthlyPartitions(first, end=end, timezone=zone, end_offset=offset)
+            days = draw(st.integers(0, 27)) if later else 0
+            return MonthlyPartitions(first, end=end, timezone=zone, end_offset=offset, day_offset=days, **later)
 
 
 def space_of(definition: TimePartitions) -> TimeSpace:
@@ -288,9 +339,9 @@ def test_watermark_and_gaps_count_from_the_first_partition(
     assert space.gaps(done, now) == PartitionSet.from_ordinals([int(ordinals[index]) for index in holes])
 
 
-def windows_read(mapping: EdgeMapping, down: TimeSpace, up: TimeSpace) -> dict[int, set[int]]:
-    """What each downstream partition reads, window by window."""
-    reach = 400 * DAY
+def windows_read(mapping: EdgeMapping, down: TimeSpace, up: TimeSpace, days: int = 400) -> dict[int, set[int]]:
+    """What each downstream partition reads, window by window of those up to ``days`` around."""
+    reach = days * DAY
     uppers = everything(up).array()
     begin, end = int(up.boundaries(uppers[:1])[0][0]), int(up.boundaries(uppers[-1:])[1][0])
     ordinals = everything(down).array()
@@ -351,6 +402,26 @@ def test_mappings_read_what_the_windows_say(edge: tuple[TimePartitions, TimePart
     for upper in existing_up.array()[:5].tolist():
         readers = mapping.downstream(PartitionSet.from_ordinals([upper]), down, up, existing_down, existing_up)
         assert readers == PartitionSet.from_ordinals([ordinal for ordinal, read in expected.items() if upper in read])
+
+
+@given(definitions("h"), st.data(), st.builds(TimeWindow, st.integers(-3, 2), st.integers(-2, 3)))
+@settings(max_examples=40)
+def test_hours_are_read_and_read_as_the_windows_say(
+    hours: TimePartitions, data: st.DataObject, mapping: TimeWindow
+) -> None:
+    assert isinstance(hours.start, date)
+    others = data.draw(definitions("hd"))
+    length = timedelta(days=data.draw(st.integers(1, 4)))
+    start = hours.start + timedelta(days=data.draw(st.integers(-2, 2)))
+    days = replace(others, start=start, end=start + length)
+    down, up = data.draw(st.permutations([space_of(hours), space_of(days)]))
+    existing_down, existing_up = everything(down), everything(up)
+    expected = windows_read(mapping, down, up, days=12)
+    for ordinal, read in expected.items():
+        image = mapping.upstream(PartitionSet.from_ordinals([ordinal]), down, up, existing_up)
+        assert image == PartitionSet.from_ordinals(read)
+        assert image.issubset(existing_up)
+        assert (ordinal in mapping.downstream(image, down, up, existing_down, existing_up)) == bool(read)
 
 
 LETTERS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)

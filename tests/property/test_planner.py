@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 
 from assetflow.errors import DefinitionErrors
 from assetflow.keys import AssetKey
-from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions, WeeklyPartitions
+from assetflow.partitions.definitions import (
+    DailyPartitions,
+    DynamicPartitions,
+    MonthlyPartitions,
+    StaticPartitions,
+    WeeklyPartitions,
+)
 from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
 from assetflow.planner.plan import Plan
-from tests.property.oracle import Decision, Key, Listed, defined_keys
+from tests.property.oracle import POOL, Decision, Key, Listed, defined_keys
 from tests.property.pairs import NOW, Pair
 from tests.property.timelines import Declared, Operation, Read, Timeline, expression_of, holds, value_of
 
@@ -25,10 +31,15 @@ DEFINITIONS = (
     MonthlyPartitions("2023-12"),
     StaticPartitions(["north", "south"]),
     StaticPartitions(["spain", "south", "norway"]),
+    DynamicPartitions("customers"),
+    DynamicPartitions("files"),
 )
+LISTS = (StaticPartitions, DynamicPartitions)
 TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
 _NO_POLICY = st.none()
 CONTENTS = st.sampled_from(["one", "two", None])
+SOME_KEYS = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
+"""Keys that are added to dynamic partitions, or removed."""
 
 
 def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
@@ -41,7 +52,7 @@ def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
         )
         return st.one_of(st.none(), windows, st.sampled_from([LastN(2), AllPartitions()]), listed(down, up))
     stated = [st.just(AllPartitions()), listed(down, up)]
-    if isinstance(down, StaticPartitions) and isinstance(up, StaticPartitions):
+    if isinstance(down, LISTS) and isinstance(up, LISTS):
         some = st.lists(st.sampled_from(defined_keys(down)), max_size=3)
         stated.append(st.dictionaries(st.sampled_from(defined_keys(up)), some).map(StaticMapping))
     return st.one_of(*stated, *([st.none()] if down == up else []))
@@ -111,18 +122,37 @@ def timelines(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) ->
     assets = draw(graphs(policies))
     waits = draw(st.lists(st.sampled_from([1, 24, 30]), max_size=3))
     now = Pair(assets, NOW - timedelta(hours=sum(waits)))
-    operations: list[Operation] = []
+    operations = draw(first_keys(now))
     for _ in range(draw(st.integers(0, 12))):
         operations.append(("ago", draw(st.integers(0, 100))))
         operations += draw(happenings(now))
-        if waits and draw(st.booleans()):
-            operations.append(("wait", waits.pop()))
-            now.apply(operations[-1])
-        if draw(st.integers(0, 5)) == 5 and (declared := draw(declarations(now.assets))):
-            operations.append(("declare", declared))
-            now.apply(operations[-1])
+        operations += draw(elsewhere(now, waits))
     operations += [("wait", hours) for hours in waits]
     return Timeline(assets, tuple(operations))
+
+
+@st.composite
+def first_keys(draw: st.DrawFn, now: Pair) -> list[Operation]:
+    """The keys that dynamic partitions begin with."""
+    operations: list[Operation] = [("add_keys", name, draw(SOME_KEYS)) for name in now.sets]
+    now.apply_all(operations)
+    return operations
+
+
+@st.composite
+def elsewhere(draw: st.DrawFn, now: Pair, waits: list[int]) -> list[Operation]:
+    """What changes which partitions there are: time, declarations, and keys; ``waits`` are those that are left."""
+    operations: list[Operation] = []
+    if waits and draw(st.booleans()):
+        operations.append(("wait", waits.pop()))
+    if draw(st.integers(0, 5)) == 5 and (declared := draw(declarations(now.assets))):
+        operations.append(("declare", declared))
+    now.apply_all(operations)
+    if now.sets and draw(st.integers(0, 3)) == 3:
+        kind = draw(st.sampled_from(["add_keys", "add_keys", "remove_keys"]))
+        operations.append((kind, draw(st.sampled_from(now.sets)), draw(SOME_KEYS)))
+        now.apply(operations[-1])
+    return operations
 
 
 @st.composite
@@ -210,11 +240,13 @@ def the_full_plan(timeline: Timeline) -> None:
     compare(pair, world.plan(force=True), everything, force=True)
 
 
-def plans_of_a_part(timeline: Timeline, picked: list[str], name: str, keys: list[Key]) -> None:
+def plans_of_a_part(timeline: Timeline, picked: list[str], name: str | None, keys: list[Key]) -> None:
     pair = Pair.after(timeline)
     world, model = pair.world, pair.model
     selection = " or ".join(world.graph.nodes[name].outputs[0] for name in picked)
     compare(pair, world.plan(selection), {name: set(model.existing(name)) for name in picked})
+    if name is None:
+        return
 
     ranges = () if None in keys else [(str(key), str(key)) for key in keys]
     asset = world.graph.nodes[name].outputs[0]
@@ -244,8 +276,8 @@ def test_plans_of_a_part_are_those_of_the_slow_model(timeline: Timeline, data: s
     model = Pair.after(timeline).model
     names = list(model.graph.nodes)
     picked = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-    name = data.draw(st.sampled_from([name for name in names if model.existing(name)]))
-    keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True))
+    name = data.draw(st.sampled_from([name for name in names if model.existing(name)] or [None]))
+    keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True)) if name else []
     holds(plans_of_a_part, timeline, picked=picked, name=name, keys=keys)
 
 

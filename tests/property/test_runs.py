@@ -16,7 +16,7 @@ from assetflow.keys import AssetKey
 from tests.property.laboratory import Laboratory
 from tests.property.pairs import NOW, Pair
 from tests.property.run_oracle import Behaviour, Running
-from tests.property.test_planner import CONTENTS, compare, declarations, graphs
+from tests.property.test_planner import CONTENTS, compare, elsewhere, first_keys, graphs
 from tests.property.timelines import Operation, Timeline, holds
 from tests.unit.planner.building import assessment_state
 
@@ -129,15 +129,10 @@ def eventful(draw: st.DrawFn) -> Timeline:
     assets = draw(graphs())
     waits = draw(st.lists(st.sampled_from([1, 24, 30]), max_size=2))
     now = Pair(assets, NOW - timedelta(hours=sum(waits)))
-    operations: list[Operation] = []
+    operations = draw(first_keys(now))
     for _ in range(draw(st.integers(1, 8))):
         operations += draw(happenings(now))
-        if waits and draw(st.booleans()):
-            operations.append(("wait", waits.pop()))
-            now.apply(operations[-1])
-        if draw(st.integers(0, 5)) == 5 and (declared := draw(declarations(now.assets))):
-            operations.append(("declare", declared))
-            now.apply(operations[-1])
+        operations += draw(elsewhere(now, waits))
     operations += [("wait", each) for each in waits]
     return Timeline(assets, tuple(operations))
 

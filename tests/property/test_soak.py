@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property import test_causes, test_due, test_planner, test_runs
+from tests.property import test_due, test_planner, test_root_causes, test_runs, test_traced_reasons
 from tests.property.timelines import Timeline, holds
 
 CONTENTS = st.sampled_from([None, "one", "two"])
@@ -54,7 +54,23 @@ def test_what_really_ran(timeline: Timeline) -> None:
 
 
 @pytest.mark.soak
-@given(test_causes.disturbances())
+@given(test_root_causes.disturbances())
 @soak(500)
 def test_undone_roots(timeline: Timeline) -> None:
-    holds(test_causes.undone_roots, timeline)
+    holds(test_root_causes.undone_roots, timeline)
+
+
+@pytest.mark.soak
+@given(test_planner.timelines(), st.data())
+@soak(500)
+def test_traced_causes(timeline: Timeline, data: st.DataObject) -> None:
+    test_traced_reasons.test_undoing_the_reported_roots_takes_the_partition_out_of_the_plan.hypothesis.inner_test(
+        timeline, data
+    )
+
+
+@pytest.mark.soak
+@given(test_planner.timelines())
+@soak(500)
+def test_traced_ways(timeline: Timeline) -> None:
+    holds(test_traced_reasons.ways_end_at_roots, timeline)

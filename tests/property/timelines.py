@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import assetflow
 from tests.property.oracle import Listed
 
+T = TypeVar("T")
 Operation = Sequence[Any]
 """What happened, then to what; all of it can be written as JSON."""
 
@@ -94,10 +95,13 @@ def expression_of(value: object) -> str | None:
     return None if value is None else repr(value)
 
 
-def holds(rule: Callable[..., None], timeline: Timeline, **arguments: Any) -> None:
-    """Check a rule; a timeline that breaks it is left as a file. ``arguments`` can be written as JSON."""
+def holds(rule: Callable[..., T], timeline: Timeline, **arguments: Any) -> T:
+    """Check a rule, and give what it gives; a timeline that breaks it is left as a file.
+
+    ``arguments`` can be written as JSON.
+    """
     try:
-        rule(timeline, **arguments)
+        return rule(timeline, **arguments)
     except Exception as error:
         BROKEN.mkdir(parents=True, exist_ok=True)
         name = f"{rule.__module__}:{rule.__name__}"

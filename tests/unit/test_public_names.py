@@ -19,6 +19,8 @@ PUBLIC = [
     "CronPartitions",
     "DailyPartitions",
     "Definitions",
+    "DimensionMapping",
+    "DynamicPartitions",
     "Field",
     "FreshnessPolicy",
     "HourlyPartitions",

@@ -437,5 +437,5 @@ def test_what_was_recorded_of_a_removed_asset_stays(tmp_path: Path):
     with Project([gone, reading], store=store, storage=data, root=tmp_path) as project:
         project.materialize()
     with Project([alone], store=store, storage=data, root=tmp_path) as project:
-        assert rows(project, "select asset, partition from versions where asset = 'gone'") == [["gone", "#1"]]
-        assert rows(project, "select upstream_asset, upstream_partition from lineage") == [["gone", "#1"]]
+        assert rows(project, "select asset, partition from versions where asset = 'gone'") == [["gone", "a"]]
+        assert rows(project, "select upstream_asset, upstream_partition from lineage") == [["gone", "a"]]

@@ -19,6 +19,9 @@ from assetflow.errors import StoreLocked, UsageError
 COMMANDS = [
     *("init", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage", "runs"),
     "runs show",
+    "runs retry",
+    "explain",
+    *("partitions", "partitions list", "partitions add", "partitions remove"),
     *("versions", "rollback", "accept", "doctor"),
 ]
 

@@ -183,7 +183,10 @@ MISTAKES = {
         def totals(orders): ...
         """,
         "totals: parameter 'orders': mapping='all' is no mapping",
-        "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}) or a PartitionMapping",
+        (
+            "write Identity(), TimeWindow(), LastN(n), AllPartitions(), StaticMapping({...}), DimensionMapping({...}) "
+            "or a PartitionMapping"
+        ),
     ),
     "an input without parameter": (
         """

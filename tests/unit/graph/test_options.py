@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from assetflow.graph import AssetGraph, check_options, semantic_options
+from assetflow.graph import AssetGraph, check_options, semantic_options, written_objects
 
 Load = Callable[[str], AssetGraph]
 
@@ -102,3 +102,50 @@ def test_the_type_of_a_check_counts(graph: Load) -> None:
     source = "@asset\ndef orders(): ...\n@asset_check(asset=orders)\ndef sound(orders: pa.Table): ..."
     [check] = graph(source).checks["orders"]
     assert check_options(check) == {"option:type:orders": "one:arrow"}
+
+
+def windows(partitions: str, graph: Load) -> str | None:
+    names = "DailyPartitions, HourlyPartitions, CronPartitions, MultiPartitions, WeeklyPartitions, StaticPartitions"
+    source = f"from assetflow import {names}\n@asset(partitions={partitions})\ndef orders(): ..."
+    return semantic_options(graph(source).nodes["orders"]).get("option:windows:partitions")
+
+
+@pytest.mark.parametrize(
+    ("partitions", "text"),
+    [
+        ("None", None),
+        ("StaticPartitions(['a'])", None),
+        ("DailyPartitions('2024-01-01', timezone='Etc/UTC')", None),
+        ("DailyPartitions('2024-01-01', timezone='Europe/Berlin')", "Europe/Berlin"),
+        ("DailyPartitions('2024-01-02', end_offset=1, timezone='Europe/Berlin')", "Europe/Berlin"),
+        ("HourlyPartitions('2024-01-01', minute_offset=15)", "+900"),
+        ("WeeklyPartitions('2024-01-01', timezone='Europe/Berlin', hour_offset=6)", "Europe/Berlin +21600"),
+        ("CronPartitions('0 6 * * *', '2024-01-01', timezone='Europe/Berlin')", None),
+        (
+            "MultiPartitions({'key': StaticPartitions(['a']), 'day': DailyPartitions('2024-01-01', hour_offset=1)})",
+            "day: +3600",
+        ),
+    ],
+)
+def test_where_windows_lie_under_the_same_keys_counts(graph: Load, partitions: str, text: str | None) -> None:
+    assert windows(partitions, graph) == text
+
+
+def test_dimensions_count_with_their_mappings_and_the_classes_of_those(graph: Load) -> None:
+    source = """
+        from assetflow import DimensionMapping, MultiPartitions
+        class Near(PartitionMapping):
+            def upstream_keys(self, partition_keys, upstream): return [[key] for key in partition_keys]
+        cells = MultiPartitions({"day": DailyPartitions("2024-01-01"), "region": StaticPartitions(["a", "b"])})
+        @asset(partitions=cells)
+        def orders(): ...
+        near = Near()
+        joined = DimensionMapping({"region": ("region", near), "day": "day"})
+        @asset(partitions=cells, deps=[Input("orders", joined)])
+        def totals(): ...
+        """
+    found = graph(dedent(source))
+    text = semantic_options(found.nodes["totals"])["option:mapping:deps:orders"]
+    assert text == "DimensionMapping('day': 'day' Identity(), 'region': 'region' Near)"
+    objects = written_objects(found.nodes["totals"])
+    assert [(name, type(each).__name__) for name, each in objects.items()] == [("mapping:deps:orders:region", "Near")]

@@ -97,6 +97,10 @@ def test_good_definitions_have_no_problems(definition: TimePartitions | StaticPa
             ),
         ),
         (StaticPartitions([]), "keys is empty: list at least one key"),
+        (StaticPartitions(["a", "b"], exclude=["b", "a"]), "every key is excluded: leave one"),
+        (StaticPartitions(["north", "a"], exclude=["nroth"]), "exclude 'nroth' is no key: did you mean north?"),
+        (StaticPartitions(["a", "b"], exclude=["b", 5]), "exclude 5 is no key: leave it out"),  # type: ignore[list-item]
+        (StaticPartitions(["a", "b"], exclude="a"), "exclude is 'a', not a list of texts: write exclude=['...']"),
         (StaticPartitions(["a", ""]), "a key is empty: give it a name"),
         (StaticPartitions(["a", "b", "a"]), "the key 'a' is listed twice: keep one"),
         (StaticPartitions("abc"), "keys is 'abc', not a list of texts: write StaticPartitions([...])"),
@@ -158,6 +162,14 @@ def test_signatures_compare_what_is_meant() -> None:
     assert len({definition.signature() for definition in different}) == len(different)
 
 
+def test_excluded_keys_are_no_partitions() -> None:
+    days = StaticPartitions(["24", "25", "26", "27"], exclude=(key for key in ("25", "26")))
+    assert days.keys == ("24", "27")
+    assert days.problems() == []
+    assert days == StaticPartitions(["24", "27"])
+    assert (hash(days), days.signature()) == (hash(StaticPartitions(["24", "27"])), ("static", "24", "27"))
+
+
 def test_an_aware_bound_means_its_instant_even_where_the_clock_repeats() -> None:
     zone = ZoneInfo("America/New_York")
     earlier, later = (
@@ -175,6 +187,7 @@ def test_an_aware_bound_means_its_instant_even_where_the_clock_repeats() -> None
         (WeeklyPartitions(date(2013, 1, 7)), "weekly (monday) from 2013-01-07, UTC"),
         (MonthlyPartitions("2013-01"), "monthly from 2013-01, UTC"),
         (StaticPartitions(["only"]), "1 key: only"),
+        (StaticPartitions(["a", "b", "c"], exclude=["b"]), "2 keys: a, c, without 1 exclusion"),
         (StaticPartitions(key for key in "abcd"), "4 keys: a, b, c, ..."),  # type: ignore[arg-type]
     ],
 )

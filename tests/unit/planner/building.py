@@ -135,8 +135,17 @@ class World:
     """When things happen; None: at ``now``."""
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """By asset and version: when it was last computed."""
+    log: dict[str, list[tuple[int, int, Pointer | None]]] = field(default_factory=dict)
+    """Every move: ordinal, generation and where to, None for a withdrawal."""
+    read: dict[int, dict[str, tuple[AssetKey, dict[int, int]]]] = field(default_factory=dict)
+    """By derivation."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
     keys: KeyDictionary = field(default_factory=KeyDictionary)
+    dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    order: dict[str, list[int]] = field(default_factory=dict)
+    """The ordinals that dynamic partitions have or had, in the order of addition."""
+    met: Sequence[str] = ()
+    """Keys that the dictionary has from the beginning."""
 
     def __post_init__(self) -> None:
         self.declare(self.assets, self.checks)
@@ -144,11 +153,11 @@ class World:
     def declare(self, assets: Sequence[Callable[..., Any]], checks: Sequence[Callable[..., Any]]) -> None:
         """Take other declarations of the same assets; what is recorded stays."""
         self.graph: AssetGraph = build_graph(Definitions(assets=assets, checks=checks))
-        keys = self.keys
+        keys = self.keys.extended(self.met)
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
-        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys)
+        self.spaces: Mapping[str, PartitionSpace] = spaces_of(self.graph, keys, self.dynamic)
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
@@ -184,6 +193,7 @@ class World:
             generation=self.generation,
             uids=self.uids(),
             keys=self.keys,
+            dynamic=dict(self.dynamic),
             assets={AssetKey(key): _columns(rows) for key, rows in self.pointers.items()},
             codes=dict(self.code_records),
             failures={AssetKey(key): _failures(rows) for key, rows in self.failures.items() if rows},
@@ -289,12 +299,56 @@ class World:
             if ordinal in rows and rows[ordinal].data == data:
                 continue
             number = self.number()
-            rows[ordinal] = Pointer(number, number, self.generation, data, 0, version is None, False, {})
+            self.move(key, ordinal, Pointer(number, number, self.generation, data, 0, version is None, False, {}))
 
     def withdraw(self, key: str, *partitions: str) -> None:
         """Partitions of a source that are no longer observed."""
         for ordinal in self.ordinals(key, partitions):
-            del self.pointers[key][ordinal]
+            self.withdraw_ordinal(key, ordinal)
+
+    def withdraw_ordinal(self, key: str, ordinal: int) -> None:
+        """One partition of a source that is no longer observed."""
+        self.generation += 1
+        self.log.setdefault(key, []).append((ordinal, self.generation, None))
+        del self.pointers[key][ordinal]
+
+    def move(self, key: str, ordinal: int, pointer: Pointer) -> None:
+        """Point a partition somewhere, and remember that and what was read for it."""
+        self.pointers.setdefault(key, {})[ordinal] = pointer
+        self.log.setdefault(key, []).append((ordinal, self.generation, pointer))
+        name = self.graph.owner[AssetKey(key)]
+        self.read[pointer.derivation] = self.reads(name, ordinal)
+
+    def reads(self, name: str, ordinal: int) -> dict[str, tuple[AssetKey, dict[int, int]]]:
+        """By parameter: the asset that an edge would read now, and its versions by ordinal."""
+        found: dict[str, tuple[AssetKey, dict[int, int]]] = {}
+        for edge in self.graph.nodes[name].edges:
+            up = self.space(edge.upstream)
+            rows = self.pointers.get(edge.upstream, {})
+            view = view_of(_columns(rows), up.existing(self.now).array())
+            uid = self.uids()[edge.upstream]
+            signature = edge_signatures(edge, uid, self.spaces[name], _integers([ordinal]), up, view)
+            read = view.ordinals[signature.read.positions(0)].tolist()
+            found[edge.parameter] = (edge.upstream, {each: rows[each].version for each in read})
+        return found
+
+    def add(self, name: str, *keys: str) -> None:
+        """Add keys to dynamic partitions."""
+        self.keys = self.keys.extended(keys)
+        order = self.order.setdefault(name, [])
+        order += [ordinal for ordinal in map(self.keys.ordinal, keys) if ordinal not in order]
+        there = {*self.dynamic.get(name, ()), *map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in order if ordinal in there])
+
+    def remove(self, name: str, *keys: str) -> None:
+        """Take keys out of dynamic partitions; what is recorded of them stays."""
+        gone = {*map(self.keys.ordinal, keys)}
+        self._keep(name, [ordinal for ordinal in self.dynamic.get(name, _integers([])).tolist() if ordinal not in gone])
+
+    def _keep(self, name: str, ordinals: list[int]) -> None:
+        self.generation += 1
+        self.dynamic = {**self.dynamic, name: _integers(ordinals)}
+        self.spaces = spaces_of(self.graph, self.keys, self.dynamic)
 
     def number(self) -> int:
         """A new id."""
@@ -347,7 +401,7 @@ class World:
         at = self.at or self.now
         self.computed_at[output, version] = max(at, self.computed_at.get((output, version), at))
         pointer = Pointer(version, derivation, self.generation, content, self._code_id(node.name), empty, held, inputs)
-        self.pointers[output][ordinal] = pointer
+        self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         offer = Offer(ordinal, key, version, derivation, self.code(node.name), content)
         self.derived.setdefault(output, []).append(offer)
@@ -413,7 +467,7 @@ class World:
         inputs = {parameter: _pair(sums[0]) for parameter, sums in self.inputs(node.name, [ordinal]).items()}
         code, empty = self._code_id(node.name), offer.data == EMPTY
         pointer = Pointer(version, self.number(), self.generation, offer.data, code, empty, False, inputs)
-        self.pointers.setdefault(output, {})[ordinal] = pointer
+        self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         self.passed(output, version)
 

@@ -44,7 +44,7 @@ class Built:
         for node in self.graph.nodes.values():
             if isinstance(node.partitions, StaticPartitions):
                 keys = keys.extended(node.partitions.keys)
-        self.spaces = spaces_of(self.graph, keys)
+        self.spaces = spaces_of(self.graph, keys, {})
         records = {name: CodeRecord(CodeVersion(f"c1:{name}"), {name: "1"}) for name in self.graph.nodes}
         self.codes = Codes(records)
         uids = {key: number for number, key in enumerate(self.graph.owner, 1)}

@@ -264,7 +264,8 @@ def test_windows_before_the_upstream_begins_are_noted_or_awaited() -> None:
 
     mapping = TimeWindow(-1, 0, allow_nonexistent=False)
     strict = World([computed("a", partitions=days), computed("b", Input("a", mapping), partitions=days)])
-    assert causes(strict, "b", "2024-01-01")[0] == ("waiting", "waits for a")
+    impossible = "a (daily from 2024-01-01 until 2024-01-04, UTC) cannot have all that it asks for"
+    assert causes(strict, "b", "2024-01-01")[0] == ("waiting", f"waits for a; {impossible}")
     assert strict.run(strict.plan()) == ["a will 3", "b will 2"]
 
 

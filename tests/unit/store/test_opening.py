@@ -46,7 +46,7 @@ def test_a_store_written_by_a_newer_assetflow_is_refused(tmp_path: Path) -> None
     connection.close()
     with pytest.raises(StoreTooNew) as caught:
         open_store(url(path))
-    assert "its schema is 7, and this assetflow knows schemas up to 1" in str(caught.value)
+    assert "its schema is 7, and this assetflow knows schemas up to 2" in str(caught.value)
     assert caught.value.hint == "upgrade assetflow: pip install --upgrade assetflow"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assetflow.errors import StoreLocked
+from assetflow.keys import AssetKey
 from assetflow.store import migrations, opening, tables
 from assetflow.store.opening import open_store
 
@@ -40,30 +41,37 @@ def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
     migrated.close()
 
 
+def longer(folder: Path, upgrade: str) -> Path:
+    """The migrations with one more, whose ``upgrade`` is given."""
+    package = folder / "migrations"
+    (package / "versions").mkdir(parents=True)
+    source = Path(migrations.__file__).parent
+    for file in [source / "env.py", *(source / "versions").glob("0*.py")]:
+        (package / file.relative_to(source)).write_text(file.read_text("utf-8"), "utf-8")
+    (package / "versions" / f"{opening.SCHEMA + 1:04}_more.py").write_text(
+        "from alembic import op\n"
+        f"revision, down_revision = '{opening.SCHEMA + 1:04}', '{opening.SCHEMA:04}'\n"
+        "branch_labels, depends_on = None, None\n"
+        f"def upgrade():\n    {upgrade}\n",
+        "utf-8",
+    )
+    return package / "__init__.py"
+
+
 def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a second migration that adds a table, a store of the first schema opens with that table."""
+    """With one more migration that adds a table, a store of the present schema opens with that table."""
     url = f"sqlite:///{tmp_path}/store.db"
     old = open_store(url)
     old.writer.open_environment("prod")
     old.close()
-    package = tmp_path / "migrations"
-    (package / "versions").mkdir(parents=True)
-    source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_more.py").write_text(
-        "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
-        "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n",
-        "utf-8",
-    )
-    monkeypatch.setattr(migrations, "__file__", str(package / "__init__.py"))
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(migrations, "__file__", str(longer(tmp_path, "op.execute('CREATE TABLE more (id INTEGER)')")))
+    monkeypatch.setattr(opening, "SCHEMA", opening.SCHEMA + 1)
     new = open_store(url)
     assert new.reader.environments() == {"prod": 1}
     new.close()
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        assert revision == [(f"{opening.SCHEMA:04}",)]
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
     connection.close()
 
@@ -71,24 +79,14 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytes
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "store.db"
     open_store(f"sqlite:///{database}").close()
-    package = tmp_path / "migrations"
-    (package / "versions").mkdir(parents=True)
-    source = Path(migrations.__file__).parent
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (package / name).write_text((source / name).read_text("utf-8"), "utf-8")
-    (package / "versions" / "0002_half.py").write_text(
-        "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
-        "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n    raise RuntimeError('half way')\n",
-        "utf-8",
-    )
-    monkeypatch.setattr(migrations, "__file__", str(package / "__init__.py"))
+    upgrade = "op.execute('CREATE TABLE more (id INTEGER)'); raise RuntimeError('half way')"
+    monkeypatch.setattr(migrations, "__file__", str(longer(tmp_path, upgrade)))
     with pytest.raises(RuntimeError, match="half way"):
         migrations.upgrade(f"sqlite:///{database}")
     with sqlite3.connect(database) as connection:
         texts, _, revision = shape(connection)
     connection.close()
-    assert revision == [("0001",)]
+    assert revision == [(f"{opening.SCHEMA:04}",)]
     assert "more" not in [name for _, name, _ in texts]
 
 
@@ -97,7 +95,7 @@ def test_a_locked_store_is_not_migrated(tmp_path: Path, monkeypatch: pytest.Monk
     open_store(f"sqlite:///{database}").close()
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(opening, "SCHEMA", 2)
+    monkeypatch.setattr(opening, "SCHEMA", opening.SCHEMA + 1)
     with pytest.raises(StoreLocked):
         open_store(f"sqlite:///{database}", patience=0.1)
     other.close()
@@ -114,3 +112,23 @@ def test_opening_a_store_loads_neither_sqlalchemy_nor_alembic(tmp_path: Path) ->
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_uids_of_the_first_schema_take_on_the_space_that_their_asset_has_when_it_is_opened(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes.update(url=f"sqlite:///{tmp_path}/store.db", patience=1.0)
+    command.upgrade(config, "0001")
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("INSERT INTO assets (uid, key) VALUES (1, 'orders'), (4, 'raw')")
+    connection.close()
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    orders, raw = AssetKey("orders"), AssetKey("raw")
+    assert store.reader.spaces_of() == {1: (orders, None), 4: (raw, None)}
+    assert store.writer.intern_assets([orders], {orders: "day"}) == {orders: 1}
+    assert store.writer.intern_assets([orders], {orders: "month"}) == {orders: 5}
+    assert store.reader.uids() == {orders: 5, raw: 4}
+    store.close()

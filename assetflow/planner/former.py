@@ -1,0 +1,42 @@
+"""Assets that were partitioned otherwise before: what to say of them, and of what was made from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from assetflow.keys import AssetKey
+from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
+from assetflow.planner.facts import EdgeFacts, Facts, World
+from assetflow.planner.spans import Flags
+
+
+def formerly(world: World, facts: Facts) -> str:
+    """What is still published of a computation from when it was partitioned otherwise; empty for nothing."""
+    former = next((world.state.former[key] for key in facts.node.outputs if key in world.state.former), None)
+    if former is None:
+        return ""
+    until = datetime.fromtimestamp(former.published_at // 1_000_000, UTC).date().isoformat()
+    several = "its partition" if former.partitions == 1 else f"its {former.partitions:,} partitions"
+    kept = "its version is kept" if former.space == WHOLE else f"{several} of then {_are(former.partitions)} kept"
+    return f": until {until} it was {space_words(former.space)}, and {kept}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def repartitioned(world: World, facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags) -> str:
+    """How the upstream of an edge is partitioned now, and was when these rows read it; empty where that is the same.
+
+    What it published since it is partitioned as now is younger than all of them.
+    """
+    key: AssetKey = edge.edge.upstream
+    former = world.state.former.get(key)
+    if former is None:
+        return ""
+    since = upstream.output(key).pointers.generation
+    read = [output.pointers.generation[rows[output.places]] for output in facts.outputs]
+    if since.size and any(each.size and each.max() >= since.min() for each in read):
+        return ""
+    now = space_words(ordinal_space(upstream.node.partitions))
+    return f"{key} is {now}, and was {space_words(former.space)}"
