@@ -123,17 +123,19 @@ class Project:
         due: bool = False,
         workers: int | None = None,
         retry_failed: bool = True,
+        include_late: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
     ) -> Plan:
         """What is stale in a selection, why, and what would run; ``now`` decides which partitions exist.
 
         ``due``: only what freshness policies need. ``workers`` (default: one) is for how long all of it would take.
+        ``include_late``: with the data that edges tolerate to be late.
 
         Raises InvalidSelection, UnknownAsset and InvalidPartition.
         """
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
-        assessment = self._workspace.assessed(select, now)
+        assessment = self._workspace.assessed(select, now, include_late=include_late)
         plan = plan_from(
             assessment,
             selection=select,
@@ -157,6 +159,7 @@ class Project:
         workers: int | None = None,
         now: datetime | None = None,
         retry_failed: bool = True,
+        include_late: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
         on_event: Listener | None = None,
@@ -180,7 +183,7 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, workers, on_event, trigger)
+        return self._run(select, planned, now, workers, on_event, trigger, include_late=include_late)
 
     def retry(
         self,
@@ -211,7 +214,8 @@ class Project:
         def planned(assessment: Assessment) -> Plan:
             return earlier.plan(assessment, notes)
 
-        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger)
+        late = earlier.recorded.include_late
+        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger, include_late=late)
 
     def _run(
         self,
@@ -221,12 +225,14 @@ class Project:
         workers: int | None,
         on_event: Listener | None,
         trigger: str,
+        *,
+        include_late: bool,
     ) -> Result:
         from assetflow.execution.loop import run_plan
         from assetflow.results import Result
 
         def made(as_of: datetime | None) -> tuple[Plan, World]:
-            assessment = self._workspace.assessed(select, as_of)
+            assessment = self._workspace.assessed(select, as_of, include_late=include_late)
             plan = planned(assessment)
             if on_event is not None:
                 plan = self._workspace.estimated(plan, assessment, workers)

@@ -24,6 +24,8 @@ class AssetStatus:
     gaps: tuple[str, ...]
     last_materialized: datetime | None
     freshness: Freshness
+    tolerated: int = 0
+    """How many of the partitions that are up to date leave late data out."""
 
     def to_dict(self) -> dict[str, object]:
         """The entry as in the status document."""
@@ -32,6 +34,7 @@ class AssetStatus:
             "kind": self.kind,
             "partitions": dict(self.partitions),
             "watermark": self.watermark.isoformat() if self.watermark else None,
+            "tolerated": self.tolerated,
             "gaps": list(self.gaps),
             "freshness": self.freshness.to_dict(),
             "last_materialized": self.last_materialized.isoformat() if self.last_materialized else None,
@@ -82,6 +85,7 @@ def status_of(
                     tuple(facts.space.describe(gaps, limit=3)) if gaps else (),
                     head.published_at if head else None,
                     freshness_of(assessment, asset, times),
+                    assessment.tolerated(asset),
                 )
             )
     late = late_notes({row.asset: row.freshness for row in rows})

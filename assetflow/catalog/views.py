@@ -22,6 +22,7 @@ from assetflow.planner.data_times import DataTimes, ageing_assets
 from assetflow.planner.freshness import freshness_of
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
+from assetflow.planner.tolerance import tolerant_edges
 from assetflow.publish.schemas import read_schema
 from assetflow.store.interface import StoreReader
 
@@ -63,6 +64,7 @@ class StateViews:
             self.codes,
             sources=sources,
             verified=ageing_assets(self.graph),
+            tolerant=tolerant_edges(self.graph),
             uids=self.uids,
         )
 

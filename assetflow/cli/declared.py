@@ -108,7 +108,7 @@ def _levels(graph: AssetGraph) -> dict[str, int]:
     """By computation, the length of the longest way down to it."""
     levels: dict[str, int] = {}
     for name, node in graph.nodes.items():
-        levels[name] = 1 + max((levels[graph.owner[edge.upstream]] for edge in node.edges), default=-1)
+        levels[name] = 1 + max((levels[graph.owner[edge.upstream]] for edge in node.edges if not edge.own), default=-1)
     return levels
 
 

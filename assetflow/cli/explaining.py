@@ -11,7 +11,7 @@ from assetflow.cli.words import count
 from assetflow.keys import format_address
 
 if TYPE_CHECKING:
-    from assetflow.planner.causes import PartitionState
+    from assetflow.planner.causes import Cause, PartitionState
     from assetflow.planner.explain import Explanation
 
 STATE_STYLES: dict[PartitionState, str] = {
@@ -33,6 +33,8 @@ def show_explanation(page: Page, found: Explanation, *, is_source: bool = False)
     lead = f"{address} {'has' if found.state == 'failed' else 'is'} {_words(found.state)}"
     page.line(f"{lead}{_counted(found)}", style=STATE_STYLES[found.state], lead=lead)
     show_trace(page, found.trace, indent=2, numbers=found.counts is not None)
+    for cause in found.tolerated:
+        page.line(f"  leaves out: {cause.detail}{_shared(cause, found)}; --include-late takes it in")
     if found.held:
         page.line("  held: an older version was published again; it stays until code or inputs change")
     if found.counts is None:
@@ -42,6 +44,10 @@ def show_explanation(page: Page, found: Explanation, *, is_source: bool = False)
     hint = None if is_source else _hint(found.state, address)
     if hint is not None:
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
+
+
+def _shared(cause: Cause, found: Explanation) -> str:
+    return "" if found.counts is None else f" ({count(cause.count, 'partition')})"
 
 
 def _counted(found: Explanation) -> str:

@@ -54,6 +54,13 @@ def add_executor(parser: Parser) -> None:
     parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
 
 
+def add_include_late(parser: Parser) -> None:
+    """Add ``--include-late``."""
+    parser.add_argument(
+        "--include-late", action="store_true", help="take in late data, which a late_tolerance leaves out"
+    )
+
+
 def add_retry_failed(parser: Parser) -> None:
     """Add ``--no-retry-failed``."""
     parser.add_argument(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assetflow.cli.options import (
     add_due,
+    add_include_late,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -40,6 +41,7 @@ def plan(arguments: Namespace) -> Answer:
             due=arguments.due,
             workers=arguments.workers,
             retry_failed=arguments.retry_failed,
+            include_late=arguments.include_late,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
         )
@@ -108,6 +110,7 @@ def _arguments(parser: Parser) -> None:
         "--workers", metavar="N", type=positive, help="for how many workers to tell the time; one by default"
     )
     add_retry_failed(parser)
+    add_include_late(parser)
     add_observe(parser)
 
 

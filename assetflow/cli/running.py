@@ -11,6 +11,7 @@ from assetflow.cli.failures import show_fields
 from assetflow.cli.options import (
     add_due,
     add_executor,
+    add_include_late,
     add_observe,
     add_partitions,
     add_retry_failed,
@@ -21,7 +22,7 @@ from assetflow.cli.options import (
 from assetflow.cli.parsing import Command, Parser
 from assetflow.cli.planning import NOTHING_DUE, nothing_to_do, plan_answer, totals_when_idle
 from assetflow.cli.progress import following
-from assetflow.cli.sentences import waiting_sentence
+from assetflow.cli.sentences import late_sentence, waiting_sentence
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count, duration
 from assetflow.keys import format_address
@@ -50,6 +51,7 @@ def materialize(arguments: Namespace) -> Answer:
                 executor=arguments.executor,
                 workers=arguments.workers,
                 retry_failed=arguments.retry_failed,
+                include_late=arguments.include_late,
                 observe=arguments.observe,
                 strict_observe=arguments.strict_observe,
                 on_event=listener,
@@ -73,6 +75,7 @@ def _dry_run(project: Project, arguments: Namespace) -> Answer:
         due=arguments.due,
         workers=arguments.workers,
         retry_failed=arguments.retry_failed,
+        include_late=arguments.include_late,
         observe=arguments.observe,
         strict_observe=arguments.strict_observe,
     )
@@ -94,6 +97,8 @@ def _show(page: Page, result: Result, when_idle: str) -> None:
         page.line(_summary(result))
     for entry in result.plan.waiting:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
+    for late in result.plan.tolerated:
+        page.line(f"  late   {late_sentence(late)}", lead="  late")
     for note in result.plan.notes:
         page.line(f"  note: {note}")
     for hint in _next_steps(result):
@@ -147,6 +152,7 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     add_executor(parser)
     add_retry_failed(parser)
+    add_include_late(parser)
     add_observe(parser)
 
 

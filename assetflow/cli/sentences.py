@@ -11,7 +11,7 @@ from assetflow.cli.tracing import because, show_trace
 from assetflow.cli.words import about, count, duration, ranges, some
 
 if TYPE_CHECKING:
-    from assetflow.planner.plan import Certainty, Partitions, Plan, Step, Waiting
+    from assetflow.planner.plan import Certainty, Partitions, Plan, Step, Tolerated, Waiting
     from assetflow.planner.trace import Trace
 
 _STYLES: dict[Certainty, str] = {"will": "bold", "may": "yellow", "reuse": "green", "check": "cyan"}
@@ -36,6 +36,8 @@ def show_plan(page: Page, plan: Plan, traces: Sequence[Trace] = ()) -> None:
                 _explain(page, step, traces[place])
     for entry in plan.waiting:
         page.line(f"  waits  {waiting_sentence(entry)}", style="magenta", lead="  waits")
+    for late in plan.tolerated:
+        page.line(f"  late   {late_sentence(late)}", lead="  late")
     if plan.outside:
         page.line(f"  not selected, but stale upstream: {some(list(plan.outside), shown=10)}")
         page.line("  hint: + before a name selects its upstreams too", style="cyan", lead="  hint:")
@@ -75,6 +77,12 @@ def step_sentence(step: Step) -> str:
 def waiting_sentence(entry: Waiting) -> str:
     """What cannot be built, and what it lacks."""
     return f"{_subject(entry.computation, entry.outputs, entry.partitions)}, for {some(entry.lacking)}"
+
+
+def late_sentence(entry: Tolerated) -> str:
+    """What late data is left out of, and how it is taken in."""
+    subject = _subject(entry.computation, entry.outputs, entry.partitions)
+    return f"{subject}: late data is left out; --include-late takes it in"
 
 
 def _subject(computation: str, outputs: Sequence[str], partitions: Partitions) -> str:

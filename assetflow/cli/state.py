@@ -41,18 +41,20 @@ def status(arguments: Namespace) -> Answer:
 def _show_status(page: Page, found: Status) -> None:
     rows = found.rows
     states = [state for state in _STATES if state == "up_to_date" or any(row.partitions[state] for row in rows)]
+    late = any(row.tolerated for row in rows)
     gaps = any(row.gaps for row in rows)
     policies = any(row.freshness.state != "none" for row in rows)
     columns = [
         Column("asset", whole=True),
         Column("partitions", right=True),
         *(Column(state.replace("_", " "), right=True) for state in states),
+        *([Column("late left out", right=True)] if late else []),
         *([Column("freshness", whole=True)] if policies else []),
         Column("watermark", whole=True),
         *([Column("gaps")] if gaps else []),
         Column("last materialized", whole=True),
     ]
-    page.table(columns, [_cells(row, states, gaps=gaps, policies=policies) for row in rows])
+    page.table(columns, [_cells(row, states, late=late, gaps=gaps, policies=policies) for row in rows])
     for note in found.notes:
         page.line(f"note: {note}")
     totals = found.totals()
@@ -63,11 +65,12 @@ def _show_status(page: Page, found: Status) -> None:
         page.line("  hint: assetflow plan", style="cyan", lead="  hint:")
 
 
-def _cells(row: AssetStatus, states: Sequence[str], *, gaps: bool, policies: bool) -> list[object]:
+def _cells(row: AssetStatus, states: Sequence[str], *, late: bool, gaps: bool, policies: bool) -> list[object]:
     return [
         f"{row.asset} (source)" if row.kind == "source" else row.asset,
         f"{row.partitions['total']:,}",
         *(f"{row.partitions[state]:,}" if row.partitions[state] else None for state in states),
+        *([f"{row.tolerated:,}" if row.tolerated else None] if late else []),
         *([_freshness(row.freshness)] if policies else []),
         row.watermark.isoformat(" ", "minutes") if row.watermark else None,
         *([", ".join(row.gaps)] if gaps else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from assetflow.definitions.freshness import FreshnessPolicy
@@ -25,6 +26,8 @@ class Input:
     ``mapping`` says which upstream partitions a partition reads; None: the default for the two definitions.
     ``columns`` loads only those columns of a table. ``missing``: ``"wait"`` for every expected upstream partition, or
     ``"allow"`` what is there; None: ``"allow"`` for ``AllPartitions`` and ``LastN``, otherwise ``"wait"``.
+    ``late_tolerance``, such as ``"3d"``: what is published of an upstream window later than that after its end makes
+    nothing stale that is built already.
 
     >>> Input("orders", columns=["price"]).columns
     ['price']
@@ -35,7 +38,7 @@ class Input:
     schema: type[Schema] | None = None
     columns: Sequence[str] | None = None
     missing: Literal["wait", "allow"] | None = None
-    late_tolerance: object = None
+    late_tolerance: str | timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assetflow.partitions.definitions import PartitionsDefinition
 
 _HASHINGS = ("ordered", "rows", "none")
-_UNSUPPORTED_INPUT = ("schema", "late_tolerance")
+_UNSUPPORTED_INPUT = ("schema",)
 
 
 class Keywords:
@@ -203,7 +203,19 @@ class Keywords:
             self.note(f"{place}: missing={missing!r} is unknown", 'write "wait" or "allow"')
         sound = missing in (None, "wait", "allow") and self._sound_columns(given, place)
         columns = tuple(given.columns) if sound and given.columns is not None else None
-        return Input(key, given.mapping, columns=columns, missing=given.missing if sound else None)
+        tolerance = self._tolerance(given, place)
+        return Input(
+            key, given.mapping, columns=columns, missing=given.missing if sound else None, late_tolerance=tolerance
+        )
+
+    def _tolerance(self, given: Input, place: str) -> timedelta | None:
+        if given.late_tolerance is None:
+            return None
+        try:
+            return parse_duration(given.late_tolerance)
+        except DefinitionError as error:
+            self.note(f"{place}: late_tolerance: {error.message}", error.hint or "")
+            return None
 
     def _sound_columns(self, given: Input, place: str) -> bool:
         columns: object = given.columns

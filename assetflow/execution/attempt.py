@@ -30,7 +30,6 @@ from assetflow.fingerprint.data import hash_files
 from assetflow.graph import Edge, Node
 from assetflow.io import DiscardingIOManager, OutputContext, StoredFile, StoredPartition, duckdb_connection
 from assetflow.keys import AssetKey, DataHash, format_address
-from assetflow.partitions.mappings import Identity, WholeUpstream
 from assetflow.publish.batches import split_batch
 from assetflow.publish.folders import is_whole, storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
@@ -71,8 +70,12 @@ def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
 
 
 def _has_nothing_to_load(node: Node, partition: PartitionTask) -> bool:
-    """Whether there are loaded parameters and all that they would read is empty or absent."""
-    return bool(partition.inputs) and not any(
+    """Whether there are loaded parameters and all that they would read is empty or absent.
+
+    What reads nothing but earlier partitions of its own has to begin somewhere.
+    """
+    own = {edge.parameter for edge in node.own_edges}
+    return not own.issuperset(partition.inputs) and not any(
         stored.stored is not None for inputs in partition.inputs.values() for stored in inputs
     )
 
@@ -129,7 +132,7 @@ def _argument(
             workshop.managers,
             known_schema=schema,
             columns=edge.columns,
-            many=not isinstance(edge.mapping, Identity | WholeUpstream),
+            many=not edge.single,
             connection=connection,
         )
     by_key: dict[str, Sequence[StoredInput]] = {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from assetflow.execution.lateness import changes
 from assetflow.execution.live import LiveAsset
 from assetflow.execution.parts import RunParts
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey, CodeVersion
-from assetflow.planner.decide import EdgeSignature, UpstreamView, derivations_of, edge_signatures, inputs_differ
+from assetflow.planner.decide import EdgeSignature, UpstreamView, derivations_of, edge_signatures
 from assetflow.planner.spans import Flags, Integers, Lanes, members
-from assetflow.planner.state import AssetState, InputColumn, State
+from assetflow.planner.state import AssetState, State
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,8 @@ class Reading:
 class Decision:
     """The planned partitions of one computation, judged on the pointers of this moment. Arrays are aligned by row.
 
-    ``same``: what is published was made by the present code from exactly these inputs.
+    ``same``: what is published was made by the present code from exactly these inputs. ``tolerated``: from these but
+    for late data that is left out; ``recorded`` are those of them whose derivation says so already.
     """
 
     node: Node
@@ -43,6 +45,13 @@ class Decision:
     blocked: Flags
     waiting: Flags
     same: Flags
+    tolerated: Flags
+    recorded: Flags
+
+    @property
+    def stays(self) -> Flags:
+        """What is published need not be made anew."""
+        return self.same | self.tolerated
 
 
 def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
@@ -68,31 +77,53 @@ def decide(node: Node, ordinals: Integers, parts: RunParts) -> Decision:
     code = setting.codes.computations[node.name].version
     sums = {reading.edge.parameter: reading.signature.sums for reading in readings}
     keys = derivations_of(code, len(ordinals), sums)
-    same = np.ones(len(ordinals), np.bool_)
+    stays = np.ones(len(ordinals), np.bool_)
+    late, recorded = np.zeros(len(ordinals), np.bool_), np.ones(len(ordinals), np.bool_)
     for key in node.outputs:
-        recorded = state.assets.get(key)
-        if recorded is None or not len(recorded.ordinals):
-            same[:] = False
+        pointers = state.assets.get(key)
+        if pointers is None or not len(pointers.ordinals):
+            stays[:] = False
             break
-        same &= _same(recorded, ordinals, code, sums, state)
-    return Decision(node, ordinals, tuple(readings), keys, blocked, waiting & ~blocked, same)
+        found = _unchanged(pointers, ordinals, code, readings, parts)
+        stays &= found[0]
+        late |= found[1]
+        recorded &= found[2]
+    tolerated = stays & late
+    return Decision(
+        node,
+        ordinals,
+        tuple(readings),
+        keys,
+        blocked,
+        waiting & ~blocked,
+        stays & ~late,
+        tolerated,
+        tolerated & recorded,
+    )
 
 
-def _same(
-    recorded: AssetState, ordinals: Integers, code: CodeVersion, sums: Mapping[str, Lanes], state: State
-) -> Flags:
-    same = members(ordinals, recorded.ordinals)
+def _unchanged(
+    recorded: AssetState, ordinals: Integers, code: CodeVersion, readings: Sequence[Reading], parts: RunParts
+) -> tuple[Flags, Flags, Flags]:
+    """Whether the code and the inputs of pointers are the present ones, but for late data; where there is late data;
+    and whether that has been recorded.
+    """
+    state = parts.state
+    same, late = members(ordinals, recorded.ordinals), np.zeros(len(ordinals), np.bool_)
     if not same.any():
-        return same
+        return same, late, late
     rows = np.minimum(recorded.ordinals.searchsorted(ordinals), len(recorded.ordinals) - 1)
     present = [number for number, record in state.codes.items() if record.version == code]
     same &= np.isin(recorded.code[rows], np.array(present, np.int64))
-    for parameter, values in sums.items():
-        column = recorded.inputs.get(parameter)
-        if column is not None:
-            column = InputColumn(column.sums[rows], column.present[rows])
-        same &= ~inputs_differ(column, values)
-    return same
+    told = recorded.tolerated[rows]
+    for reading in readings:
+        changed, left_out = changes(reading.edge, reading.live, reading.signature, recorded, rows, parts)
+        same &= ~changed
+        late |= left_out
+        column = recorded.inputs.get(reading.edge.parameter)
+        if column is not None and told.any():
+            told = told & (column.sums[rows] == reading.signature.sums).all(axis=1)
+    return same, late, told
 
 
 def unchecked(state: State, graph: AssetGraph, key: AssetKey, versions: Integers) -> Flags:

@@ -19,7 +19,12 @@ from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
 from assetflow.store.records import DerivationKind, EventRecord, KeyAddition, Publication, VersionRecord
 
-_HAPPENED: Mapping[DerivationKind, str] = {"reused": "reused", "rollback": "rolled_back", "accept": "accepted"}
+_HAPPENED: Mapping[DerivationKind, str] = {
+    "reused": "reused",
+    "rollback": "rolled_back",
+    "accept": "accepted",
+    "tolerated": "tolerated",
+}
 
 
 class Ledger:
@@ -141,6 +146,7 @@ class Ledger:
             run_id=run_id or None,
             created_at=at,
             held=kind == "rollback",
+            tolerated=kind == "tolerated",
             reason=reason,
             checks=check_records(staged.checks, staged.asset, uid, ordinal, staged.version),
             events=(EventRecord(at, happened, staged.asset, ordinal, run_id or None, payload),),

@@ -129,12 +129,11 @@ class LiveState:
         return tuple(self.tickets[place - 1] for place in sorted(set(sequence)) if place)
 
     def as_of(self, live: LiveAsset, positions: slice | Integers) -> int | Ticket:
-        """The commit as of which pointers were read: the last ticket of this run, else the greatest generation."""
+        """The commit as of which pointers were read: the last ticket of this run, else what the run began with."""
         sequence = live.sequence[positions]
         if len(sequence) and (last := int(sequence.max())):
             return self.tickets[last - 1]
-        generation = live.generation[positions]
-        return int(generation.max()) if len(generation) else 0
+        return self._state.generation
 
 
 def _from_state(state: AssetState, kept: Flags) -> LiveAsset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -23,6 +23,7 @@ from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
 from assetflow.execution.stages import Stages, VersionIds
 from assetflow.execution.together import Together
+from assetflow.execution.tolerating import record_left_out
 from assetflow.execution.treatments import check_candidates, check_current, reuse
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
@@ -61,12 +62,22 @@ def run_plan(
     """
     waiting = sum(len(entry.partitions.ordinals) * len(entry.outputs) for entry in plan.waiting)
     if not plan.steps:
+        if plan.tolerated:
+            _Run(plan, state, setting, trigger, None, run_id="").leave_out()
         return RunResult("success", None, {**no_counts(), "waiting": waiting}, 0.0, (), plan)
     return _Run(plan, state, setting, trigger, listener).execute(waiting, replan)
 
 
 class _Run:
-    def __init__(self, plan: Plan, state: State, setting: Setting, trigger: str, listener: Listener | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        state: State,
+        setting: Setting,
+        trigger: str,
+        listener: Listener | None,
+        run_id: str | None = None,
+    ) -> None:
         self._plan = plan
         self._setting = setting
         self._trigger = trigger
@@ -78,7 +89,7 @@ class _Run:
         versions: dict[VersionId, VersionRecord] = {}
         self._current = CurrentFiles(setting, versions)
         self._existing: dict[str, Integers] = {}
-        run_id = setting.run_ids()
+        run_id = setting.run_ids() if run_id is None else run_id
         live = LiveState(state, lambda key: self._exists(setting.graph.owner[key]))
         to_build = sum(step.asset_partitions for step in plan.steps if step.certainty in ("will", "may"))
         self._parts = RunParts(
@@ -89,6 +100,8 @@ class _Run:
             Journal(setting.writer, run_id, self._refused),
             VersionIds(setting, to_build),
             self._exists,
+            plan.as_of,
+            plan.include_late,
             self._current,
             self._progress,
             versions,
@@ -114,6 +127,7 @@ class _Run:
                 self._carry_out(self._plan.steps)
                 if replan is not None:
                     self._settle_conflicts(replan)
+                self._leave_out()
             except KeyboardInterrupt:
                 interrupted = True
             journal.conclude()
@@ -135,6 +149,21 @@ class _Run:
         return RunResult(
             status, record.run_id, counts, seconds, tuple(journal.failures), self._plan, by_asset, self._added()
         )
+
+    def leave_out(self) -> None:
+        """Record what a plan without steps leaves out because it is late. Raises StoreError."""
+        self._setting.writer.save_code(list(self._setting.code_sources))
+        self._leave_out()
+        self._parts.journal.conclude()
+        self._current.refresh()
+
+    def _leave_out(self) -> None:
+        for entry in self._plan.tolerated:
+            node = self._setting.graph.nodes[entry.computation]
+            steps = [step for step in self._plan.steps if step.computation == entry.computation]
+            untouched = entry.partitions.ordinals - PartitionSet.from_ordinals(_ordinals(steps))
+            decision = decide(node, untouched.array(), self._parts)
+            record_left_out(Ledger(self._parts, decision), ~(decision.blocked | decision.waiting))
 
     def _carry_out(self, steps: Sequence[Step]) -> None:
         nodes = self._setting.graph.nodes
@@ -182,13 +211,21 @@ class _Run:
     def _computation(self, node: Node, steps: Sequence[Step], together: Together | None) -> None:
         self._tell("step_started", node)
         parts = self._parts
-        decision = decide(node, _ordinals(steps), parts)
-        ledger = Ledger(parts, decision, together)
-        self._treat(ledger, decision, _Asked.of(steps))
+        asked = _Asked.of(steps)
+        for ordinals in self._decided_together(node, _ordinals(steps)):
+            decision = decide(node, ordinals, parts)
+            self._treat(Ledger(parts, decision, together), decision, asked)
         if len(parts.versions) > _REMEMBERED and together is None:
             parts.journal.settle()  # now the store has them all
             parts.versions.clear()
         self._tell("step_finished", node)
+
+    def _decided_together(self, node: Node, ordinals: Integers) -> Iterable[Integers]:
+        """The partitions in parts whose inputs are final once the parts before are done."""
+        if not node.own_edges:
+            return [ordinals]
+        ordered = self._setting.spaces[node.name].ordered(ordinals)
+        return (ordered[place : place + 1] for place in range(len(ordered)))
 
     def _treat(self, ledger: Ledger, decision: Decision, asked: _Asked) -> None:
         """Give each row the cheapest treatment that is right for it."""
@@ -200,7 +237,7 @@ class _Run:
             todo &= ~self._spoiled(ledger, ledger.together, todo)
         if not self._plan.forced:
             offers = self._offers(decision)
-            if offers is not None or len(asked.check) or decision.same.any():
+            if offers is not None or len(asked.check) or decision.stays.any():
                 todo = self._left_to_build(ledger, decision, asked, offers, todo)
         build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
 
@@ -221,22 +258,23 @@ class _Run:
         """Check, reuse and leave alone what can be; gives the rows that nothing spares."""
         checker = InlineExecutor(self._workshop(None))
         # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
-        again = todo & decision.same & members(decision.ordinals, asked.build)
+        again = todo & decision.stays & members(decision.ordinals, asked.build)
         # What is too old is found anew: an earlier version would not be any newer.
         again |= todo & members(decision.ordinals, asked.expired)
         todo &= ~again
         mended = members(decision.ordinals, asked.candidates)
-        if offers is not None and (recheck := todo & ~decision.same & mended & offers.checkable).any():
+        if offers is not None and (recheck := todo & ~decision.stays & mended & offers.checkable).any():
             found = _offered(offers.candidates, self._parts.state.candidates, recheck)
             check_candidates(ledger, _rows(recheck), found, checker)
             todo &= ~recheck
         published = todo & members(decision.ordinals, asked.check) & ~mended
         check_current(ledger, _rows(published), checker)
         todo &= ~published
-        lacking = todo & decision.same & self._unchecked(ledger, decision)
+        lacking = todo & decision.stays & self._unchecked(ledger, decision)
+        record_left_out(ledger, (todo | published) & ~lacking)
         check_current(ledger, _rows(lacking), checker)
-        ledger.close(_rows(todo & decision.same & ~lacking), "unchanged")
-        todo &= ~decision.same
+        ledger.close(_rows(todo & decision.stays & ~lacking), "unchanged")
+        todo &= ~decision.stays
         if offers is not None and (fits := todo & offers.reusable).any():
             found = _offered(offers.retained, self._parts.state.retained, fits)
             todo[reuse(ledger, _rows(fits), found, checker)] = False

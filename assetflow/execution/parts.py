@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class RunParts:
     ids: VersionIds
     existing: Callable[[str], Integers]
     """The existing ordinals of a computation, as of the plan."""
+    as_of: datetime
+    """The ``now`` of the plan."""
+    include_late: bool
     projection: CurrentFiles
     note: Callable[[Entry], None]
     """Told of every asset partition that is done."""

@@ -26,7 +26,7 @@ from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.publish.setting import Setting
-from assetflow.store.records import DerivationKind, Publication, VersionRecord
+from assetflow.store.records import DerivationKind, LineageRow, Pointers, Publication, VersionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,14 @@ def roll_back(
     if with_downstream:
         for name in _below(setting, asset):
             node = setting.graph.nodes[name]
-            moves.publish(node, _derived_from(setting, node, moves), "rollback", None)
+            fitting = _Fitting(setting, node)
+            if not node.own_edges:
+                moves.publish(node, fitting.made_from(moves.published), "rollback", None)
+                continue
+            # Each partition is among the upstreams of those after it.
+            for ordinal in setting.spaces[name].ordered(assessment.ordinals(node.outputs[0])).tolist():
+                if (node.outputs[0], ordinal) not in moves.published:
+                    moves.publish(node, fitting.made_from(moves.published, ordinal), "rollback", None)
     return moves.finish()
 
 
@@ -143,6 +150,8 @@ class _Moves:
             Journal(setting.writer, "", lambda entries, staged: None),
             VersionIds(setting, 0),
             self._existing,
+            self._now,
+            False,
             self._projection,
             lambda entry: None,
             versions,
@@ -196,43 +205,58 @@ class _Moves:
 
 
 def _below(setting: Setting, asset: AssetKey) -> list[str]:
-    below = setting.graph.descendants([setting.graph.owner[asset]])
-    return [name for name in setting.graph.nodes if name in below]
+    owner = setting.graph.owner[asset]
+    below = setting.graph.descendants([owner])
+    return [name for name, node in setting.graph.nodes.items() if name in below or (name == owner and node.own_edges)]
 
 
-def _derived_from(setting: Setting, node: Node, moves: _Moves) -> dict[int, dict[AssetKey, VersionRecord]]:
-    """For each partition of a computation: the newest versions that were made from what was moved before."""
-    found: dict[int, dict[AssetKey, VersionRecord]] = {}
-    for asset in node.outputs:
-        fitting = _fitting(setting, asset, node, moves)
-        records = setting.reader.versions(list(fitting.values()))
-        for ordinal, version in fitting.items():
-            if records[version].state == "published" and setting.storage.holds(records[version]):
-                found.setdefault(ordinal, {})[asset] = records[version]
-    return found
+class _Fitting:
+    """Which versions of a computation's outputs were made from what has been moved."""
 
+    def __init__(self, setting: Setting, node: Node) -> None:
+        self._setting = setting
+        self._node = node
+        uids = {setting.uids[asset] for asset in node.outputs}
+        self._histories: dict[AssetKey, Pointers] = {}
+        self._readers: dict[AssetKey, list[LineageRow]] = {}
+        for upstream in {edge.upstream for edge in node.edges}:
+            uid = setting.uids[upstream]
+            self._histories[upstream] = setting.reader.history(setting.environment, uid)
+            readers = setting.reader.readers_of(uid, environment=setting.environment)
+            self._readers[upstream] = [row for row in readers if row.uid in uids]
 
-def _fitting(setting: Setting, asset: AssetKey, node: Node, moves: _Moves) -> dict[int, VersionId]:
-    verdicts: dict[tuple[int, VersionId], bool] = {}
-    uid = setting.uids[asset]
-    for upstream in {edge.upstream for edge in node.edges}:
-        moved = {ordinal: version for (key, ordinal), version in moves.published.items() if key == upstream}
-        if not moved:
-            continue
-        upstream_uid = setting.uids[upstream]
-        history = setting.reader.history(setting.environment, upstream_uid)
-        for row in setting.reader.readers_of(upstream_uid, environment=setting.environment):
-            if row.uid != uid:
-                continue
-            for ordinal, version in moved.items():
-                if row.first <= ordinal <= row.last:
-                    log = history.ordinals == ordinal
-                    before = log & (history.generation <= row.as_of)
-                    read = int(history.version[before][-1]) if before.any() else 0
-                    place = (row.ordinal, row.version)
-                    verdicts[place] = verdicts.get(place, True) and read == version
-    best: dict[int, VersionId] = {}
-    for (ordinal, version), fits in sorted(verdicts.items()):
-        if fits:
-            best[ordinal] = version
-    return best
+    def made_from(
+        self, published: Mapping[tuple[AssetKey, int], VersionId], only: int | None = None
+    ) -> dict[int, dict[AssetKey, VersionRecord]]:
+        """By partition: the newest versions that read nothing of what was moved but what is published of it now."""
+        found: dict[int, dict[AssetKey, VersionRecord]] = {}
+        for asset in self._node.outputs:
+            fitting = self._newest(asset, published, only)
+            records = self._setting.reader.versions(list(fitting.values()))
+            for ordinal, version in fitting.items():
+                if records[version].state == "published" and self._setting.storage.holds(records[version]):
+                    found.setdefault(ordinal, {})[asset] = records[version]
+        return found
+
+    def _newest(
+        self, asset: AssetKey, published: Mapping[tuple[AssetKey, int], VersionId], only: int | None
+    ) -> dict[int, VersionId]:
+        verdicts: dict[tuple[int, VersionId], bool] = {}
+        for upstream, readers in self._readers.items():
+            moved = {ordinal: version for (key, ordinal), version in published.items() if key == upstream}
+            history = self._histories[upstream]
+            for row in readers if moved else ():
+                if row.asset != asset or (only is not None and row.ordinal != only):
+                    continue
+                for ordinal, version in moved.items():
+                    if row.first <= ordinal <= row.last:
+                        log = history.ordinals == ordinal
+                        before = log & (history.generation <= row.as_of)
+                        read = int(history.version[before][-1]) if before.any() else 0
+                        place = (row.ordinal, row.version)
+                        verdicts[place] = verdicts.get(place, True) and read == version
+        best: dict[int, VersionId] = {}
+        for (ordinal, version), fits in sorted(verdicts.items()):
+            if fits:
+                best[ordinal] = version
+        return best

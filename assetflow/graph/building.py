@@ -197,7 +197,8 @@ def _node(draft: _Draft, upstreams: Upstreams, errors: list[DefinitionError]) ->
 def _order(nodes: dict[str, Node], owner: dict[AssetKey, Computation], errors: list[DefinitionError]) -> list[str]:
     first = {key: each.name for key, each in owner.items() if nodes[each.name].computation is each}
     links = {
-        name: [first[edge.upstream] for edge in node.edges if edge.upstream in first] for name, node in nodes.items()
+        name: [first[edge.upstream] for edge in node.edges if edge.upstream in first and not edge.own]
+        for name, node in nodes.items()
     }
     order = topological_order(links)
     if len(order) < len(nodes):

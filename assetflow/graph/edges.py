@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, get_origin
 
@@ -16,7 +17,14 @@ from assetflow.definitions.schema import schema_columns, schema_problems
 from assetflow.errors import DefinitionError
 from assetflow.graph.model import Edge
 from assetflow.keys import AssetKey, nearest_names
-from assetflow.partitions.defaults import default_mapping, joinable_dimensions, mapping_problem, settled_mapping
+from assetflow.partitions.defaults import (
+    backward_problem,
+    default_mapping,
+    joinable_dimensions,
+    mapping_problem,
+    settled_mapping,
+)
+from assetflow.partitions.definitions import TimePartitions
 from assetflow.partitions.mappings import AllPartitions, EdgeMapping, Identity, LastN, TimeWindow, WholeUpstream
 
 
@@ -118,18 +126,38 @@ def _edge(computation: Computation, parameter: str, given: Input, upstreams: Ups
             note(f"{place} names {key!r}, which no asset has", near)
         return None
     place = f"deps: {key!r}" if dependency else f"parameter {parameter!r}"
-    if upstream.computation is computation:
-        note(
-            f"{place}: an asset that reads itself is not supported yet by this version",
-            "read what it was made from instead",
-        )
-        return None
-    mapping = _mapping(computation, upstream, given, partial(_at, note, place))
+    placed = partial(_at, note, place)
+    itself = upstream.computation is computation
+    mapping = (_own_mapping if itself else _mapping)(computation, upstream, given, placed)
     if mapping is None:
         return None
     missing = given.missing or ("allow" if isinstance(mapping, AllPartitions | LastN) else "wait")
     columns = None if given.columns is None else tuple(given.columns)
-    return Edge(computation.name, parameter, key, mapping, missing, loaded=not dependency, columns=columns)
+    return Edge(
+        computation.name,
+        parameter,
+        key,
+        mapping,
+        missing,
+        loaded=not dependency,
+        columns=columns,
+        own=itself,
+        late_tolerance=_tolerance(given, upstream, placed, itself=itself),
+    )
+
+
+def _tolerance(given: Input, upstream: Upstream, note: Note, *, itself: bool) -> timedelta | None:
+    if not isinstance(given.late_tolerance, timedelta):
+        return None
+    partitions = upstream.computation.partitions
+    if itself:
+        note("late_tolerance= is for what others publish, and this is the asset itself", "remove late_tolerance=")
+    elif upstream.sound and not isinstance(partitions, TimePartitions):
+        described = "no partitions" if partitions is None else partitions.describe()
+        note(
+            f"late_tolerance= needs an upstream with time partitions, but it has {described}", "remove late_tolerance="
+        )
+    return given.late_tolerance
 
 
 def _at(note: Note, place: str, message: str, hint: str | None) -> None:
@@ -156,6 +184,24 @@ def _mapping(computation: Computation, upstream: Upstream, given: Input, note: N
         note(problem, None)
         return None
     return settled_mapping(mapping, down, up)
+
+
+def _own_mapping(computation: Computation, upstream: Upstream, given: Input, note: Note) -> EdgeMapping | None:
+    """The mapping by which a computation reads earlier partitions of its own outputs."""
+    if computation.batch is not None:
+        note("an asset that reads itself is built one partition after the other, so it cannot batch", "remove batch=")
+    stated = _mapping(computation, upstream, given, note) if given.mapping is not None else None
+    if not upstream.sound or (given.mapping is not None and stated is None):
+        return stated
+    problem = backward_problem(stated, computation.partitions)
+    if problem is not None:
+        hint = None
+        if stated is None and computation.partitions is not None:
+            name = upstream.spec.key
+            hint = f'write inputs={{"{name.rpartition("/")[2]}": Input("{name}", <the mapping>)}}'
+        note(problem, hint)
+        return None
+    return stated
 
 
 def _inferred(computation: Computation, upstream: Upstream, note: Note) -> EdgeMapping | None:
@@ -208,7 +254,7 @@ def _form(arrival: Arrival, edge: Edge, upstream: Upstream) -> Arrival:
     each, returned = _outer(arrival.python), _outer(upstream.returns.python)
     if returned is not dict or each in (dict, None) or arrival.type == "any":
         return arrival
-    if isinstance(edge.mapping, Identity):
+    if edge.single:
         return whole
     text = type_text(arrival.python)
     raise DefinitionError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from assetflow.definitions.annotations import Arrival
@@ -15,7 +16,8 @@ from assetflow.definitions.references import referenced_key
 from assetflow.errors import DefinitionError, UnknownAsset
 from assetflow.keys import AssetKey, nearest_names
 from assetflow.partitions.definitions import PartitionsDefinition, dynamic_names
-from assetflow.partitions.mappings import EdgeMapping
+from assetflow.partitions.dimension_mapping import DimensionMapping
+from assetflow.partitions.mappings import EdgeMapping, Identity, TimeWindow, WholeUpstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,25 @@ class Edge:
     loaded: bool
     columns: tuple[str, ...] | None = None
     arrival: Arrival | None = None
+    own: bool = False
+    """Whether the upstream is an output of the computation itself: earlier partitions of it are read."""
+    late_tolerance: timedelta | None = None
+    """What is published of an upstream window later than that after its end makes nothing stale that is built."""
+
+    @property
+    def single(self) -> bool:
+        """Whether at most one upstream partition is read, so that its value arrives as it is."""
+        if self.own:
+            pairs = self.mapping.pairs if isinstance(self.mapping, DimensionMapping) else ((None, None, self.mapping),)
+            return all(_reads_one(mapping) for _, _, mapping in pairs)
+        return isinstance(self.mapping, Identity | WholeUpstream)
+
+
+def _reads_one(mapping: EdgeMapping | None) -> bool:
+    """Whether a partition reads at most one of the same definition."""
+    if isinstance(mapping, TimeWindow):
+        return mapping.start_offset == mapping.end_offset
+    return isinstance(mapping, Identity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +82,11 @@ class Node:
     def publish_group(self) -> str | None:
         """The publish group that it belongs to."""
         return self.computation.publish_group
+
+    @property
+    def own_edges(self) -> tuple[Edge, ...]:
+        """The edges by which it reads earlier partitions of its own outputs."""
+        return tuple([edge for edge in self.edges if edge.own])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +152,10 @@ class AssetGraph:
         """The computations that these computations read from, up to ``depth`` steps away; not these themselves,
         unless one reads from another.
         """
-        upstream = {name: [self.owner[edge.upstream] for edge in node.edges] for name, node in self.nodes.items()}
+        upstream = {
+            name: [self.owner[edge.upstream] for edge in node.edges if not edge.own]
+            for name, node in self.nodes.items()
+        }
         return _reached(upstream, names, depth)
 
     def descendants(self, names: Iterable[str], depth: int | None = None) -> frozenset[str]:
@@ -134,7 +163,7 @@ class AssetGraph:
         unless one reads from another.
         """
         downstream = {
-            name: [edge.computation for key in node.outputs for edge in self.downstream[key]]
+            name: [edge.computation for key in node.outputs for edge in self.downstream[key] if not edge.own]
             for name, node in self.nodes.items()
         }
         return _reached(downstream, names, depth)

@@ -21,6 +21,7 @@ from assetflow.planner.data_times import ageing_assets
 from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
+from assetflow.planner.tolerance import tolerant_edges
 from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
@@ -143,14 +144,16 @@ class Workspace:
         with working_in(self.root):
             return observe_upstream(self.setting, parse_selection(select), strict=strict)
 
-    def assessed(self, select: str, now: datetime | None) -> Assessment:
+    def assessed(self, select: str, now: datetime | None, *, include_late: bool = False) -> Assessment:
         """The assessment of a selection and its upstreams; ``now`` None: by the clock. Raises UsageError."""
         setting = self.setting
         selection = parse_selection(select)
         only = None if selection.needs_states else choose(selection, self.graph, {}).every
         if now is not None and now.tzinfo is None:
             raise UsageError(f"now={now.isoformat()} has no time zone", hint="write datetime(..., tzinfo=UTC)")
-        return assess(self.graph, self.state(), setting.codes, now or self.clock(), only=only)
+        return assess(
+            self.graph, self.state(), setting.codes, now or self.clock(), only=only, include_late=include_late
+        )
 
     def estimated(self, plan: Plan, assessment: Assessment, workers: int | None) -> Plan:
         """The plan with what its steps are expected to cost, judged by the store's past. Raises UsageError."""
@@ -181,5 +184,6 @@ class Workspace:
             setting.codes,
             sources=sources,
             verified=ageing_assets(self.graph),
+            tolerant=tolerant_edges(self.graph),
             uids=setting.uids,
         )

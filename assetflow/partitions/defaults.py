@@ -117,17 +117,72 @@ def joinable_dimensions(
     return joined
 
 
-def strictly_backward(mapping: EdgeMapping) -> bool:
-    """Whether an asset may read itself through ``mapping``: only its own earlier windows are read.
+def backward_problem(mapping: EdgeMapping | None, definition: PartitionsDefinition | None) -> str | None:
+    """Why an asset with these partitions may not read itself through ``mapping``; None when it may.
 
-    >>> strictly_backward(TimeWindow(-1, -1)), strictly_backward(TimeWindow(-1, 0))
-    (True, False)
-    >>> strictly_backward(DimensionMapping({"day": ("day", TimeWindow(-1, -1)), "region": "region"}))
+    It may read what comes before: an earlier window, a key that is declared before. What a mapping of a user's own
+    gives is seen when a plan is made. None for ``mapping``: none is stated.
+
+    >>> from assetflow.partitions.definitions import DailyPartitions
+    >>> backward_problem(TimeWindow(-1, -1), DailyPartitions("2024-01-01")) is None
     True
+    >>> backward_problem(TimeWindow(-1, 0), DailyPartitions("2024-01-01"))
+    'TimeWindow(-1, 0) reads the partition itself, and only earlier ones can be read: use TimeWindow(-1, -1)'
     """
-    if isinstance(mapping, DimensionMapping):
-        return any(a == b and each is not None and strictly_backward(each) for a, b, each in mapping.pairs)
-    return isinstance(mapping, TimeWindow) and mapping.end_offset < 0
+    if definition is None:
+        return "an asset without partitions cannot read itself: give it partitions, so that each can read earlier ones"
+    match mapping:
+        case None:
+            return f"the asset reads itself, so state which of its earlier partitions it reads: {_earlier(definition)}"
+        case TimeWindow(first, last, allow_nonexistent):
+            if last >= 0:
+                shown, use = f"TimeWindow({first}, {last})", f"TimeWindow({min(first, -1)}, -1)"
+                read = "the partition itself" if last == 0 else "partitions that come later"
+                return f"{shown} reads {read}, and only earlier ones can be read: use {use}"
+            if not allow_nonexistent:
+                return "with allow_nonexistent=False the first partition waits for ever, and all others for it"
+            return None
+        case LastN(n):
+            return f"LastN({n}) reads the partition itself, and only earlier ones can be read: use TimeWindow({-n}, -1)"
+        case StaticMapping():
+            return _unordered_problem(mapping, definition)
+        case PartitionMapping():
+            return None
+        case DimensionMapping() if _reads_earlier(mapping, definition):
+            return None
+        case _:
+            name = type(mapping).__name__
+            return f"{name} reads more than earlier partitions, and only those can be read: {_earlier(definition)}"
+
+
+def _earlier(definition: PartitionsDefinition) -> str:
+    """Mappings by which partitions can read earlier ones of the same definition."""
+    if isinstance(definition, TimePartitions):
+        return "use TimeWindow(-1, -1) for the one before"
+    if isinstance(definition, StaticPartitions):
+        return "use StaticMapping({key: [keys declared after it]}), or a PartitionMapping of your own"
+    return "use a PartitionMapping of your own"
+
+
+def _reads_earlier(mapping: DimensionMapping, definition: PartitionsDefinition) -> bool:
+    """Whether every dimension is read at the same key or at earlier ones, and one of them at earlier ones only."""
+    ours = _dimensions(definition)
+    if {a for a, _, _ in mapping.pairs} != set(ours) or any(a != b for a, b, _ in mapping.pairs):
+        return False
+    moved = [(a, each) for a, _, each in mapping.pairs if not isinstance(each, Identity | None)]
+    return bool(moved) and all(backward_problem(each, ours[a]) is None for a, each in moved)
+
+
+def _unordered_problem(mapping: StaticMapping, definition: PartitionsDefinition) -> str | None:
+    if not isinstance(definition, StaticPartitions):
+        return f"the order of the keys is not known here: {_earlier(definition)}"
+    place = {key: place for place, key in enumerate(definition.keys)}
+    for key, readers in mapping.keys.items():
+        for reader in readers:
+            if place[key] >= place[reader]:
+                read = "itself" if key == reader else f"{key!r}, which is declared after it"
+                return f"StaticMapping: {reader!r} reads {read}, and only keys declared before it can be read"
+    return None
 
 
 def _identity_problem(down: PartitionsDefinition | None, up: PartitionsDefinition | None) -> str | None:

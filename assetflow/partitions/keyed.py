@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from traceback import walk_tb
 from types import CodeType
@@ -166,6 +166,33 @@ def _dimension(definition: DimensionDefinition, space: PartitionSpace) -> Dimens
     return listing
 
 
+def backward(mapping: EdgeMapping, spans: Spans, ordinals: Ints, space: PartitionSpace, existing: Ints) -> Spans:
+    """The spans of an asset that reads itself: rows that read what does not come before them have a problem instead.
+
+    What comes before is earlier in the order of the space. Only a mapping of a user's own can give anything else.
+    """
+    if not isinstance(mapping, PartitionMapping) or spans.gather is None or not existing.size:
+        return spans
+    rank = np.empty(existing.size, np.int64)
+    rank[np.searchsorted(existing, space.ordered(existing))] = np.arange(existing.size)
+    sizes = spans.hi - spans.lo
+    readers = np.repeat(np.arange(ordinals.size), sizes)
+    read = spans.gather[flattened(spans.lo, spans.hi)]
+    wrong = np.flatnonzero(rank[read] >= rank[np.searchsorted(existing, ordinals)][readers])
+    if not wrong.size:
+        return spans
+    rows, first = np.unique(readers[wrong], return_index=True)
+    assert space.definition is not None
+    answers = _Answers(mapping, space.definition)
+    given, asking = space.keys(existing[read[wrong[first]]]), space.keys(ordinals[rows])
+    problems = {
+        row: answers.later(*pair) for row, pair in zip(rows.tolist(), zip(given, asking, strict=True), strict=True)
+    }
+    hi = spans.hi.copy()
+    hi[rows] = spans.lo[rows]
+    return replace(spans, hi=hi, problems={**spans.problems, **problems})
+
+
 class _Answers:
     """What a user's mapping gives for rows, and for which it gives nothing that can be used."""
 
@@ -221,6 +248,13 @@ class _Answers:
         except InvalidPartition as error:
             reason = f"{error.message}; {error.hint}" if error.hint else error.message
         return f"{self._name} gave a key that the upstream does not have: {reason} ({self._line()})"
+
+    def later(self, key: str | None, reader: str | None) -> str:
+        """The sentence about a key of the asset itself that does not come before the one that reads it."""
+        return (
+            f"{self._name} gave {key!r} for {reader!r}: "
+            f"of its own partitions an asset reads only those that come before ({self._line()})"
+        )
 
     def _all(self, keys: Sequence[str], first: int, problem: str) -> None:
         self.problems.update(dict.fromkeys(range(first, first + len(keys)), problem))

@@ -6,14 +6,14 @@ other window will come. Times are microseconds since 1970.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.spans import Spans
 from assetflow.planner.facts import STALE_ROOTS, Facts
+from assetflow.planner.moments import micros
+from assetflow.planner.scans import OwnReads, in_order
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.windows import Windows, has_windows, windows_of
@@ -21,18 +21,6 @@ from assetflow.planner.windows import Windows, has_windows, windows_of
 NEVER = np.iinfo(np.int64).min
 ALWAYS = np.iinfo(np.int64).max
 """As of now, whenever that is: there is nothing that could become newer."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(moment: datetime) -> int:
-    """An aware datetime as microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def datetime_of(at: int) -> datetime:
-    """The moment, in UTC."""
-    return _EPOCH + timedelta(microseconds=at)
 
 
 def ageing_assets(graph: AssetGraph) -> list[AssetKey]:
@@ -87,12 +75,34 @@ class DataTimes:
                 current = settled(self._assessment, facts.node.name)
                 read = np.full(len(times), ALWAYS, np.int64)
                 for edge in facts.edges:
+                    if edge.edge.own:
+                        continue  # what is read of the asset itself comes below
                     upstream = self._times[edge.edge.upstream]
                     # What is not there and need not be is not read.
                     there = np.where(upstream == NEVER, ALWAYS, upstream)
                     read = np.minimum(read, least_within(there, edge.spans, ALWAYS))
                 times = np.where(current, np.maximum(verified, read), verified)
+                if facts.own is not None:
+                    return self._along(facts, facts.own, key, current, read)
         return np.where(output.versioned, times, NEVER)
+
+    def _along(self, facts: Facts, own: OwnReads, key: AssetKey, current: Flags, read: Integers) -> Integers:
+        """The times of rows that read each other; ``read`` is how old what they read of others is."""
+        found: dict[AssetKey, Integers] = {}
+        verified: dict[AssetKey, Integers] = {}
+        for output in facts.outputs:
+            verified[output.key] = np.minimum(self._verified(facts, output.key), self.now)
+            found[output.key] = np.full(len(read), NEVER, np.int64)
+        for row, runs in in_order(own):
+            least = int(read[row])
+            for edge, run in zip(facts.own_edges, runs, strict=True):
+                times = found[edge.edge.upstream][run]
+                least = min(least, int(times[times != NEVER].min(initial=ALWAYS)))
+            for output in facts.outputs:
+                if output.versioned[row]:
+                    at = int(verified[output.key][row])
+                    found[output.key][row] = max(at, least) if current[row] else at
+        return found[key]
 
     def _mark(self, windows: Windows, facts: Facts, key: AssetKey) -> int:
         if windows.complete(facts, key):

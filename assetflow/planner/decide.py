@@ -13,6 +13,7 @@ import numpy as np
 
 from assetflow.graph import AssetGraph, Edge, Node
 from assetflow.keys import AssetKey, CodeVersion
+from assetflow.partitions.keyed import backward
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import Spans, any_within
 from assetflow.planner.signatures import derivation_keys, mix, prefix_sums, try_keys
@@ -81,6 +82,16 @@ def view_of(pointers: Pointers, existing: Integers, unavailable: Integers | None
     return UpstreamView(existing, pointers.ordinals[kept], pointers.hashes[kept], lost)
 
 
+def edge_spans(
+    edge: Edge, space_down: PartitionSpace, ordinals: Integers, space_up: PartitionSpace, existing: Integers
+) -> Spans:
+    """Which of the ``existing`` upstream partitions an edge reads for the downstream partitions ``ordinals``."""
+    spans = edge.mapping.spans(space_down, ordinals, space_up, existing)
+    if edge.own:
+        spans = backward(edge.mapping, spans, ordinals, space_up, existing)
+    return straightened(spans, len(existing))
+
+
 def edge_signatures(
     edge: Edge,
     uid: int,
@@ -98,8 +109,7 @@ def edge_signatures(
     where they are known.
     """
     if spans is None:
-        spans = edge.mapping.spans(space_down, ordinals, space_up, upstream.existing)
-        spans = straightened(spans, len(upstream.existing))
+        spans = edge_spans(edge, space_down, ordinals, space_up, upstream.existing)
     read = through(spans, upstream.existing, upstream.ordinals)
 
     sums = _summed(edge, uid, upstream, read) if summands is None else _sums_of(summands, read)

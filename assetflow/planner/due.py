@@ -10,10 +10,12 @@ import numpy as np
 
 from assetflow.keys import AssetKey
 from assetflow.partitions.spans import any_within, covered
-from assetflow.planner.data_times import NEVER, DataTimes, micros, outputs_times
+from assetflow.planner.data_times import NEVER, DataTimes, outputs_times
 from assetflow.planner.flow import CANDIDATE, REUSE, WILL
 from assetflow.planner.freshness import Freshness, freshness_of, needed_as_of, needed_rows
+from assetflow.planner.moments import micros
 from assetflow.planner.rows import with_mates
+from assetflow.planner.scans import carried, traced
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.windows import Windows
@@ -109,6 +111,8 @@ def _close(assessment: Assessment, seeds: Rows, rows: Rows) -> None:
             continue
         facts = assessment.facts[name]
         moving = reached[name] & _moves(assessment, name)
+        if facts.own is not None:
+            moving = traced(facts.own, moving, _moves(assessment, name))
         _add(rows, name, moving)
         for edge in facts.edges:
             _add(reached, edge.upstream, covered(moving, edge.spans, len(assessment.facts[edge.upstream].ordinals)))
@@ -130,13 +134,17 @@ def _refresh(assessment: Assessment, times: DataTimes, cut: int, seeds: Rows, ro
         ageing = np.zeros(len(moving), np.bool_)
         if times.windows(facts) is None:
             ageing = outputs_times(times, facts) < cut
-        asked = reached[name] & (ageing | moving)
+        possible = ageing | moving
+        asked = reached[name] & possible
         if facts.node.kind == "source":
             continue
         if not facts.edges:
             _add(expired, name, asked & _not_new(assessment, times, name, cut))
         if flow.lacks is not None:
+            possible = possible & ~flow.lacks
             asked = asked & ~flow.lacks
+        if facts.own is not None:
+            asked = traced(facts.own, asked, possible)
         _add(rows, name, asked)
         sure = asked & moving
         if flow.certainty is not None:
@@ -169,5 +177,6 @@ def _pruned(assessment: Assessment, rows: Rows, expired: Rows) -> Rows:
         for edge in facts.edges:
             if edge.upstream in kept:
                 reason = reason | any_within(kept[edge.upstream], edge.spans)
-        _add(kept, name, rows[name] & reason)
+        reason = rows[name] & reason
+        _add(kept, name, reason if facts.own is None else carried(facts.own, reason, rows[name]))
     return kept

@@ -17,6 +17,7 @@ from assetflow.planner.data_times import least_within
 from assetflow.planner.facts import Facts
 from assetflow.planner.history import Cost, checks_past_of, past_of, recent, sampled, usual
 from assetflow.planner.plan import Estimate, Plan, Step
+from assetflow.planner.scans import OwnReads, in_order
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import AssetState, Attempts
@@ -143,8 +144,21 @@ def longest_chain(facts: Mapping[str, Facts], times: Mapping[str, Integers]) -> 
         for edge in each.edges:
             if edge.upstream in ends:
                 begins = np.maximum(begins, -least_within(-ends[edge.upstream], edge.spans, 0))
+        if each.own is not None:
+            ends[name] = _one_after_the_other(each.own, begins, times[name])
+            continue
         ends[name] = _ends(each, begins, times[name])
     return max((int(each.max(initial=0)) for each in ends.values()), default=0)
+
+
+def _one_after_the_other(own: OwnReads, begins: Integers, times: Integers) -> Integers:
+    """When each row is done, if rows read each other."""
+    ends = np.zeros(len(times), np.int64)
+    planned = times != NOT_PLANNED
+    for row, read in in_order(own):
+        if planned[row]:
+            ends[row] = max(int(begins[row]), *(int(ends[each].max(initial=0)) for each in read)) + int(times[row])
+    return ends
 
 
 def _ends(facts: Facts, begins: Integers, times: Integers) -> Integers:

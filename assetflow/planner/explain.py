@@ -13,7 +13,7 @@ from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE, Cause, PartitionState
 from assetflow.planner.evidence import Evidence
 from assetflow.planner.facts import Facts
-from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
+from assetflow.planner.reasons import Scene, inherited_causes, late_causes, own_causes, waiting_cause
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment
 from assetflow.planner.trace import Trace
@@ -39,6 +39,8 @@ class Explanation:
     """Sentences for people: sources that could not be observed."""
     trace: Trace = field(default_factory=Trace)
     """The way to the roots, where the past could be looked up."""
+    tolerated: tuple[Cause, ...] = ()
+    """The late data that is left out, by edge."""
 
     def to_dict(self) -> dict[str, object]:
         """The explanation as the JSON document of ``why``."""
@@ -52,6 +54,7 @@ class Explanation:
             "trace": self.trace.to_dict(),
             "version": self.version,
             "notes": list(self.notes),
+            "tolerated": [cause.to_dict() for cause in self.tolerated],
             **counts,
         }
 
@@ -79,7 +82,8 @@ def explain(
     key = facts.space.key(int(facts.ordinals[row]))
     causes = causes_of(assessment, facts, rows)
     way = _trace(assessment, asset, rows, evidence) if causes else Trace()
-    return Explanation(asset, key, PRECEDENCE[code], held, causes, version, trace=way)
+    late = late_causes(Scene(assessment.world, assessment.facts, assessment.flows), facts.node.name, rows)
+    return Explanation(asset, key, PRECEDENCE[code], held, causes, version, trace=way, tolerated=late)
 
 
 def _trace(assessment: Assessment, asset: AssetKey, rows: Flags, evidence: Evidence | None) -> Trace:
@@ -93,9 +97,11 @@ def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey, evidence: Evi
     state = PRECEDENCE[int(codes.min())] if len(codes) else "up_to_date"
     output = facts.output(asset)
     held = bool((output.pointers.held & (codes[output.places] == UP_TO_DATE_STATE)).any())
-    causes = causes_of(assessment, facts, np.ones(len(codes), np.bool_))
+    every = np.ones(len(codes), np.bool_)
+    causes = causes_of(assessment, facts, every)
     way = _trace(assessment, asset, _concerned(assessment, facts), evidence) if causes else Trace()
-    return Explanation(asset, None, state, held, causes, None, assessment.counts(asset), trace=way)
+    late = late_causes(Scene(assessment.world, assessment.facts, assessment.flows), facts.node.name, every)
+    return Explanation(asset, None, state, held, causes, None, assessment.counts(asset), trace=way, tolerated=late)
 
 
 def _concerned(assessment: Assessment, facts: Facts) -> Flags:

@@ -20,12 +20,15 @@ from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.mappings import EdgeMapping
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import Spans
-from assetflow.planner.decide import EdgeSignature, UpstreamView, edge_signatures, inputs_differ
+from assetflow.planner.decide import EdgeSignature, UpstreamView, edge_signatures, edge_spans, inputs_differ
+from assetflow.planner.moments import micros
 from assetflow.planner.offers import CheckFacts, Offers, check_facts, failed_tries, offers_of
+from assetflow.planner.scans import OwnReads
 from assetflow.planner.signatures import mix, mix_all
 from assetflow.planner.spaces import spaces_of
-from assetflow.planner.spans import Flags, Integers, Lanes, members, rows_at, straightened
+from assetflow.planner.spans import Flags, Integers, Lanes, members, rows_at
 from assetflow.planner.state import AssetState, Codes, InputColumn, State, empty_asset_state
+from assetflow.planner.tolerance import History, Recorded, Verdict, deadlines
 
 Bits = NDArray[np.uint16]
 
@@ -51,6 +54,8 @@ class World:
     state: State
     codes: Codes
     now: datetime
+    include_late: bool
+    """Whether late data makes stale like any other."""
     spaces: Mapping[str, PartitionSpace]
     existing: Mapping[str, Integers]
 
@@ -75,6 +80,18 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """Pairs of a row and an upstream partition that is not what it read."""
+
+    rows: Integers
+    partitions: Integers
+
+    def of(self, rows: Flags) -> Integers:
+        """The upstream partitions of some rows; the same one may be there several times."""
+        return self.partitions[rows[self.rows]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EdgeFacts:
     """One edge: what each row would read now, and whether that is not what was recorded."""
 
@@ -85,6 +102,12 @@ class EdgeFacts:
     changed: Flags
     premature: Flags | None
     """Rows that have to wait because the mapping asks for windows that have not ended or cannot exist; None: no row."""
+    late: Flags | None = None
+    """Rows that read late data which is left out; None: no row."""
+    told: tuple[Changed, ...] = ()
+    """By output: what changed, where it had to be told which of it is late."""
+    timely: Flags | None = None
+    """Upstream rows that would be in time if they were published now; None: all of them."""
 
     @property
     def spans(self) -> Spans:
@@ -104,13 +127,26 @@ class Facts:
     bits: Bits
     seen: int
     offers: Offers | None
+    own: OwnReads | None = None
+    """What the rows read of each other; None for a computation that does not read itself."""
+
+    @property
+    def late(self) -> Flags | None:
+        """Rows that leave late data out; None: no row."""
+        found = [edge.late for edge in self.edges if edge.late is not None]
+        return np.logical_or.reduce(found) if found else None
+
+    @property
+    def own_edges(self) -> tuple[EdgeFacts, ...]:
+        """The edges by which rows read each other."""
+        return () if self.own is None else tuple([edge for edge in self.edges if edge.edge.own])
 
     def output(self, key: AssetKey) -> Output:
         """The pointers of one output."""
         return next(output for output in self.outputs if output.key == key)
 
 
-def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime) -> World:
+def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime, *, include_late: bool = False) -> World:
     """Bind every definition and find out which partitions exist; ``now`` is an aware datetime."""
     spaces = spaces_of(graph, state.keys, state.dynamic)
     arrays: dict[int, Integers] = {}
@@ -120,7 +156,7 @@ def world_of(graph: AssetGraph, state: State, codes: Codes, now: datetime) -> Wo
         if array is None:
             array = arrays[id(space)] = space.existing(now).array()
         existing[name] = array
-    return World(graph, state, codes, now, spaces, existing)
+    return World(graph, state, codes, now, include_late, spaces, existing)
 
 
 def facts_of(world: World, names: Iterable[str]) -> dict[str, Facts]:
@@ -149,7 +185,10 @@ def _output(world: World, node: Node, key: AssetKey) -> Output:
 
 def _restricted(state: AssetState, kept: Flags) -> AssetState:
     columns = {field.name: getattr(state, field.name)[kept] for field in fields(state) if field.name != "inputs"}
-    inputs = {name: InputColumn(column.sums[kept], column.present[kept]) for name, column in state.inputs.items()}
+    inputs = {
+        name: InputColumn(column.sums[kept], column.present[kept], None if column.as_of is None else column.as_of[kept])
+        for name, column in state.inputs.items()
+    }
     return replace(state, **columns, inputs=inputs)
 
 
@@ -162,9 +201,36 @@ class _Edges:
             key: UpstreamView(world.existing[world.graph.owner[key]], output.pointers.ordinals, output.pointers.hashes)
             for key, output in outputs.items()
         }
-        self._spans: dict[tuple[object, int, int], Spans] = {}
-        self._premature: dict[tuple[object, int, int], Flags | None] = {}
+        self._spans: dict[tuple[object, int, int, bool], Spans] = {}
+        self._premature: dict[tuple[object, int, int, bool], Flags | None] = {}
         self._summands = self._mixed({(edge.upstream, edge.parameter) for node in nodes for edge in node.edges})
+
+    def verdict(
+        self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None
+    ) -> tuple[Recorded, Verdict] | None:
+        """Which changes of an edge are late, where that may be so: by a tolerance, or by one that there was."""
+        pointers = output.pointers
+        if edge.late_tolerance is None and not pointers.tolerated.any():
+            return None
+        column = pointers.inputs.get(edge.parameter)
+        if column is None or column.as_of is None:
+            return None
+        suspects = pointers.tolerated & column.present
+        if edge.late_tolerance is not None:
+            suspects |= _differing(edge, signature.sums, output, recoded) & column.present
+        if not suspects.any():
+            return None
+        at = np.flatnonzero(suspects)
+        rows = at if output.rows is None else output.rows[at]
+        recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at])
+        return recorded, self.history(edge).judge(signature.existing, self._views[edge.upstream], recorded)
+
+    def history(self, edge: Edge) -> History:
+        """The moves of an edge's upstream."""
+        world, owner = self._world, self._world.graph.owner[edge.upstream]
+        return History(
+            edge, world.state.uids.get(edge.upstream, 0), world.spaces[owner], world.state.moves.get(edge.upstream)
+        )
 
     def _mixed(self, wanted: set[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], Lanes]:
         uids = self._world.state.uids
@@ -184,12 +250,11 @@ class _Edges:
         upstream = world.graph.owner[edge.upstream]
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
-        key = (_alike(edge.mapping), id(down), id(up))
+        key = (_alike(edge.mapping), id(down), id(up), edge.own)
         spans = self._spans.get(key)
         if spans is None:
             existing = world.existing[upstream]
-            spans = edge.mapping.spans(down, ordinals, up, existing)
-            spans = self._spans[key] = straightened(spans, len(existing))
+            spans = self._spans[key] = edge_spans(edge, down, ordinals, up, existing)
             premature = ~edge.mapping.expected(down, ordinals, up, world.now)
             self._premature[key] = premature if premature.any() else None
 
@@ -230,15 +295,28 @@ def _facts(
     for edge in node.edges:
         upstream, signature, premature = shared.signature(node, edge)
         changed = np.zeros(len(ordinals), np.bool_)
+        late = np.zeros(len(ordinals), np.bool_)
+        told: list[Changed] = []
         for output in outputs:
-            _mark_changed(edge, signature.sums, output, recoded[output.key], changed)
+            verdict = shared.verdict(node, edge, signature, output, recoded[output.key])
+            _mark_changed(edge, signature.sums, output, recoded[output.key], changed, late, verdict)
+            if verdict is not None and len(verdict[1].owners):
+                told.append(Changed(verdict[0].rows[verdict[1].owners], verdict[1].partitions))
+        if world.include_late:
+            changed |= late
+        late &= ~changed
         bits[changed] |= INPUT
-        edges.append(EdgeFacts(edge, upstream, signature, changed, premature))
+        timely = None if world.include_late else _timely(world, edge, upstream)
+        edges.append(
+            EdgeFacts(edge, upstream, signature, changed, premature, late if late.any() else None, tuple(told), timely)
+        )
 
     sums = {each.edge.parameter: each.signature.sums for each in edges}
     outputs = tuple(_judged(world, node, output, ordinals, sums, bits) for output in outputs)
     offers = offers_of(world.graph, world.state, world.codes, node, ordinals, sums)
-    return Facts(node, space, ordinals, outputs, tuple(edges), bits, _union(bits), offers)
+    spans = [each.spans for each in edges if each.edge.own]
+    own = OwnReads.of(spans, space, ordinals) if spans else None
+    return Facts(node, space, ordinals, outputs, tuple(edges), bits, _union(bits), offers, own)
 
 
 def _union(bits: Bits) -> int:
@@ -262,13 +340,39 @@ def _mark_code(world: World, node: Node, output: Output, bits: Bits, code_ids: M
     return changed
 
 
-def _mark_changed(edge: Edge, sums: Lanes, output: Output, recoded: Flags | None, changed: Flags) -> None:
-    """Mark rows whose recorded signature of an edge is not the present one; other code may not have had the edge."""
+def _mark_changed(
+    edge: Edge,
+    sums: Lanes,
+    output: Output,
+    recoded: Flags | None,
+    changed: Flags,
+    late: Flags,
+    verdict: tuple[Recorded, Verdict] | None,
+) -> None:
+    """Mark rows whose recorded signature of an edge is not the present one, apart from those that are ``late`` only."""
+    differs = _differing(edge, sums, output, recoded)
+    if verdict is not None:
+        judged, found = verdict
+        at = judged.rows if output.rows is None else output.rows.searchsorted(judged.rows)
+        differs[at] = found.stale
+        late[judged.rows] |= found.late
+    changed[output.places] |= differs
+
+
+def _differing(edge: Edge, sums: Lanes, output: Output, recoded: Flags | None) -> Flags:
+    """The pointers whose recorded signature of an edge is not the present one; other code may not have had the edge."""
     column = output.pointers.inputs.get(edge.parameter)
     differs = inputs_differ(column, sums[output.places])
     if recoded is not None:
         differs &= ~recoded if column is None else column.present | ~recoded
-    changed[output.places] |= differs
+    return differs
+
+
+def _timely(world: World, edge: Edge, upstream: str) -> Flags | None:
+    if edge.late_tolerance is None:
+        return None
+    timely = deadlines(edge, world.spaces[upstream], world.existing[upstream]) >= micros(world.now)
+    return None if timely.all() else timely
 
 
 def _judged(

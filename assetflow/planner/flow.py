@@ -28,6 +28,7 @@ from assetflow.planner.facts import (
 )
 from assetflow.planner.plan import Certainty
 from assetflow.planner.publish_groups import grouped, held_back
+from assetflow.planner.scans import OwnReads, carried, settled
 from assetflow.planner.spans import Flags
 
 NO_STEP, CHECK, CANDIDATE, REUSE, MAY, WILL = range(6)
@@ -83,6 +84,10 @@ def flows_of(facts: Mapping[str, Facts], request: Request) -> dict[str, Flow]:
     flows: dict[str, Flow] = {}
     for members in grouped(facts):
         for name in members:
+            own = facts[name].own
+            if own is not None:
+                # Its own rows are among its upstreams: which of them move is found first.
+                flows[name] = Flow(moves=_own_moves(name, facts[name], own, facts, flows, request))
             flows[name] = _flow(name, facts, flows, request, None)
         held = _held(members, facts, flows, request) if len(members) > 1 else None
         if held is not None:
@@ -116,6 +121,39 @@ def _held(
     return _Held(held, held & _any(tuple(flows[name].lacks for name in members), len(held)))
 
 
+def _own_moves(
+    name: str,
+    facts: Facts,
+    own: OwnReads,
+    all_facts: Mapping[str, Facts],
+    flows: dict[str, Flow],
+    request: Request,
+) -> Flags | None:
+    """The rows that move, of a computation whose rows read each other."""
+    chosen = None if request.rows is None else request.rows.get(name)
+    if request.rows is not None and chosen is None:
+        return None
+    size = len(facts.ordinals)
+    rows = np.ones(size, np.bool_) if chosen is None else chosen
+    others = [edge for edge in facts.edges if not edge.edge.own]
+    lacks = _lacks(others, all_facts, flows)
+    lacks = _united(lacks, *(flags for edge in facts.own_edges for flags in (edge.premature, edge.spans.broken)))
+    busy = busy_rows(facts, force=request.force)
+    pending = _any(tuple(_pending(edge, flows[edge.upstream], busy) for edge in others), size)
+    if lacks is not None:
+        rows = rows & ~lacks
+    expired = request.expired.get(name)
+    still = _certainty(facts, rows, pending, request, expired) > CHECK
+    moved = _certainty(facts, rows, np.ones(size, np.bool_), request, expired) > CHECK
+    waits = np.zeros(size, np.bool_)
+    absent = [
+        None if edge.edge.missing == "allow" else unobtainable(facts, _NOTHING, edge.edge.upstream)
+        for edge in facts.own_edges
+    ]
+    moves = settled(own, np.array([[still, moved], [waits, waits]]), absent)
+    return moves if moves.any() else None
+
+
 def unobtainable(facts: Facts, flow: Flow, key: AssetKey) -> Flags | None:
     """The rows of one asset that have no version and get none in the plan; None for no row."""
     output = facts.output(key)
@@ -131,8 +169,9 @@ def _flow(
     facts = all_facts[name]
     if facts.node.kind == "source":
         return _NOTHING
-    lacks = _lacks(facts, all_facts, flows)
-    pending = tuple(_pending(edge, flows[edge.upstream]) for edge in facts.edges)
+    lacks = _lacks(facts.edges, all_facts, flows)
+    busy = busy_rows(facts, force=request.force)
+    pending = tuple(_pending(edge, flows[edge.upstream], busy) for edge in facts.edges)
     chosen = None if request.rows is None else request.rows.get(name)
     skipped = request.rows is not None and chosen is None
     expired = request.expired.get(name)
@@ -155,24 +194,39 @@ def _flow(
     return Flow(certainty if certainty.any() else None, None, lacks, pending, (), kept)
 
 
-def _lacks(facts: Facts, all_facts: Mapping[str, Facts], flows: Mapping[str, Flow]) -> Flags | None:
+def _lacks(edges: Sequence[EdgeFacts], all_facts: Mapping[str, Facts], flows: Mapping[str, Flow]) -> Flags | None:
     lacks: Flags | None = None
-    for edge in facts.edges:
+    for edge in edges:
         found = None
         if edge.edge.missing == "wait":
             absent = unobtainable(all_facts[edge.upstream], flows[edge.upstream], edge.edge.upstream)
             found = None if absent is None else any_within(absent, edge.spans)
-        for flags in (found, edge.premature, edge.spans.broken):
-            if flags is not None:
-                lacks = flags if lacks is None else lacks | flags
+        lacks = _united(lacks, found, edge.premature, edge.spans.broken)
     return lacks if lacks is not None and lacks.any() else None
 
 
-def _pending(edge: EdgeFacts, upstream: Flow) -> Flags | None:
+def _united(*flags: Flags | None) -> Flags | None:
+    found = [each for each in flags if each is not None]
+    return np.logical_or.reduce(found) if found else None
+
+
+def _pending(edge: EdgeFacts, upstream: Flow, busy: Flags) -> Flags | None:
     if upstream.moves is None:
         return None
-    pending = any_within(upstream.moves, edge.spans)
+    pending = moved(edge, upstream.moves, busy)
     return pending if pending.any() else None
+
+
+def busy_rows(facts: Facts, *, force: bool) -> Flags:
+    """The rows that have a reason of their own to be computed, and then read late data like any other."""
+    return (facts.bits & (STALE_ROOTS | FAILED)) != 0 if not force else np.ones(len(facts.bits), np.bool_)
+
+
+def moved(edge: EdgeFacts, flags: Flags, busy: Flags) -> Flags:
+    """By row: whether one of the upstream rows ``flags`` is read, in time unless the row is ``busy`` anyway."""
+    if edge.timely is None:
+        return any_within(flags, edge.spans)
+    return (any_within(flags, edge.spans) & busy) | any_within(flags & edge.timely, edge.spans)
 
 
 def _any(flags: tuple[Flags | None, ...], size: int) -> Flags:
@@ -211,9 +265,9 @@ def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request, expi
     return certainty
 
 
-def roots_through(edge: EdgeFacts, upstream: Flow) -> Roots:
-    """Where the causes of upstream moves began, at the rows that span them."""
-    return tuple((keys, any_within(flags, edge.spans)) for keys, flags in upstream.roots)
+def roots_through(edge: EdgeFacts, upstream: Flow, busy: Flags) -> Roots:
+    """Where the causes of upstream moves began, at the rows that these make due."""
+    return tuple((keys, moved(edge, flags, busy)) for keys, flags in upstream.roots)
 
 
 def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], expired: Flags | None, *, force: bool) -> Roots:
@@ -228,9 +282,12 @@ def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], expired: Flags
         _add(found, frozenset((edge.edge.upstream,)), edge.changed & moves)
     passed_on = moves & ~own & ((bits & INPUT) == 0)
     if passed_on.any():
+        busy = busy_rows(facts, force=force)
         for edge in facts.edges:
-            for keys, flags in roots_through(edge, flows[edge.upstream]):
+            for keys, flags in roots_through(edge, flows[edge.upstream], busy):
                 _add(found, keys, flags & passed_on)
+        if facts.own is not None:
+            found = {keys: carried(facts.own, flags, passed_on) for keys, flags in found.items()}
     if len(found) <= _MOST_ROOTS:
         return tuple(found.items())
     return ((frozenset[AssetKey]().union(*found), np.logical_or.reduce(list(found.values()))),)

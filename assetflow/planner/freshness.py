@@ -12,9 +12,11 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.partitions.ticks import last_tick, next_tick
-from assetflow.planner.data_times import ALWAYS, NEVER, DataTimes, datetime_of, micros, settled
+from assetflow.planner.data_times import ALWAYS, NEVER, DataTimes, outputs_times, settled
 from assetflow.planner.facts import Facts
+from assetflow.planner.moments import datetime_of, micros
 from assetflow.planner.plan import Partitions
+from assetflow.planner.scans import traced
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.targets import Condition
@@ -197,7 +199,13 @@ def _in_the_way(assessment: Assessment, key: AssetKey, times: DataTimes) -> tupl
         if each not in involved:
             continue
         began = True
+        own = all_facts[each].own
+        if own is not None:
+            late = ~settled(assessment, each) | (outputs_times(times, all_facts[each]) < cut)
+            involved[each] = traced(own, involved[each], late)
         for edge in all_facts[each].edges:
+            if edge.edge.own:
+                continue
             upstream = all_facts[edge.upstream]
             asked = covered(involved[each], edge.spans, len(upstream.ordinals))
             behind = asked & (~settled(assessment, edge.upstream) | (times.of(edge.edge.upstream) < cut))

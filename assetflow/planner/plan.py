@@ -116,6 +116,19 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerated:
+    """Partitions of a computation that stay as they are although late data would change them."""
+
+    computation: str
+    outputs: tuple[AssetKey, ...]
+    partitions: Partitions
+
+    def to_dict(self) -> dict[str, object]:
+        """The entry as in the plan document."""
+        return {"asset": self.computation, "partitions": self.partitions.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a plan was asked for, beside ``forced`` and ``due``.
 
@@ -152,6 +165,10 @@ class Plan:
     """Whether it is made of what freshness policies need now, instead of all that is stale."""
     next_deadline: datetime | None = None
     """Of a ``due`` plan: when there will be more to do, if nothing is done until then."""
+    tolerated: tuple[Tolerated, ...] = ()
+    """What late data is left out of."""
+    include_late: bool = False
+    """Whether late data makes stale like any other."""
     asked: Asked = field(default_factory=Asked)
     scene: Scene | None = field(default=None, repr=False, compare=False)
     """What the plan was decided from."""
@@ -191,6 +208,7 @@ class Plan:
             "totals": dict(self.totals),
             "waiting": [entry.to_dict() for entry in self.waiting],
             "outside": list(self.outside),
+            "tolerated": [entry.to_dict() for entry in self.tolerated],
             "notes": list(self.notes),
         }
         if self.due:

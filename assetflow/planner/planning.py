@@ -24,7 +24,7 @@ from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request,
 from assetflow.planner.freshness import conditions_of, late_notes
 from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
-from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Waiting
+from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Tolerated, Waiting
 from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
 from assetflow.planner.selection import Selection, parse_selection
@@ -45,17 +45,19 @@ def plan(
     force: bool = False,
     retry_failed: bool = True,
     due: bool = False,
+    include_late: bool = False,
 ) -> Plan:
     """What would run for a selection, why, and in which order; :func:`assess` says what the first four are.
 
     ``partitions`` are keys (also coarser time keys), ranges ``A...B`` or pairs of keys; with several, all of them.
     ``force`` computes even what is up to date. Without ``retry_failed``, a partition whose last try failed under the
-    present key gets no step. ``due`` makes the least plan that meets the freshness policies of what is
-    selected. Raises InvalidSelection, UnknownAsset and InvalidPartition, and UsageError for ``force`` with ``due``.
+    present key gets no step. ``due`` makes the least plan that meets the freshness policies of what is selected.
+    ``include_late`` takes in the data that edges tolerate to be late. Raises InvalidSelection, UnknownAsset and
+    InvalidPartition, and UsageError for ``force`` with ``due``.
     """
     parsed = selection if isinstance(selection, Selection) else parse_selection(selection)
     only = None if parsed.needs_states else choose(parsed, graph, {}).every
-    assessment = assess(graph, state, codes, now, only=only)
+    assessment = assess(graph, state, codes, now, only=only, include_late=include_late)
     return plan_from(
         assessment, selection=parsed, partitions=partitions, force=force, retry_failed=retry_failed, due=due
     )
@@ -125,9 +127,11 @@ def plan_rows(
     scene = Scene(world, facts, flows, force, expired)
     steps: list[Step] = []
     waiting: list[Waiting] = []
+    tolerated: list[Tolerated] = []
     own_notes: list[str] = []
     for name, chosen in rows.items():
         steps += _steps(scene, name)
+        tolerated += _tolerated(scene, name, chosen)
         waiting += _waiting(assessment, scene, name, chosen)
         own_notes += _notes(scene, name)
     moves = {name: flow.moves for name, flow in assessment.flows.items()}
@@ -144,6 +148,8 @@ def plan_rows(
         totals={"steps": len(steps), "partitions": sum(step.asset_partitions for step in steps), "seconds": None},
         asked=asked,
         scene=scene,
+        tolerated=tuple(tolerated),
+        include_late=world.include_late,
     )
 
 
@@ -241,6 +247,18 @@ def _waiting(assessment: Assessment, scene: Scene, name: str, asked: Flags) -> l
     return [Waiting(name, facts.node.outputs, _partitions(facts, rows), lacking)]
 
 
+def _tolerated(scene: Scene, name: str, asked: Flags) -> list[Tolerated]:
+    """The rows that leave late data out and are neither computed nor wait."""
+    facts, flow = scene.facts[name], scene.flows[name]
+    late = facts.late
+    if late is None:
+        return []
+    rows = asked & late
+    for flags in (flow.moves, flow.lacks):
+        rows = rows if flags is None else rows & ~flags
+    return [Tolerated(name, facts.node.outputs, _partitions(facts, rows))] if rows.any() else []
+
+
 def _notes(scene: Scene, name: str) -> list[str]:
     """What mappings fail to say, and what the steps ask for in vain or not at all."""
     facts, flow = scene.facts[name], scene.flows[name]
@@ -250,6 +268,8 @@ def _notes(scene: Scene, name: str) -> list[str]:
         return notes
     ordinals = facts.ordinals[flow.moves]
     for edge in facts.edges:
+        if edge.edge.own:
+            continue  # the first partition has none before it: that is no news
         space = scene.facts[edge.upstream].space
         notes += _reading_nothing(facts, edge, space, flow.moves)
         asking = PartitionSet.from_ordinals(ordinals[edge.edge.mapping.nonexistent(facts.space, ordinals, space)])

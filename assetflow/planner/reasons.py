@@ -14,9 +14,10 @@ from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import covered, flattened
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts, Output, World
-from assetflow.planner.flow import CANDIDATE, CHECK, Flow, roots_through, unobtainable
+from assetflow.planner.flow import CANDIDATE, CHECK, Flow, busy_rows, roots_through, unobtainable
 from assetflow.planner.former import formerly, repartitioned
 from assetflow.planner.publish_groups import grouped
+from assetflow.planner.scans import OwnReads, traced
 from assetflow.planner.spans import Flags, Integers
 
 _SHOWN = 3
@@ -62,7 +63,28 @@ def inherited_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     for edge, pending in zip(facts.edges, flow.pending, strict=False):
         if pending is not None and (concerned := rows & pending).any():
             edges.setdefault(edge.edge.upstream, []).append((edge, concerned))
-    return tuple(_upstream_stale(scene, key, concerned) for key, concerned in edges.items())
+    return tuple(_upstream_stale(scene, facts, key, concerned) for key, concerned in edges.items())
+
+
+def late_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
+    """The changes upstream that these rows leave out because they came late, one cause for each edge."""
+    facts = scene.facts[name]
+    found: list[Cause] = []
+    for edge in facts.edges:
+        late = None if edge.late is None else rows & edge.late
+        if late is None or not late.any():
+            continue
+        upstream = scene.facts[edge.upstream]
+        key = edge.edge.upstream
+        partitions = _ranges(upstream.space, _told(edge, late))
+        detail = f"{key} {', '.join(partitions)} changed late"
+        count = int(np.count_nonzero(late))
+        found.append(Cause("input_changed", count, detail, (key,), edge.edge.parameter, partitions=partitions))
+    return tuple(found)
+
+
+def _told(edge: EdgeFacts, rows: Flags) -> PartitionSet:
+    return PartitionSet.from_ordinals(np.concatenate([each.of(rows) for each in edge.told]))
 
 
 def waiting_cause(scene: Scene, name: str, rows: Flags) -> Cause | None:
@@ -117,7 +139,7 @@ def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]
         for each in reversed(members):
             asking = waiting.pop(each, None)
             if asking is not None:
-                _ask_upstream(scene, each, asking, waiting, roots)
+                _ask_upstream(scene, each, _with_own(scene, each, asking), waiting, roots)
     return tuple(roots)
 
 
@@ -147,11 +169,24 @@ def _ask_upstream(
         lacked = None if absent is None else absent & covered(asking, edge.spans, len(absent))
         further = scene.flows[edge.upstream].lacks
         if lacked is not None and further is not None and (lacked & further).any():
-            known = waiting.get(edge.upstream)
-            waiting[edge.upstream] = lacked & further if known is None else known | (lacked & further)
+            if not edge.edge.own:
+                known = waiting.get(edge.upstream)
+                waiting[edge.upstream] = lacked & further if known is None else known | (lacked & further)
             lacked &= ~further
         if early or (lacked is not None and lacked.any()):
             roots[edge.edge.upstream] = None
+
+
+def _with_own(scene: Scene, name: str, rows: Flags) -> Flags:
+    """The rows, with those of the same computation that they wait for and that wait themselves."""
+    facts, flow = scene.facts[name], scene.flows[name]
+    waited = [edge for edge in facts.own_edges if edge.edge.missing == "wait"]
+    for edge in waited:
+        absent = unobtainable(facts, flow, edge.edge.upstream)
+        if absent is not None and flow.lacks is not None and facts.own is not None:
+            only = OwnReads((edge.spans,), facts.own.order)
+            rows = traced(only, rows, absent & flow.lacks)
+    return rows
 
 
 def lacking_addresses(scene: Scene, name: str, rows: Flags, limit: int | None = None) -> Iterator[tuple[AssetKey, str]]:
@@ -186,7 +221,10 @@ def _lacking(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags, limit: in
     absent = unobtainable(upstream, scene.flows[edge.upstream], key)
     lacking = PartitionSet.empty()
     if absent is not None:
-        lacking = PartitionSet.from_ordinals(upstream.ordinals[absent & covered(rows, edge.spans, len(absent))])
+        lacked = absent & covered(rows, edge.spans, len(absent))
+        # Of partitions of its own, those that are told of anyway, for they wait here too, say nothing new.
+        lacked = lacked & ~rows if edge.edge.own else lacked
+        lacking = PartitionSet.from_ordinals(upstream.ordinals[lacked])
     early = None if edge.premature is None else rows & edge.premature
     if early is not None and early.any():
         asking = PartitionSet.from_ordinals(facts.ordinals[early])
@@ -258,7 +296,10 @@ def _input_changed(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> 
         return []
     upstream = scene.facts[edge.upstream]
     key = edge.edge.upstream
-    partitions = _ranges(upstream.space, _changed_partitions(facts, edge, upstream.output(key), changed))
+    since = _changed_partitions(facts, edge, upstream.output(key), changed)
+    if edge.told:
+        since |= _told(edge, changed)
+    partitions = _ranges(upstream.space, since)
     sentence = f"{key} {', '.join(partitions)} changed" if partitions else f"{key} changed"
     sentence = repartitioned(scene.world, facts, edge, upstream, changed) or sentence
     count = int(np.count_nonzero(changed))
@@ -286,15 +327,23 @@ def _changed_partitions(facts: Facts, edge: EdgeFacts, upstream: Output, rows: F
     return PartitionSet.from_ordinals(pointers.ordinals[changed])
 
 
-def _upstream_stale(scene: Scene, key: AssetKey, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:
+def _covered(edge: EdgeFacts, rows: Flags, busy: Flags, size: int) -> Flags:
+    """The upstream rows that would make these rows due if they were published now."""
+    if edge.timely is None:
+        return covered(rows, edge.spans, size)
+    return covered(rows & busy, edge.spans, size) | (covered(rows & ~busy, edge.spans, size) & edge.timely)
+
+
+def _upstream_stale(scene: Scene, reader: Facts, key: AssetKey, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:
     """What moves upstream, through all edges that read one asset at the rows concerned."""
     first = edges[0][0]
     upstream, flow = scene.facts[first.upstream], scene.flows[first.upstream]
     assert flow.moves is not None
-    read = [covered(rows, edge.spans, len(flow.moves)) for edge, rows in edges]
+    busy = busy_rows(reader, force=scene.forced)
+    read = [_covered(edge, rows, busy, len(flow.moves)) for edge, rows in edges]
     moving = flow.moves & np.logical_or.reduce(read)
     partitions = _ranges(upstream.space, PartitionSet.from_ordinals(upstream.ordinals[moving]))
-    reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow) if (flags & rows).any()]
+    reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow, busy) if (flags & rows).any()]
     roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
 
     missing = bool((upstream.bits[moving] & MISSING).all())

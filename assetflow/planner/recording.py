@@ -58,6 +58,7 @@ class RecordedPlan:
     asked: Asked
     forced: bool
     due: bool
+    include_late: bool
     computations: Mapping[str, RecordedComputation]
 
 
@@ -96,6 +97,7 @@ def recorded(plan: Plan, graph: AssetGraph, codes: Codes, spaces: Mapping[str, P
         "retry_of": asked.retry_of,
         "forced": plan.forced,
         "due": plan.due,
+        "include_late": plan.include_late,
         "scope": None if asked.scope is None else {name: each.to_text() for name, each in asked.scope.items()},
         "computations": computations,
     }
@@ -107,7 +109,7 @@ def request_of(document: Mapping[str, object]) -> dict[str, object] | None:
     record = cast("Mapping[str, object] | None", document.get(RECORD))
     if record is None:
         return None
-    names = ("selection", "partitions", "forced", "due", "retry_failed", "retry_of")
+    names = ("selection", "partitions", "forced", "due", "include_late", "retry_failed", "retry_of")
     return {"as_of": document["as_of"], **{name: record[name] for name in names}}
 
 
@@ -131,6 +133,7 @@ def read_record(document: Mapping[str, object]) -> RecordedPlan | None:
         asked=asked,
         forced=record["forced"],
         due=record["due"],
+        include_late=record["include_late"],
         computations={name: _computation(name, entry) for name, entry in record["computations"].items()},
     )
 

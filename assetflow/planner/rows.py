@@ -13,6 +13,7 @@ from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import any_within, covered
 from assetflow.planner.facts import Facts
 from assetflow.planner.publish_groups import grouped
+from assetflow.planner.scans import carried, traced
 from assetflow.planner.spans import Flags, members
 from assetflow.planner.targets import Chosen
 
@@ -61,20 +62,22 @@ def stale_outside(
     for name in reversed(list(facts)):
         if name not in needed:
             continue
+        own, building = facts[name].own, moves[name]
+        if own is not None and building is not None:
+            around = building & ~rows[name] if name in rows else building
+            needed[name] = traced(own, needed[name], around)
         for edge in facts[name].edges:
             size = len(facts[edge.upstream].ordinals)
             reached = covered(needed[name], edge.spans, size)
             moving = moves[edge.upstream]
             if edge.upstream in rows:
                 reached = reached & ~rows[edge.upstream]
-            if moving is None:
-                continue
-            # What waits is not built, so that nothing above it matters here.
-            reached = reached & moving
-            if not reached.any():
+            found = None if moving is None else moving & reached
+            if found is None or not found.any():
                 continue
             outside.add(edge.edge.upstream)
-            needed[edge.upstream] = needed[edge.upstream] | reached if edge.upstream in needed else reached
+            if not edge.edge.own:
+                needed[edge.upstream] = needed[edge.upstream] | found if edge.upstream in needed else found
     return tuple(key for key in graph.owner if key in outside)
 
 
@@ -144,6 +147,9 @@ def _mapped_up(facts: Mapping[str, Facts], seeds: Mapping[str, Flags]) -> dict[s
     for name in reversed(list(facts)):
         if name not in reached:
             continue
+        own = facts[name].own
+        if own is not None:
+            reached[name] = traced(own, reached[name], np.ones(len(reached[name]), np.bool_))
         for edge in facts[name].edges:
             found = covered(reached[name], edge.spans, len(facts[edge.upstream].ordinals))
             reached[edge.upstream] = reached[edge.upstream] | found if edge.upstream in reached else found
@@ -159,4 +165,7 @@ def _mapped_down(facts: Mapping[str, Facts], seeds: Mapping[str, Flags], selecte
             if edge.upstream in reached:
                 found = any_within(reached[edge.upstream], edge.spans)
                 reached[name] = reached[name] | found if name in reached else found
+        own = facts[name].own
+        if own is not None and name in reached:
+            reached[name] = carried(own, reached[name], np.ones(len(reached[name]), np.bool_))
     return reached

@@ -76,6 +76,11 @@ class Assessment:
             "empty": int(np.count_nonzero(empty & (codes == UP_TO_DATE_STATE))),
         }
 
+    def tolerated(self, key: AssetKey) -> int:
+        """How many partitions are up to date although late data would change them."""
+        late = self._facts(key).late
+        return 0 if late is None else int(np.count_nonzero(late & (self.states(key) == UP_TO_DATE_STATE)))
+
     def published(self, key: AssetKey) -> PartitionSet:
         """The existing partitions that have a version, empty ones included."""
         facts = self._facts(key)
@@ -103,15 +108,21 @@ class Assessment:
 
 
 def assess(
-    graph: AssetGraph, state: State, codes: Codes, now: datetime, *, only: Iterable[str] | None = None
+    graph: AssetGraph,
+    state: State,
+    codes: Codes,
+    now: datetime,
+    *,
+    only: Iterable[str] | None = None,
+    include_late: bool = False,
 ) -> Assessment:
     """Judge every partition of the computations ``only`` (None: all) and of everything upstream of them.
 
     ``now`` is an aware datetime. Every computation needs a code version in ``codes``, every check too, and static
-    partition keys an ordinal in ``state.keys``.
+    partition keys an ordinal in ``state.keys``. With ``include_late``, late data makes stale whatever edges tolerate.
     """
     names = graph.nodes if only is None else _with_upstreams(graph, only)
-    world = world_of(graph, state, codes, now)
+    world = world_of(graph, state, codes, now, include_late=include_late)
     facts = facts_of(world, names)
     return Assessment(world, facts, flows_of(facts, Request()))
 

@@ -26,6 +26,8 @@ class InputColumn:
 
     sums: Lanes
     present: Flags
+    as_of: Integers | None = None
+    """The generation in which the upstream was read, -1 where there was no such edge; None where nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +43,25 @@ class AssetState:
     """Ids into :attr:`State.codes`; 0 for observations."""
     empty: Flags
     held: Flags
+    tolerated: Flags
+    """Whether the version was not made from all that its derivation says: late data was left out."""
     inputs: Mapping[str, InputColumn]
     """By parameter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moves:
+    """Every move of an asset's pointers, by ordinal and then generation.
+
+    ``present`` is false for a withdrawal, whose hash is nothing. ``at`` is when what was published had been made, in
+    microseconds since 1970.
+    """
+
+    ordinals: Integers
+    generation: Integers
+    hashes: Lanes
+    present: Flags
+    at: Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +151,8 @@ class State:
     verified: Mapping[AssetKey, Integers] = field(default_factory=dict[AssetKey, Integers])
     """When the data of each partition was last found by computing (or, of a source, by asking), in microseconds since
     1970, aligned with ``assets``. A rebuild that gave equal data counts. Only of the assets that it was asked for."""
+    moves: Mapping[AssetKey, Moves] = field(default_factory=dict[AssetKey, Moves])
+    """Of the assets that an edge with a late tolerance reads, or that late data was left out of."""
     former: Mapping[AssetKey, Former] = field(default_factory=dict[AssetKey, Former])
     """Of assets that were partitioned otherwise before."""
     dynamic: Mapping[str, Integers] = field(default_factory=dict[str, Integers])
@@ -180,4 +201,4 @@ def empty_asset_state() -> AssetState:
     integers = np.empty(0, np.int64)
     flags = np.empty(0, np.bool_)
     lanes = np.empty((0, 2), np.uint64)
-    return AssetState(integers, integers, integers, integers, lanes, integers, flags, flags, {})
+    return AssetState(integers, integers, integers, integers, lanes, integers, flags, flags, flags, {})

@@ -15,7 +15,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic
 from assetflow.store import statements as sql
-from assetflow.store.encoding import EMPTY, HELD, hash_bytes, to_json, to_micros
+from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
     CheckRecord,
@@ -330,7 +330,9 @@ class Batch:
             derivation,
             self.generation,
             code,
-            (EMPTY if publication.empty else 0) | (HELD if publication.held else 0),
+            (EMPTY if publication.empty else 0)
+            | (HELD if publication.held else 0)
+            | (TOLERATED if publication.tolerated else 0),
             self._names.layout(tuple([read.parameter for read in publication.inputs])),
             hash_bytes(publication.data_hash),
             b"".join([read.sums for read in publication.inputs]),

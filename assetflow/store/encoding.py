@@ -16,7 +16,7 @@ from assetflow.store.records import FileRecord
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-EMPTY, HELD = 1, 2
+EMPTY, HELD, TOLERATED = 1, 2, 4
 """The bits of a pointer's flags."""
 
 

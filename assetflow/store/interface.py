@@ -131,12 +131,14 @@ class StoreReader(Protocol):
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
         uids: Mapping[AssetKey, int] | None = None,
+        tolerant: Mapping[AssetKey, Collection[str]] | None = None,
     ) -> State:
         """What the planner needs of these assets; those among ``sources`` are given by their last observations.
 
         ``uids`` are theirs, in the spaces in which their ordinals are now; None: the newest.
 
-        ``verified`` are those of which it needs to know when their data was last computed.
+        ``verified`` are those of which it needs to know when their data was last computed. ``tolerant`` gives, by
+        asset, the parameters of its edges with a late tolerance: what is known of those to tell late data.
 
         Every asset asked for is in ``State.assets``; assets without a uid yet are not in ``State.uids``. Retained and
         candidate derivations are those under any present code version; check results those of current, retained and

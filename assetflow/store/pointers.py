@@ -14,7 +14,7 @@ from assetflow.keys import AssetKey
 from assetflow.planner.state import AssetState, InputColumn, Integers, Lanes
 from assetflow.store import statements as sql
 from assetflow.store.columns import Columns, gathered
-from assetflow.store.encoding import EMPTY, HELD, to_json, to_lanes
+from assetflow.store.encoding import EMPTY, HELD, TOLERATED, to_json, to_lanes
 from assetflow.store.scopes import Scope
 
 PAGE = 65_536
@@ -75,7 +75,7 @@ def read_pointers(
     used = pages.codes
     numbers, hashes, sums = pages.joined()
     asset, ordinals, version, derivation, generation, code, flags, layout = numbers
-    empty, held = flags & EMPTY != 0, flags & HELD != 0
+    empty, held, tolerated = flags & EMPTY != 0, flags & HELD != 0, flags & TOLERATED != 0
     bounds = [0, *(np.flatnonzero(np.diff(asset)) + 1).tolist(), len(asset)]
     changes = np.flatnonzero(np.diff(layout)) + 1
     mixed = np.searchsorted(changes, bounds[1:], "left") > np.searchsorted(changes, bounds[:-1], "right")
@@ -101,6 +101,7 @@ def read_pointers(
             code[part],
             empty[part],
             held[part],
+            tolerated[part],
             inputs,
         )
     return states, used

@@ -24,6 +24,7 @@ from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
+from assetflow.store.lateness import Lateness
 from assetflow.store.records import (
     AssetHead,
     CheckRecord,
@@ -77,6 +78,7 @@ class SqliteReader:
         self._inherited: list[sqlite3.Connection | None] = []
         self._remembered = Remembered()
         self._answers = Answers(path)
+        self._late = Lateness()
 
     def close(self) -> None:
         """Close the connection; later calls raise StoreError."""
@@ -95,6 +97,7 @@ class SqliteReader:
             self._pid = os.getpid()
             # By when it was given an answer is known in the parent's connection only.
             self._answers = Answers(self._path)
+            self._late = Lateness()
         with self._lock, translated(self._path):
             if self._connection is None:
                 raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
@@ -121,11 +124,13 @@ class SqliteReader:
         sources: Collection[AssetKey] = (),
         verified: Collection[AssetKey] = (),
         uids: Mapping[AssetKey, int] | None = None,
+        tolerant: Mapping[AssetKey, Collection[str]] | None = None,
     ) -> State:
         """What the planner needs of these assets."""
         question = asked(environment, assets, codes, sources, verified, uids)
         with self._snapshot() as connection:
-            return self._answers.answer(connection, self._remembered, question)
+            state = self._answers.answer(connection, self._remembered, question)
+            return self._late.told(connection, question, state, tolerant or {})
 
     def changes_since(
         self,

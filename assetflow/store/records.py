@@ -16,7 +16,7 @@ from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 if TYPE_CHECKING:
     from assetflow.planner.state import Integers
 
-DerivationKind = Literal["computed", "reused", "rollback", "accept", "observed"]
+DerivationKind = Literal["computed", "reused", "rollback", "accept", "tolerated", "observed"]
 """``computed``: also where computing gave the data of a version that was there, which is kept."""
 
 VersionState = Literal["published", "quarantined", "observed"]
@@ -132,6 +132,8 @@ class Publication:
     run_id: str | None
     created_at: datetime
     held: bool = False
+    tolerated: bool = False
+    """Whether the version is kept although late data would change it."""
     reason: str | None = None
     checks: tuple[CheckRecord, ...] = ()
     events: tuple[EventRecord, ...] = ()

@@ -43,6 +43,8 @@ ABANDONED = 60.0
 
 _HEAD = len(MAGIC) + 16 + 32
 _TEXT = np.dtype(np.uint8)
+_VARIED = {"code": "<i8", "empty": "|b1", "held": "|b1", "tolerated": "|b1"}
+"""Columns that often hold one value only, with their kinds."""
 Column = NDArray[Any]
 
 
@@ -120,8 +122,8 @@ def _write(file: BufferedWriter, facts: dict[str, Any], question: Question, stat
     for name in ("ordinals", "version", "derivation", "generation"):
         put((getattr(each, name) for each in states), "<i8")
     put((each.hashes for each in states), "<u8")
-    constants = {name: [_constant(getattr(each, name)) for each in states] for name in ("code", "empty", "held")}
-    for name, kind in (("code", "<i8"), ("empty", "|b1"), ("held", "|b1")):
+    constants = {name: [_constant(getattr(each, name)) for each in states] for name in _VARIED}
+    for name, kind in _VARIED.items():
         varied = (each for each, constant in zip(states, constants[name], strict=True) if constant is None)
         put((getattr(each, name) for each in varied), kind)
     put((column.sums for _, _, column in inputs), "<u8")
@@ -215,9 +217,8 @@ def _read(sections: _Sections, index: dict[str, Any], mark: Mark) -> Saved:
     numbers = [_parts(sections.take("<i8"), counts) for _ in range(4)]
     hashes = _parts(sections.take("<u8").reshape(-1, 2), counts)
     constants = index["constants"]
-    code, empty, held = (
-        _filled(sections.take(kind), counts, constants[name], np.dtype(kind))
-        for name, kind in (("code", "<i8"), ("empty", "|b1"), ("held", "|b1"))
+    code, empty, held, tolerated = (
+        _filled(sections.take(kind), counts, constants[name], np.dtype(kind)) for name, kind in _VARIED.items()
     )
     lengths: list[int] = [counts[place] for place, _, _ in index["inputs"]]
     sums = _parts(sections.take("<u8").reshape(-1, 2), lengths)
@@ -225,7 +226,7 @@ def _read(sections: _Sections, index: dict[str, Any], mark: Mark) -> Saved:
     inputs: list[dict[str, InputColumn]] = [{} for _ in assets]
     for (place, name, _), lanes, flags in zip(index["inputs"], sums, present, strict=True):
         inputs[place][name] = InputColumn(lanes, flags)
-    states = zip(*numbers, hashes, code, empty, held, inputs, strict=True)
+    states = zip(*numbers, hashes, code, empty, held, tolerated, inputs, strict=True)
     retained, candidates = (_offered(sections, assets, rows) for rows in index["offered"])
     sizes: list[int] = [count for row in index["checks"] for count in row[3:]]
     found = _parts(sections.take("<i8"), sizes)

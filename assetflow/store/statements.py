@@ -145,6 +145,19 @@ SELECT p.asset AS asset, coalesce((
 ), 0) AS verified
 FROM {scope} AND p.environment = :environment ORDER BY p.asset, p.ordinal
 """
+# What the pointers' derivations read, by edge; all of an asset's, as its arrays are.
+RESOLVED = """
+SELECT p.asset, i.parameter, i.upstream, p.ordinal, i.as_of
+FROM pointers AS p CROSS JOIN derivation_inputs AS i ON i.derivation = p.derivation
+WHERE p.environment = ? AND p.asset IN (SELECT value FROM json_each(?)) ORDER BY p.asset, i.parameter, p.ordinal
+"""
+MOVES = """
+SELECT l.asset, l.ordinal, l.generation, l.version IS NOT NULL, coalesce(d.created_at, l.moved_at), v.data_hash
+FROM pointer_log AS l
+LEFT JOIN versions AS v ON v.id = l.version
+LEFT JOIN derivations AS d ON d.id = l.derivation
+WHERE l.environment = ? AND l.asset IN (SELECT value FROM json_each(?)) ORDER BY l.asset, l.ordinal, l.generation
+"""
 OBSERVED_AT = "SELECT asset, observed_at FROM observations WHERE asset IN (SELECT value FROM json_each(?))"
 # A result that only warns stands in nobody's way, whatever the check is declared as.
 CHECKS = """

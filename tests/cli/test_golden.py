@@ -52,6 +52,43 @@ def test_a_missing_file(session: Session) -> None:
     session.run("plan --fail-if-stale")
 
 
+def test_late_data(session: Session) -> None:
+    decorated = '@asset(partitions=days, group="daily")\ndef takings'
+    tolerant = (
+        '@asset(partitions=days, group="daily", inputs={"sales": Input("sales", late_tolerance="3d")})\ndef takings'
+    )
+    session.edit("till/assets.py", "    DailyPartitions,\n", "    DailyPartitions, Input,\n")
+    session.edit("till/assets.py", decorated, tolerant)
+    session.run("materialize")
+    session.write("incoming/2024-02-01.txt", "coffee 9\ncake 6\n")
+    session.run("plan")
+    session.run("materialize")
+    session.run("plan")
+    session.run("materialize")
+    session.run("why takings@2024-02-01")
+    session.run("why takings")
+    session.run("status")
+    session.run("plan --include-late --select takings --json")
+    session.run("materialize --include-late")
+
+
+def test_a_running_total(session: Session) -> None:
+    session.edit("till/assets.py", "    DailyPartitions,\n", "    DailyPartitions, Input, TimeWindow,\n")
+    decorated = '@asset(partitions=days, group="daily")\ndef takings(sales: pa.Table)'
+    running = '@asset(partitions=days, inputs={"takings": Input("takings", TimeWindow(-1, -1))})\n'
+    session.edit("till/assets.py", decorated, f"{running}def takings(sales: pa.Table, takings: dict[str, int])")
+    session.run("graph")
+    session.run("materialize")
+    session.write("incoming/2024-01-31.txt", "coffee 9\ncake 6\n")
+    session.run("plan --explain")
+    session.run("why takings@2024-02-02")
+    session.run("materialize")
+    session.run("lineage takings@2024-01-31")
+    session.delete("incoming/2024-01-31.txt")
+    session.run("why takings@2024-02-02")
+    session.run("plan")
+
+
 def test_a_failure(session: Session) -> None:
     session.write("incoming/2024-01-31.txt", "tea\n")
     session.run("materialize")

@@ -13,6 +13,7 @@ import pytest
 from assetflow.errors import PublishConflict, StorageError, StorageFull, StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.changes import applied
+from assetflow.planner.moments import micros
 from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.state import AssetState, Attempt, Attempts, CodeRecord, Codes, Former, State
 from assetflow.store.interface import Store
@@ -333,6 +334,43 @@ class StoreContract:
         summary = state.assets[AssetKey("summary")]
         assert summary.inputs["rates"].sums.tolist() == [[0, 8]]
         assert list(summary.inputs) == ["rates"]
+
+    def test_what_tells_late_data_is_read_where_it_is_asked_for(self, store: Store, fill: Filler) -> None:
+        fill.observe("orders", {1: 10, 2: 20})
+        fill.observe("orders", {1: 11})
+        fill.publish("daily", 1, inputs=[fill.read("orders", 3)])
+        fill.publish("daily", 2)
+        asked = (fill.environment, [ORDERS, DAILY], PRESENT)
+        state = store.reader.read_state(*asked, sources=[ORDERS])
+        assert (state.moves, state.assets[DAILY].inputs["orders"].as_of) == ({}, None)
+
+        state = store.reader.read_state(*asked, sources=[ORDERS], tolerant={DAILY: {"orders"}})
+        (recorded,) = store.reader.inputs_of(int(state.assets[DAILY].derivation[0]))
+        as_of = state.assets[DAILY].inputs["orders"].as_of
+        assert as_of is not None
+        assert as_of.tolist() == [recorded.as_of, -1]
+        moves = state.moves[ORDERS]
+        assert moves.ordinals.tolist() == [1, 1, 2]
+        assert moves.generation.tolist() == [1, 2, 1]
+        assert [tuple(lanes) for lanes in moves.hashes.tolist()] == [hash_lanes(data(each)) for each in (10, 11, 20)]
+        assert moves.present.all()
+        assert moves.at.tolist() == [micros(NOON)] * 3
+
+    def test_what_left_late_data_out_says_so_whatever_is_asked_for(self, store: Store, fill: Filler) -> None:
+        fill.observe("orders", {1: 10})
+        version = fill.version("daily", 1)
+        first = fill.publish("daily", 1, version=version, inputs=[fill.read("orders", 3)])
+        kept = fill.publication("daily", 1, version=version.version, expected=first, kind="tolerated")
+        kept = replace(kept, inputs=(fill.read("orders", 4),), tolerated=True)
+        fill.commit(kept).result()
+        state = store.reader.read_state(fill.environment, [ORDERS, DAILY], PRESENT, sources=[ORDERS])
+        assert (state.assets[DAILY].tolerated.tolist(), state.assets[DAILY].held.tolist()) == ([True], [False])
+        assert state.assets[DAILY].inputs["orders"].as_of is not None
+        assert list(state.moves) == [ORDERS]
+        # It was not computed so: it is no version to publish again.
+        fill.publish("daily", 1, 2, expected=2 + 1)
+        again = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert [len(each.ordinals) for each in again.retained.values()] == [1]
 
     def test_data_was_verified_when_it_was_last_computed_or_asked_for(self, store: Store, fill: Filler) -> None:
         later, last = NOON + timedelta(hours=1), NOON + timedelta(hours=2)

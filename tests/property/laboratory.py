@@ -13,7 +13,6 @@ from assetflow import (
     AssetContext,
     Batch,
     Definitions,
-    Input,
     Out,
     Project,
     asset,
@@ -24,7 +23,7 @@ from assetflow import (
 from assetflow.keys import AssetKey
 from assetflow.results import Result
 from tests.property.oracle import Key, Model
-from tests.property.pairs import NOW, options_of
+from tests.property.pairs import NOW, input_of, options_of
 from tests.property.run_oracle import Behaviour, Row
 from tests.property.timelines import Declared, Operation, Timeline, declared_from, value_of
 
@@ -39,6 +38,8 @@ class Laboratory:
         self.assets = timeline.assets
         self.codes = {each.name: "1" for each in self.assets if each.kind != "source"}
         self.observations: dict[str, dict[Key, str | None]] = {each.name: {} for each in self.assets}
+        self.recorded: dict[Row, str | None] = {}
+        """The observations that the store has."""
         self.calls: list[tuple[Row, dict[str, object]]] = []
         self.behaviour = Behaviour(None)
         self.check_versions = {each.outputs[-1]: 1 for each in self.assets if each.checked}
@@ -94,6 +95,17 @@ class Laboratory:
         self.model.graph = self.project.graph
         self._coded()
 
+    def observe(self) -> None:
+        """Ask all sources, not only those that a selection needs."""
+        self.project.plan()
+        for name in self.model.graph.nodes.keys() - self.codes.keys():
+            seen = self.observations[name]
+            for key in self.model.existing(name):
+                content = seen.get(key, "gone")
+                if content != self.recorded.get((name, key), "gone"):
+                    self.model.log.append((name, key, content, self.now))
+                    self.recorded[name, key] = content
+
     def run(self, behaviour: Behaviour, selection: str, **options: Any) -> Result:
         self.behaviour = behaviour
         self.calls.clear()
@@ -119,10 +131,7 @@ class Laboratory:
         partitions = value_of(declared.partitions)
         if declared.kind == "source":
             return observable_source(name=declared.name, partitions=partitions)(self._observing(declared))
-        inputs = {
-            f"from_{read.upstream}": Input(read.upstream, value_of(read.mapping), missing=read.missing)
-            for read in declared.reads
-        }
+        inputs = {f"from_{read.upstream}": input_of(read) for read in declared.reads}
         loaded = {f"from_{read.upstream}" for read in declared.reads if read.loaded and self._loads(read.upstream)}
         loaded = set() if declared.batched else loaded
         keywords: dict[str, Any] = {
@@ -149,7 +158,8 @@ class Laboratory:
             seen = self.observations[declared.name]
             if declared.partitions is None:
                 return seen[None]
-            return {key: content for key, content in seen.items() if key in self.model.existing(declared.name)}
+            gone = {key for _, key in self.model.removed} - set(self.model.existing(declared.name))
+            return {key: content for key, content in seen.items() if key not in gone}
 
         return observe
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise, product
 
@@ -48,7 +48,7 @@ class Listed(PartitionMapping):
 POOL = ("zoe", "acme", "south", "bert")
 """The keys that dynamic partitions may have."""
 
-CALENDAR_FROM, CALENDAR_TO = date(2023, 10, 2), date(2024, 6, 3)
+CALENDAR_FROM, CALENDAR_TO = date(2023, 1, 2), date(2024, 6, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,8 @@ class Record:
     inputs: Inputs
     content: Mapping[str, str | None]
     version: Mapping[str, int]
+    place: int = 0
+    """How many publications there had been when it read its inputs."""
 
 
 @dataclass
@@ -82,6 +84,8 @@ class Model:
     """When things happen; None: at ``now``."""
     computed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    log: list[tuple[str, Key, str | None, datetime]] = field(default_factory=list)
+    """Every publication of an asset: partition, content (``"gone"`` when it was taken away), and when."""
     dynamic: dict[str, list[str]] = field(default_factory=dict)
     """The keys that dynamic partitions have or had, in the order of addition."""
     removed: set[tuple[str, str]] = field(default_factory=set)
@@ -143,13 +147,19 @@ class Model:
         raise AssertionError(edge.mapping)
 
     def unmapped(self, edge: Edge, key: Key) -> bool:
-        """Whether nobody can tell what an edge reads."""
+        """Whether nobody can tell what an edge reads, or it reads what does not come before."""
         if not isinstance(edge.mapping, Listed):
             return False
         upstream = self.graph.owner[edge.upstream]
         definition = self.graph.nodes[upstream].partitions
         known = self.existing(upstream) if isinstance(definition, DynamicPartitions) else defined_keys(definition)
-        return key in edge.mapping.refused or not set(edge.mapping.table.get(str(key), ())) <= set(known)
+        named = set(edge.mapping.table.get(str(key), ()))
+        if key in edge.mapping.refused or not named <= set(known):
+            return True
+        if upstream != edge.computation:
+            return False
+        existing = self.existing(edge.computation)
+        return bool(named.intersection(existing[existing.index(key) :]))
 
     # Facts
 
@@ -207,8 +217,9 @@ class Model:
         for asset_version in versions.items():
             at = self.at or self.now
             self.computed_at[asset_version] = max(at, self.computed_at.get(asset_version, at))
-        record = Record(self.codes[name], self.inputs(node, key), contents, versions)
+        record = Record(self.codes[name], self.inputs(node, key), contents, versions, len(self.log))
         self.current[name][key] = record
+        self.tell(record, key)
         self.history.setdefault(name, {}).setdefault(key, []).append(record)
         self.settle(name, key)
 
@@ -240,9 +251,9 @@ class Model:
     def republish(self, name: str, key: Key, offered: Record) -> None:
         """Publish an earlier version again."""
         node = self.graph.nodes[name]
-        self.current.setdefault(name, {})[key] = Record(
-            self.codes[name], self.inputs(node, key), offered.content, offered.version
-        )
+        record = Record(self.codes[name], self.inputs(node, key), offered.content, offered.version, len(self.log))
+        self.current.setdefault(name, {})[key] = record
+        self.tell(record, key)
         self.settle(name, key)
 
     def fitting(
@@ -258,13 +269,51 @@ class Model:
         ]
         return fits[-1] if fits else None
 
+    def tell(self, record: Record, key: Key) -> None:
+        """Note what was published when."""
+        self.log += [(output, key, content, self.at or self.now) for output, content in record.content.items()]
+
+    # Late data
+
+    def judge(self, record: Record, edge: Edge, inputs: Inputs, *, include_late: bool) -> str | None:
+        """Whether what an edge reads changed since, or did so too late only."""
+        if edge.parameter not in record.inputs:
+            return "changed"
+        read = {key: content for _, key, content in record.inputs[edge.parameter]}
+        reads = {key: content for _, key, content in inputs[edge.parameter]}
+        changed = [key for key in {*read, *reads} if read.get(key, "gone") != reads.get(key, "gone")]
+        if not changed:
+            return None
+        for key in changed:
+            since = [
+                content
+                for asset, each, content, at in self.log[record.place :]
+                if (asset, each) == (edge.upstream, key) and self.in_time(edge, key, at)
+            ]
+            if include_late or edge.late_tolerance is None or (since and since[-1] != read.get(key, "gone")):
+                return "changed"
+        return "late"
+
+    def in_time(self, edge: Edge, key: Key, at: datetime) -> bool:
+        """Whether an edge takes what is published of an upstream partition at a moment."""
+        if edge.late_tolerance is None:
+            return True
+        definition = self.graph.node_of(edge.upstream).partitions
+        end = dict(_calendar(definition))[str(key)][1]
+        return at <= datetime.combine(end, datetime.min.time(), UTC) + edge.late_tolerance
+
     # Decisions
 
     def decide(
-        self, chosen: Mapping[str, set[Key]] | None = None, *, force: bool = False, retry_failed: bool = True
+        self,
+        chosen: Mapping[str, set[Key]] | None = None,
+        *,
+        force: bool = False,
+        retry_failed: bool = True,
+        include_late: bool = False,
     ) -> Decision:
         """What each partition would do."""
-        made = Decision()
+        made = Decision(include_late=include_late)
         for node in self.graph.nodes.values():
             for key in self.existing(node.name) if node.kind == "asset" else ():
                 self._decide(
@@ -277,11 +326,12 @@ class Model:
         record = self.current.get(node.name, {}).get(key)
         inputs = self.inputs(node, key)
         recoded = record is not None and record.code != self.codes[node.name]
-        changed = (
-            []
-            if record is None
-            else [edge for edge in node.edges if record.inputs.get(edge.parameter) != inputs[edge.parameter]]
-        )
+        judged = {
+            edge.parameter: self.judge(record, edge, inputs, include_late=made.include_late)
+            for edge in (node.edges if record else ())
+            if record
+        }
+        changed = [edge for edge in node.edges if judged.get(edge.parameter) == "changed"]
         failed = self.tries.get(node.name, {}).get(key) == self.attempt(node, key)
         own = record is None or recoded or bool(changed)
 
@@ -290,7 +340,12 @@ class Model:
         for edge in node.edges:
             reads, early = self.asked(edge, key)
             upstream = self.graph.owner[edge.upstream]
-            pending += [(upstream, each) for each in reads if (upstream, each) in made.moves]
+            taken = own or failed or force or made.include_late
+            pending += [
+                (upstream, each)
+                for each in reads
+                if (upstream, each) in made.moves and (taken or self.in_time(edge, each, self.now))
+            ]
             lacks |= self.unmapped(edge, key)
             if edge.missing == "wait":
                 published = self.content(edge.upstream)
@@ -327,6 +382,10 @@ class Model:
             made.lacks.add(row)
         if own or pending:
             made.due.add(row)
+        if "late" in judged.values():
+            made.late.add(row)
+            if asked and not lacks and row not in made.moves:
+                made.tolerated.add(row)
         if failed:
             made.failed.add(row)
 
@@ -351,11 +410,17 @@ class Model:
             if output in self.checks and record.content[output] is not None
         ]
 
-    def states(self, asset: str) -> dict[Key, str]:
+    def ignoring(self, asset: str) -> int:
+        """How many partitions are up to date and leave late data out."""
+        node = self.graph.nodes[self.graph.owner[asset]]  # type: ignore[index]
+        late = {key for name, key in self.decide().late if name == node.name}
+        return sum(state == "up_to_date" and key in late for key, state in self.states(asset).items())
+
+    def states(self, asset: str, *, include_late: bool = False) -> dict[Key, str]:
         """The state of each existing partition."""
         node = self.graph.nodes[self.graph.owner[asset]]  # type: ignore[index]
         published = self.content(asset)
-        full = self.decide()
+        full = self.decide(include_late=include_late)
         found: dict[Key, str] = {}
         for key in self.existing(node.name):
             row = (node.name, key)
@@ -371,7 +436,7 @@ class Model:
 
     def waiting(self, made: Decision, chosen: Mapping[str, set[Key]], *, force: bool) -> dict[str, set[Key]]:
         """What was asked for and cannot be built."""
-        full = self.decide()
+        full = self.decide(include_late=made.include_late)
         found: dict[str, set[Key]] = {}
         for name, key in made.lacks:
             row = (name, key)
@@ -380,9 +445,9 @@ class Model:
                 found.setdefault(name, set()).add(key)
         return found
 
-    def outside(self, chosen: Mapping[str, set[Key]]) -> set[str]:
+    def outside(self, chosen: Mapping[str, set[Key]], *, include_late: bool = False) -> set[str]:
         """The assets upstream of what was chosen, and outside it, that a full plan would build."""
-        moves = self.decide().moves
+        moves = self.decide(include_late=include_late).moves
         found: set[str] = set()
         seen: set[tuple[str, Key]] = set()
         rows = [(name, key) for name, keys in chosen.items() for key in keys]
@@ -438,6 +503,11 @@ class Decision:
     lacks: set[tuple[str, Key]] = field(default_factory=set)
     due: set[tuple[str, Key]] = field(default_factory=set)
     failed: set[tuple[str, Key]] = field(default_factory=set)
+    late: set[tuple[str, Key]] = field(default_factory=set)
+    """Rows that read late data that is left out."""
+    tolerated: set[tuple[str, Key]] = field(default_factory=set)
+    """Those of the late rows that were asked for, and are neither computed nor wait."""
+    include_late: bool = False
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,16 @@ from assetflow.partitions.definitions import dynamic_names
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.planner.plan import Plan
 from tests.property.oracle import POOL, Key, Model
-from tests.property.timelines import Declared, Operation, Timeline, declared_from, value_of
+from tests.property.timelines import Declared, Operation, Read, Timeline, declared_from, value_of
 from tests.unit.planner.building import World, check, computed, several, source
 
 NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
 """When a timeline ends."""
+
+
+def input_of(read: Read) -> Input:
+    """How an asset declares what it reads."""
+    return Input(read.upstream, value_of(read.mapping), missing=read.missing, late_tolerance=read.late_tolerance)
 
 
 def functions_of(assets: tuple[Declared, ...]) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
@@ -26,7 +31,7 @@ def functions_of(assets: tuple[Declared, ...]) -> tuple[list[Callable[..., Any]]
     checks: list[Callable[..., Any]] = []
     for each in assets:
         keywords = {"partitions": value_of(each.partitions)}
-        deps = [Input(read.upstream, value_of(read.mapping), missing=read.missing) for read in each.reads]
+        deps = [input_of(read) for read in each.reads]
         if each.kind == "source":
             functions.append(source(each.name, **keywords))
         elif each.kind == "one":
@@ -103,6 +108,10 @@ class Pair:
                 self.model.remove_keys(name, keys)
             case ["run", content]:
                 self.run(self.world.plan(), content)
+            case ["run", content, include_late]:
+                self.run(self.world.plan(include_late=include_late), content)
+            case ["leave_out"]:
+                self.world.leave_out(self.world.plan())
             case ["observe", name, key, content]:
                 self.observe(name, key, content)
             case ["withdraw", name, key]:
@@ -140,11 +149,14 @@ class Pair:
     def observe(self, name: str, key: Key, content: str | None) -> None:
         self.world.observe(name, {key: content})
         self.model.observed_at[name] = self.model.at or self.model.now
-        self.model.observed.setdefault(name, {})[key] = content
+        if self.model.observed.setdefault(name, {}).get(key, "gone") != content:
+            self.model.log.append((name, key, content, self.model.at or self.model.now))
+        self.model.observed[name][key] = content
 
     def withdraw(self, name: str, key: Key) -> None:
         if self.model.observed.get(name, {}).pop(key, "absent") != "absent":
-            del self.world.pointers[name][self.ordinal(name, key)]
+            self.world.withdraw_ordinal(name, self.ordinal(name, key))
+            self.model.log.append((name, key, "gone", self.model.at or self.model.now))
 
     def edit(self, name: str, code: str) -> None:
         self.world.edit(name, f"shop.{name}", code)
@@ -176,11 +188,17 @@ class Pair:
         self.world.passed(asset, version, failed=["ok"])
 
     def run(self, made: Plan, content: str | None) -> None:
-        """Carry a plan out in both."""
-        for step in made.steps:
-            space = self.world.spaces[step.computation]
-            for ordinal in step.partitions.ordinals:
-                self.carry_out(step.computation, step.certainty, ordinal, space.key(ordinal), made, content)
+        """Carry a plan out in both, the partitions of an asset in their order."""
+        for name, certainty, key in self.in_order(made):
+            self.carry_out(name, certainty, self.ordinal(name, key), key, made, content)
+
+    def in_order(self, made: Plan) -> Iterator[tuple[str, str, Key]]:
+        """The computation, certainty and partition of each row of a plan."""
+        for name in dict.fromkeys(step.computation for step in made.steps):
+            space = self.world.spaces[name]
+            steps = [step for step in made.steps if step.computation == name]
+            certainty = {space.key(ordinal): step.certainty for step in steps for ordinal in step.partitions.ordinals}
+            yield from ((name, certainty[key], key) for key in self.model.existing(name) if key in certainty)
 
     def carry_out(self, name: str, certainty: str, ordinal: int, key: Key, made: Plan, content: str | None) -> None:
         node = self.world.graph.nodes[name]

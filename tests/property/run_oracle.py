@@ -69,7 +69,7 @@ class Running:
             self._close(node, key, "waiting")
             return
         record = model.current.get(node.name, {}).get(key)
-        same = record is not None and (record.code, record.inputs) == (model.codes[node.name], model.inputs(node, key))
+        same = record is not None and record.code == model.codes[node.name] and not self._changed(record, node, key)
         if self.force or (step == "will" and same):
             self._build(node, key)
         elif step == "candidate" and not same:
@@ -84,6 +84,13 @@ class Running:
             self._publish_again(node, key, found, "reused")
         else:
             self._build(node, key)
+
+    def _changed(self, record: Record, node: Node, key: Key) -> bool:
+        """Whether the inputs are other ones, but for late data that is left out."""
+        inputs = self.model.inputs(node, key)
+        late = self.made.include_late
+        judged = [self.model.judge(record, edge, inputs, include_late=late) for edge in node.edges]
+        return "changed" in judged or bool(record.inputs.keys() - inputs.keys())
 
     def _lacks(self, node: Node, key: Key) -> list[bool]:
         model = self.model
@@ -110,7 +117,8 @@ class Running:
             held = {each: published.get(each) for each in self.model.asked(edge, key)[0]}
             values = {each: content for each, content in held.items() if content is not None}
             found[edge.parameter] = values.get(None) if None in held else values
-        return found if not loaded or any(found.values()) else None
+        own = all(self.model.graph.owner[edge.upstream] == node.name for edge in loaded)  # has to begin somewhere
+        return found if own or any(found.values()) else None
 
     def _build(self, node: Node, key: Key) -> None:
         model, row, behaviour = self.model, (node.name, key), self.behaviour
@@ -132,7 +140,7 @@ class Running:
             else model.number()
             for output in node.outputs
         }
-        record = Record(model.codes[node.name], model.inputs(node, key), contents, versions)
+        record = Record(model.codes[node.name], model.inputs(node, key), contents, versions, len(model.log))
         if self._refused(record, key):
             model.tries.setdefault(node.name, {})[key] = model.attempt(node, key)
             model.candidates.setdefault(node.name, {}).setdefault(key, []).append(record)
@@ -142,6 +150,7 @@ class Running:
             kept = earlier is not None and earlier.version[output] == versions[output]
             self.ran.outcomes[output, key] = "unchanged" if kept else "materialized"
         model.current.setdefault(node.name, {})[key] = record
+        model.tell(record, key)
         model.history.setdefault(node.name, {}).setdefault(key, []).append(record)
         model.tries.get(node.name, {}).pop(key, None)
 
@@ -151,8 +160,10 @@ class Running:
             model.tries.setdefault(node.name, {})[key] = model.attempt(node, key)
             self._close(node, key, "quarantined", lost=True)
             return
-        record = Record(model.codes[node.name], model.inputs(node, key), found.content, found.version)
+        inputs = model.inputs(node, key)
+        record = Record(model.codes[node.name], inputs, found.content, found.version, len(model.log))
         model.current.setdefault(node.name, {})[key] = record
+        model.tell(record, key)
         model.tries.get(node.name, {}).pop(key, None)
         if outcome == "materialized":
             model.candidates[node.name][key].remove(found)

@@ -56,16 +56,14 @@ def what_is_due(timeline: Timeline) -> None:
 def carried_out(pair: Pair, made: Plan, content: str | None) -> None:
     """Carry a plan out as a run does: what may change stays as it is where its inputs turn out equal."""
     pair.world.at = pair.model.at = NOW
-    for step in made.steps:
-        node, space = pair.world.graph.nodes[step.computation], pair.world.spaces[step.computation]
-        for ordinal in step.partitions.ordinals:
-            key = space.key(ordinal)
-            record = pair.model.current.get(node.name, {}).get(key)
-            same = record and record.code == pair.model.codes[node.name]
-            failed = pair.model.tries.get(node.name, {}).get(key) == pair.model.attempt(node, key)
-            if step.certainty == "may" and same and not failed and record.inputs == pair.model.inputs(node, key):
-                continue
-            pair.carry_out(node.name, step.certainty, ordinal, key, made, content)
+    for name, certainty, key in pair.in_order(made):
+        node = pair.world.graph.nodes[name]
+        record = pair.model.current.get(name, {}).get(key)
+        same = record and record.code == pair.model.codes[name]
+        failed = pair.model.tries.get(name, {}).get(key) == pair.model.attempt(node, key)
+        if certainty == "may" and same and not failed and record.inputs == pair.model.inputs(node, key):
+            continue
+        pair.carry_out(name, certainty, pair.ordinal(name, key), key, made, content)
 
 
 def nothing_is_due_again(timeline: Timeline, content: str | None) -> None:

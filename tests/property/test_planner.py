@@ -65,6 +65,20 @@ def listed(down: object, up: object) -> st.SearchStrategy[Listed]:
     return st.builds(Listed, st.dictionaries(readers, read, max_size=5), st.frozensets(readers, max_size=1))
 
 
+def own_mappings(definition: object) -> st.SearchStrategy[Any]:
+    """The mappings by which an asset may read itself; what a user's own gives may not be allowed."""
+    if isinstance(definition, TIMED):
+        windows = [TimeWindow(-1, -1), TimeWindow(-1, -1), TimeWindow(-2, -1), TimeWindow(-2, -2), TimeWindow(-9, -1)]
+        return st.one_of(st.sampled_from(windows), listed(definition, definition))
+    if isinstance(definition, DynamicPartitions):
+        return listed(definition, definition)
+    keys = defined_keys(definition)
+    pairs = [(up, down) for place, up in enumerate(keys) for down in keys[place + 1 :]]
+    chosen = st.lists(st.sampled_from(pairs), unique=True)
+    tables = chosen.map(lambda found: {up: [down for each, down in found if each == up] for up, _ in found})
+    return st.one_of(tables.map(StaticMapping), listed(definition, definition))
+
+
 @st.composite
 def graphs(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> tuple[Declared, ...]:
     """A few sources and computations, upstreams first, and checks of some of them."""
@@ -75,15 +89,19 @@ def graphs(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> tu
         definition = draw(st.sampled_from(DEFINITIONS))
         chosen = draw(st.lists(st.sampled_from(outputs), max_size=3, unique=True)) if outputs else []
         computed = kind != "source"
-        declared = Declared(
-            f"a{number}",
-            kind,
-            expression_of(definition),
-            tuple(draw(reads(definition, *upstream)) for upstream in chosen) if computed else (),
-            draw(st.booleans()) if computed else False,
-            expression_of(draw(policies)) if computed else None,
-            kind == "one" and definition is not None and draw(st.booleans()),
-        )
+        declared = Declared(f"a{number}", kind, expression_of(definition))
+        if computed:
+            read = [draw(reads(definition, *upstream)) for upstream in chosen]
+            own = definition is not None and draw(st.integers(0, 2)) == 0
+            if own:
+                read.append(draw(own_reads(definition, declared.outputs)))
+            declared = replace(
+                declared,
+                reads=tuple(read),
+                checked=draw(st.booleans()),
+                policy=expression_of(draw(policies)),
+                batched=kind == "one" and definition is not None and not own and draw(st.booleans()),
+            )
         assets.append(declared)
         outputs += [(output, definition) for output in declared.outputs]
     return tuple(assets)
@@ -93,7 +111,15 @@ def graphs(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> tu
 def reads(draw: st.DrawFn, down: object, upstream: str, up: object) -> Read:
     """How an asset reads one upstream."""
     missing = draw(st.sampled_from([None, "wait", "allow"]))
-    return Read(upstream, expression_of(draw(mappings(down, up))), missing, draw(st.booleans()))
+    tolerance = draw(st.sampled_from([None, None, "0s", "1d", "3d"])) if isinstance(up, TIMED) else None
+    return Read(upstream, expression_of(draw(mappings(down, up))), missing, draw(st.booleans()), tolerance)
+
+
+@st.composite
+def own_reads(draw: st.DrawFn, definition: object, outputs: list[str]) -> Read:
+    """How an asset reads itself."""
+    mapping = expression_of(draw(own_mappings(definition)))
+    return Read(draw(st.sampled_from(outputs)), mapping, draw(st.sampled_from([None, "allow"])), draw(st.booleans()))
 
 
 @st.composite
@@ -165,7 +191,8 @@ def happenings(draw: st.DrawFn, now: Pair) -> list[Operation]:
     events += ["mend", "refuse", "quarantine", "quarantine"] if asked else []
     event = draw(st.sampled_from(events))
     if event == "run":
-        return [("run", draw(CONTENTS))]
+        made: Operation = ("run", draw(CONTENTS), draw(st.sampled_from([False, False, True])))
+        return [made, ("leave_out",)] if draw(st.booleans()) else [made]
     if event == "mend":
         return [("mend", draw(st.sampled_from(asked)))]
     asset = draw(st.sampled_from(asked)) if event in ("refuse", "quarantine") else None
@@ -213,13 +240,24 @@ def waiting(pair: Pair, made: Plan) -> dict[str, set[Key]]:
 
 
 def compare(
-    pair: Pair, made: Plan, chosen: dict[str, set[Key]], *, force: bool = False, retry_failed: bool = True
+    pair: Pair,
+    made: Plan,
+    chosen: dict[str, set[Key]],
+    *,
+    force: bool = False,
+    retry_failed: bool = True,
+    include_late: bool = False,
 ) -> Decision:
     chosen = {name: keys for name, keys in chosen.items() if keys and name in pair.computations}
-    expected = pair.model.decide(chosen, force=force, retry_failed=retry_failed)
+    expected = pair.model.decide(chosen, force=force, retry_failed=retry_failed, include_late=include_late)
     assert planned(pair, made) == expected.steps
     assert waiting(pair, made) == pair.model.waiting(expected, chosen, force=force)
-    assert set(made.outside) == pair.model.outside(chosen)
+    assert set(made.outside) == pair.model.outside(chosen, include_late=include_late)
+    spaces = pair.world.spaces
+    left_out = {
+        (each.computation, spaces[each.computation].key(o)) for each in made.tolerated for o in each.partitions.ordinals
+    }
+    assert left_out == expected.tolerated
     for step in made.steps:
         space = pair.world.spaces[step.computation]
         rows = [(step.computation, space.key(ordinal)) for ordinal in step.partitions.ordinals]
@@ -235,7 +273,9 @@ def the_full_plan(timeline: Timeline) -> None:
     everything = {name: set(model.existing(name)) for name in world.graph.nodes}
     for asset in world.graph.owner:
         assert world.states(asset) == model.states(asset), asset
+        assert world.assess().tolerated(AssetKey(asset)) == model.ignoring(asset), asset
     compare(pair, world.plan(), everything)
+    compare(pair, world.plan(include_late=True), everything, include_late=True)
     compare(pair, world.plan(retry_failed=False), everything, retry_failed=False)
     compare(pair, world.plan(force=True), everything, force=True)
 

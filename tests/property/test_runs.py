@@ -20,6 +20,8 @@ from tests.property.test_planner import CONTENTS, compare, elsewhere, first_keys
 from tests.property.timelines import Operation, Timeline, holds
 from tests.unit.planner.building import assessment_state
 
+OPTIONS = {"force": False, "retry_failed": True, "include_late": False}
+
 
 def behaviour_of(told: dict[str, Any]) -> Behaviour:
     rows = {name: frozenset((each, key) for each, key in told.get(name, ())) for name in ("failing", "refused")}
@@ -39,9 +41,9 @@ def what_really_ran(timeline: Timeline) -> None:
 
 def run_once(laboratory: Laboratory, told: dict[str, Any]) -> None:
     model, behaviour = laboratory.model, behaviour_of(told)
-    options = {"force": told.get("force", False), "retry_failed": told.get("retry_failed", True)}
+    options = {name: told.get(name, default) for name, default in OPTIONS.items()}
     selection, ranges, chosen = chosen_by(laboratory, told)
-    laboratory.project.plan()  # asks all sources, not only those that the selection needs
+    laboratory.observe()
     made = laboratory.project.plan(selection, ranges, observe=False, **options)
     decision = compare(laboratory, made, chosen, **options)
     waiting = model.waiting(
@@ -75,6 +77,7 @@ def run_once(laboratory: Laboratory, told: dict[str, Any]) -> None:
         row for row, outcome in ran.outcomes.items() if outcome in ("failed", "quarantined")
     }
     assert states(laboratory) == {asset: model.states(asset) for asset in laboratory.project.graph.owner}
+    assert left_out(laboratory) == {asset: model.ignoring(asset) for asset in laboratory.project.graph.owner}
 
 
 def nothing_to_load(laboratory: Laboratory, calls: Any, row: tuple[str, Any]) -> bool:
@@ -105,6 +108,12 @@ def states(laboratory: Laboratory) -> dict[str, dict[Any, str]]:
         ordinals = assessment.ordinals(AssetKey(asset)).tolist()
         found[asset] = {space.key(each): assessment_state(assessment, asset, n) for n, each in enumerate(ordinals)}
     return found
+
+
+def left_out(laboratory: Laboratory) -> dict[str, int]:
+    """How many partitions of each asset leave late data out."""
+    assessment = laboratory.project._workspace.assessed("*", None)
+    return {asset: assessment.tolerated(asset) for asset in laboratory.project.graph.owner}
 
 
 def everything_is_done(laboratory: Laboratory) -> None:
@@ -181,6 +190,7 @@ def draw_run(draw: st.DrawFn, now: Pair) -> Operation:
             told[what] = [list(row) for row in draw(st.lists(st.sampled_from(among), max_size=4, unique=True))]
     told["force"] = draw(st.integers(0, 4)) == 4
     told["retry_failed"] = draw(st.integers(0, 3)) != 3
+    told["include_late"] = draw(st.integers(0, 3)) == 3
     name = draw(st.sampled_from(list(now.world.graph.nodes)))
     if draw(st.booleans()) and now.model.existing(name):
         told["name"], told["above"] = name, draw(st.booleans())

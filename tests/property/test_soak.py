@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property import test_due, test_planner, test_root_causes, test_runs, test_traced_reasons
+from tests.property import test_due, test_late, test_planner, test_root_causes, test_runs, test_traced_reasons
 from tests.property.timelines import Timeline, holds
 
 CONTENTS = st.sampled_from([None, "one", "two"])
@@ -35,6 +35,14 @@ def test_plans_of_a_part(timeline: Timeline, data: st.DataObject) -> None:
 @soak(1_000)
 def test_nothing_is_left(timeline: Timeline, content: str | None) -> None:
     holds(test_planner.nothing_is_left, timeline, content=content)
+
+
+@pytest.mark.soak
+@given(test_late.timelines())
+@soak(1_000)
+def test_late_data(timeline: Timeline) -> None:
+    holds(test_late.told_from_other_changes, timeline)
+    holds(test_late.nothing_left_out, timeline)
 
 
 @pytest.mark.soak

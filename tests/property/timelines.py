@@ -35,6 +35,7 @@ class Read:
     mapping: str | None = None
     missing: str | None = None
     loaded: bool = False
+    late_tolerance: str | None = None
 
 
 @dataclass(frozen=True)

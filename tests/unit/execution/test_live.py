@@ -24,7 +24,7 @@ def recorded(*ordinals: int) -> AssetState:
     integers = np.array(ordinals, np.int64)
     hashes = np.array([hash_lanes(content(each)) for each in ordinals], np.uint64).reshape(-1, 2)
     flags = np.zeros(len(ordinals), np.bool_)
-    return AssetState(integers, integers + 100, integers, integers + 10, hashes, integers, flags, flags, {})
+    return AssetState(integers, integers + 100, integers, integers + 10, hashes, integers, flags, flags, flags, {})
 
 
 class Ticket:
@@ -66,10 +66,10 @@ def test_what_was_read_is_dated_by_its_commits(live: LiveState) -> None:
     live.move(ONE, [move(2, 202, first)])
     live.move(ONE, [move(4, 204, second)])
     asset = live.asset(ONE)
-    assert live.as_of(asset, slice(0, 1)) == 11
+    assert live.as_of(asset, slice(0, 1)) == 20
     assert live.as_of(asset, slice(0, 2)) is first
     assert live.as_of(asset, slice(0, 4)) is second
-    assert live.as_of(asset, slice(0, 0)) == 0
+    assert live.as_of(asset, slice(0, 0)) == 20
     assert live.awaited(asset, slice(0, 1)) == ()
     assert live.awaited(asset, slice(0, 4)) == (first, second)
 

@@ -103,6 +103,7 @@ def test_what_failed_and_what_that_blocked_is_tried_again_as_of_then_with_the_co
             "partitions": [],
             "forced": False,
             "due": False,
+            "include_late": False,
             "retry_failed": True,
             "retry_of": failed,
         }

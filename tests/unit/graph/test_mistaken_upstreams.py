@@ -126,8 +126,76 @@ MISTAKES = {
         @asset  # here
         def totals(totals): ...
         """,
-        "totals: parameter 'totals': an asset that reads itself is not supported yet by this version",
-        "read what it was made from instead",
+        (
+            "totals: parameter 'totals': an asset without partitions cannot read itself: "
+            "give it partitions, so that each can read earlier ones"
+        ),
+        None,
+    ),
+    "self-dependency without a mapping": (
+        """
+        @asset(partitions=DailyPartitions("2024-01-01"))  # here
+        def totals(totals): ...
+        """,
+        (
+            "totals: parameter 'totals': the asset reads itself, so state which of its earlier partitions it reads: "
+            "use TimeWindow(-1, -1) for the one before"
+        ),
+        'write inputs={"totals": Input("totals", <the mapping>)}',
+    ),
+    "self-dependency on what is not earlier": (
+        """
+        @asset(partitions=DailyPartitions("2024-01-01"), deps=[Input("totals", TimeWindow(-1, 0))])  # here
+        def totals(): ...
+        """,
+        (
+            "totals: deps: 'totals': TimeWindow(-1, 0) reads the partition itself, and only earlier ones can be read: "
+            "use TimeWindow(-1, -1)"
+        ),
+        None,
+    ),
+    "late_tolerance that is no duration": (
+        """
+        days = DailyPartitions("2024-01-01")
+        @asset(partitions=days)
+        def orders(): ...
+        @asset(partitions=days, deps=[Input("orders", late_tolerance="three days")])  # here
+        def totals(): ...
+        """,
+        "totals: deps[0]: late_tolerance: 'three days' is no duration",
+        'write "30s", "15m", "36h", "3d", or a timedelta that is not negative',
+    ),
+    "late_tolerance without time partitions": (
+        """
+        @asset(partitions=StaticPartitions(["a"]))
+        def orders(): ...
+        @asset(deps=[Input("orders", late_tolerance="3d")])  # here
+        def totals(): ...
+        """,
+        "totals: deps: 'orders': late_tolerance= needs an upstream with time partitions, but it has 1 key: a",
+        "remove late_tolerance=",
+    ),
+    "late_tolerance of the asset itself": (
+        """
+        before = Input("totals", TimeWindow(-1, -1), late_tolerance="3d")
+        @asset(partitions=DailyPartitions("2024-01-01"), deps=[before])  # here
+        def totals(): ...
+        """,
+        "totals: deps: 'totals': late_tolerance= is for what others publish, and this is the asset itself",
+        "remove late_tolerance=",
+    ),
+    "self-dependency in a batch": (
+        """
+        days = DailyPartitions("2024-01-01")
+        before = {"totals": Input("totals", TimeWindow(-1, -1))}
+        @asset(partitions=days, inputs=before, batch=Batch(max_partitions=2))  # here
+        def totals(totals): ...
+        """,
+        (
+            "totals: parameter 'totals': an asset that reads itself is built one partition after the other, "
+            "so it cannot batch"
+        ),
+        "remove batch=",
     ),
     "a mapping that does not follow": (
         """

@@ -43,7 +43,7 @@ def test_an_argument_of_definitions_whose_feature_is_absent_is_refused(definitio
     assert str(error.location) == "shop.py:2"
 
 
-@pytest.mark.parametrize("argument", ["schema=int", "late_tolerance='3d'"])
+@pytest.mark.parametrize("argument", ["schema=int"])
 def test_an_argument_of_input_whose_feature_is_absent_is_refused(definitions: Load, argument: str) -> None:
     with pytest.raises(DefinitionErrors) as raised:
         build_graph(

@@ -11,13 +11,14 @@ from assetflow.partitions import (
     Identity,
     LastN,
     MonthlyPartitions,
+    MultiPartitions,
     PartitionMapping,
     StaticMapping,
     StaticPartitions,
     TimeWindow,
     WeeklyPartitions,
 )
-from assetflow.partitions.defaults import default_mapping, mapping_problem, strictly_backward
+from assetflow.partitions.defaults import backward_problem, default_mapping, mapping_problem
 from assetflow.partitions.definitions import PartitionsDefinition
 from assetflow.partitions.mappings import EdgeMapping, WholeUpstream
 
@@ -227,17 +228,89 @@ def test_a_static_mapping_of_known_keys_fits_whichever_it_leaves_out() -> None:
     assert mapping_problem(StaticMapping({}), LETTERS, LETTERS) is None
 
 
+ONLY_EARLIER = "and only earlier ones can be read"
+USE_TIME_WINDOW = "use TimeWindow(-1, -1) for the one before"
+
+
 @pytest.mark.parametrize(
-    ("mapping", "backward"),
+    ("mapping", "definition"),
     [
-        (TimeWindow(-1, -1), True),
-        (TimeWindow(-7, -2), True),
-        (TimeWindow(-1, 0), False),
-        (TimeWindow(), False),
-        (Identity(), False),
-        (AllPartitions(), False),
-        (LastN(1), False),
+        (TimeWindow(-1, -1), DAYS),
+        (TimeWindow(-7, -2), DAYS),
+        (Listed(), DAYS),
+        (Listed(), LETTERS),
+        (StaticMapping({"a": ["b"]}), LETTERS),
     ],
 )
-def test_only_earlier_windows_may_be_read_from_oneself(mapping: EdgeMapping, backward: bool) -> None:
-    assert strictly_backward(mapping) is backward
+def test_an_asset_may_read_its_earlier_partitions(mapping: EdgeMapping, definition: PartitionsDefinition) -> None:
+    assert backward_problem(mapping, definition) is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "definition", "problem"),
+    [
+        (TimeWindow(), DAYS, f"TimeWindow(0, 0) reads the partition itself, {ONLY_EARLIER}: use TimeWindow(-1, -1)"),
+        (
+            TimeWindow(-6, 0),
+            DAYS,
+            f"TimeWindow(-6, 0) reads the partition itself, {ONLY_EARLIER}: use TimeWindow(-6, -1)",
+        ),
+        (
+            TimeWindow(1, 2),
+            DAYS,
+            f"TimeWindow(1, 2) reads partitions that come later, {ONLY_EARLIER}: use TimeWindow(-1, -1)",
+        ),
+        (
+            TimeWindow(-1, -1, allow_nonexistent=False),
+            DAYS,
+            "with allow_nonexistent=False the first partition waits for ever, and all others for it",
+        ),
+        (LastN(3), DAYS, f"LastN(3) reads the partition itself, {ONLY_EARLIER}: use TimeWindow(-3, -1)"),
+        (
+            Identity(),
+            DAYS,
+            f"Identity reads more than earlier partitions, and only those can be read: {USE_TIME_WINDOW}",
+        ),
+        (
+            AllPartitions(),
+            DAYS,
+            f"AllPartitions reads more than earlier partitions, and only those can be read: {USE_TIME_WINDOW}",
+        ),
+        (
+            AllPartitions(),
+            MultiPartitions({"day": DAYS, "letter": LETTERS}),
+            (
+                "AllPartitions reads more than earlier partitions, and only those can be read: "
+                "use a PartitionMapping of your own"
+            ),
+        ),
+        (None, DAYS, f"the asset reads itself, so state which of its earlier partitions it reads: {USE_TIME_WINDOW}"),
+        (
+            None,
+            LETTERS,
+            (
+                "the asset reads itself, so state which of its earlier partitions it reads: "
+                "use StaticMapping({key: [keys declared after it]}), or a PartitionMapping of your own"
+            ),
+        ),
+        (
+            None,
+            None,
+            "an asset without partitions cannot read itself: give it partitions, so that each can read earlier ones",
+        ),
+        (
+            StaticMapping({"b": ["a"]}),
+            LETTERS,
+            "StaticMapping: 'a' reads 'b', which is declared after it, and only keys declared before it can be read",
+        ),
+        (
+            StaticMapping({"a": ["b", "a"]}),
+            LETTERS,
+            "StaticMapping: 'a' reads itself, and only keys declared before it can be read",
+        ),
+    ],
+)
+def test_it_reads_nothing_but_earlier_ones(
+    mapping: EdgeMapping | None, definition: PartitionsDefinition | None, problem: str
+) -> None:
+    assert backward_problem(mapping, definition) == problem

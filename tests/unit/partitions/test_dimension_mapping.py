@@ -18,7 +18,7 @@ from assetflow.partitions import (
     StaticPartitions,
     TimeWindow,
 )
-from assetflow.partitions.defaults import joinable_dimensions, mapping_problem, settled_mapping, strictly_backward
+from assetflow.partitions.defaults import backward_problem, joinable_dimensions, mapping_problem, settled_mapping
 from assetflow.partitions.definitions import PartitionsDefinition
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import PartitionSet
@@ -232,9 +232,16 @@ def test_what_could_be_joined_is_proposed() -> None:
 
 def test_an_asset_reads_itself_backward_along_one_dimension() -> None:
     yesterday = TimeWindow(-1, -1)
-    assert strictly_backward(DimensionMapping({"day": ("day", yesterday)}))
-    assert not strictly_backward(DimensionMapping({"day": "day", "region": "region"}))
-    assert not strictly_backward(DimensionMapping({"day": ("month", yesterday)}))
+    cells = MultiPartitions({"day": DAYS, "region": REGIONS})
+
+    def sound(dimensions: dict[str, object]) -> bool:
+        return backward_problem(DimensionMapping(dimensions), cells) is None
+
+    assert sound({"day": ("day", yesterday), "region": "region"})
+    assert not sound({"day": "day", "region": "region"})
+    assert not sound({"day": ("day", yesterday)})
+    assert not sound({"day": ("day", TimeWindow(-1, 0)), "region": "region"})
+    assert not sound({"day": ("region", yesterday), "region": "day"})
 
 
 def test_millions_of_combinations_are_mapped_without_their_keys() -> None:

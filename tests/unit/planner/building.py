@@ -6,7 +6,7 @@ Publishing records what the present code and the present upstream versions are, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -22,9 +22,9 @@ from assetflow.partitions.definitions import static_keys
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.causes import PRECEDENCE
-from assetflow.planner.data_times import micros
 from assetflow.planner.decide import derivations_of, edge_signatures, tries_of, view_of
 from assetflow.planner.explain import Explanation, explain
+from assetflow.planner.moments import micros
 from assetflow.planner.plan import Plan, Step
 from assetflow.planner.planning import plan
 from assetflow.planner.spaces import spaces_of
@@ -36,6 +36,7 @@ from assetflow.planner.state import (
     Codes,
     Failures,
     InputColumn,
+    Moves,
     Retained,
     State,
     empty_asset_state,
@@ -99,6 +100,9 @@ class Pointer:
     empty: bool
     held: bool
     inputs: Mapping[str, Pair]
+    as_of: int = -1
+    """In which generation the inputs were read."""
+    tolerated: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ class World:
     derived: dict[str, list[Offer]] = field(default_factory=dict)
     quarantined: dict[str, list[Offer]] = field(default_factory=dict)
     failures: dict[str, dict[int, tuple[Pair, str, str]]] = field(default_factory=dict)
+    published: dict[str, list[tuple[int, int, Pair | None, datetime]]] = field(default_factory=dict)
+    """Every move of a pointer: ordinal, generation, data (None: it went away) and when."""
     results: dict[tuple[str, str, int], list[tuple[int, bool]]] = field(default_factory=dict)
     generation: int = 0
     numbers: int = 0
@@ -211,6 +217,7 @@ class World:
             },
             checks=self._check_results(),
             verified=self._verified(),
+            moves={AssetKey(key): _moves(rows) for key, rows in self.published.items()},
         )
 
     def _verified(self) -> dict[AssetKey, np.ndarray[Any, Any]]:
@@ -247,9 +254,9 @@ class World:
         """A plan of the world as it is."""
         return plan(self.graph, self.state(), self.codes(), self.now, selection=selection, **options)
 
-    def assess(self) -> Assessment:
+    def assess(self, *, include_late: bool = False) -> Assessment:
         """An assessment of the world as it is."""
-        return assess(self.graph, self.state(), self.codes(), self.now)
+        return assess(self.graph, self.state(), self.codes(), self.now, include_late=include_late)
 
     def why(self, key: str, partition: str | None = None) -> Explanation:
         """Why a partition is in its state."""
@@ -310,12 +317,15 @@ class World:
         """One partition of a source that is no longer observed."""
         self.generation += 1
         self.log.setdefault(key, []).append((ordinal, self.generation, None))
+        self.published.setdefault(key, []).append((ordinal, self.generation, None, self.at or self.now))
         del self.pointers[key][ordinal]
 
     def move(self, key: str, ordinal: int, pointer: Pointer) -> None:
         """Point a partition somewhere, and remember that and what was read for it."""
         self.pointers.setdefault(key, {})[ordinal] = pointer
         self.log.setdefault(key, []).append((ordinal, self.generation, pointer))
+        moved = (ordinal, self.generation, pointer.data, self.at or self.now)
+        self.published.setdefault(key, []).append(moved)
         name = self.graph.owner[AssetKey(key)]
         self.read[pointer.derivation] = self.reads(name, ordinal)
 
@@ -331,6 +341,19 @@ class World:
             read = view.ordinals[signature.read.positions(0)].tolist()
             found[edge.parameter] = (edge.upstream, {each: rows[each].version for each in read})
         return found
+
+    def leave_out(self, made: Plan) -> None:
+        """Record for what a plan leaves out because it is late that it is left out."""
+        for entry in made.tolerated:
+            node = self.graph.nodes[entry.computation]
+            for ordinal in entry.partitions.ordinals:
+                sums = self.inputs(node.name, [ordinal])
+                inputs = {parameter: _pair(lanes[0]) for parameter, lanes in sums.items()}
+                self.generation += 1
+                for output in node.outputs:
+                    kept = self.pointers[output][ordinal]
+                    again = {"derivation": self.number(), "generation": self.generation}
+                    self.move(output, ordinal, replace(kept, inputs=inputs, tolerated=True, **again))
 
     def add(self, name: str, *keys: str) -> None:
         """Add keys to dynamic partitions."""
@@ -400,7 +423,8 @@ class World:
         derivation = self.number()
         at = self.at or self.now
         self.computed_at[output, version] = max(at, self.computed_at.get((output, version), at))
-        pointer = Pointer(version, derivation, self.generation, content, self._code_id(node.name), empty, held, inputs)
+        code, as_of = self._code_id(node.name), self.generation - 1
+        pointer = Pointer(version, derivation, self.generation, content, code, empty, held, inputs, as_of)
         self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         offer = Offer(ordinal, key, version, derivation, self.code(node.name), content)
@@ -466,7 +490,8 @@ class World:
         offer = next(each for each in known if each.version == version and each.ordinal == ordinal)
         inputs = {parameter: _pair(sums[0]) for parameter, sums in self.inputs(node.name, [ordinal]).items()}
         code, empty = self._code_id(node.name), offer.data == EMPTY
-        pointer = Pointer(version, self.number(), self.generation, offer.data, code, empty, False, inputs)
+        as_of = self.generation - 1
+        pointer = Pointer(version, self.number(), self.generation, offer.data, code, empty, False, inputs, as_of)
         self.move(output, ordinal, pointer)
         self.failures.get(output, {}).pop(ordinal, None)
         self.passed(output, version)
@@ -518,13 +543,26 @@ def _columns(rows: Mapping[int, Pointer]) -> AssetState:
         code=_integers(each.code for each in ordered),
         empty=np.array([each.empty for each in ordered]),
         held=np.array([each.held for each in ordered]),
+        tolerated=np.array([each.tolerated for each in ordered]),
         inputs={
             parameter: InputColumn(
                 _lanes(each.inputs.get(parameter, EMPTY) for each in ordered),
                 np.array([parameter in each.inputs for each in ordered]),
+                _integers(each.as_of if parameter in each.inputs else -1 for each in ordered),
             )
             for parameter in parameters
         },
+    )
+
+
+def _moves(rows: Iterable[tuple[int, int, Pair | None, datetime]]) -> Moves:
+    ordered = sorted(rows, key=lambda each: each[:2])
+    return Moves(
+        _integers(ordinal for ordinal, _, _, _ in ordered),
+        _integers(generation for _, generation, _, _ in ordered),
+        _lanes(data or EMPTY for _, _, data, _ in ordered),
+        np.array([data is not None for _, _, data, _ in ordered], np.bool_),
+        _integers(micros(at) for _, _, _, at in ordered),
     )
 
 

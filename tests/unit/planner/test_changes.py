@@ -19,7 +19,7 @@ def pointers(versions: Mapping[int, int], parameters: Sequence[str] = ("raw",)) 
     lanes = np.stack((version, version), axis=1).astype(np.uint64)
     flags = np.zeros(len(ordinals), np.bool_)
     inputs = {name: InputColumn(lanes, np.ones(len(ordinals), np.bool_)) for name in parameters}
-    return AssetState(ordinals, version, version, version, lanes, version, flags, flags, inputs)
+    return AssetState(ordinals, version, version, version, lanes, version, flags, flags, flags, inputs)
 
 
 def state(versions: Mapping[int, int], **more: Any) -> State:
