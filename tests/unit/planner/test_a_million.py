@@ -67,7 +67,7 @@ class Built:
         # An asset is as one commit wrote it, after its upstreams.
         lanes = np.random.default_rng(code).integers(1, 2**63, (ordinals.size, 2), np.uint64)
         codes = np.full(ordinals.size, code)
-        return AssetState(ordinals, counted, counted, codes, lanes, codes, no, no, inputs)
+        return AssetState(ordinals, counted, counted, codes, lanes, codes, no, no, no, inputs)
 
     def change(self, asset: str, key: str) -> None:
         """Publish other content of one partition."""
