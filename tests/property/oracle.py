@@ -275,7 +275,7 @@ class Model:
 
     # Late data
 
-    def judge(self, record: Record, edge: Edge, inputs: Inputs, *, include_late: bool) -> str | None:
+    def judge(self, record: Record, edge: Edge, key: Key, inputs: Inputs, *, include_late: bool) -> str | None:
         """Whether what an edge reads changed since, or did so too late only."""
         if edge.parameter not in record.inputs:
             return "changed"
@@ -284,15 +284,23 @@ class Model:
         changed = [key for key in {*read, *reads} if read.get(key, "gone") != reads.get(key, "gone")]
         if not changed:
             return None
-        for key in changed:
+        if include_late or edge.late_tolerance is None or read != self.published_at(edge, key, record.place):
+            return "changed"
+        for each in changed:
             since = [
                 content
-                for asset, each, content, at in self.log[record.place :]
-                if (asset, each) == (edge.upstream, key) and self.in_time(edge, key, at)
+                for asset, published, content, at in self.log[record.place :]
+                if (asset, published) == (edge.upstream, each) and self.in_time(edge, each, at)
             ]
-            if include_late or edge.late_tolerance is None or (since and since[-1] != read.get(key, "gone")):
+            if since and since[-1] != read.get(each, "gone"):
                 return "changed"
         return "late"
+
+    def published_at(self, edge: Edge, key: Key, place: int) -> dict[Key, str | None]:
+        """What there was, at a place of the log, of what an edge reads now."""
+        asked = self.asked(edge, key)[0]
+        last = {each: content for asset, each, content, _ in self.log[:place] if asset == edge.upstream}
+        return {each: last[each] for each in asked if last.get(each, "gone") != "gone"}
 
     def in_time(self, edge: Edge, key: Key, at: datetime) -> bool:
         """Whether an edge takes what is published of an upstream partition at a moment."""
@@ -327,7 +335,7 @@ class Model:
         inputs = self.inputs(node, key)
         recoded = record is not None and record.code != self.codes[node.name]
         judged = {
-            edge.parameter: self.judge(record, edge, inputs, include_late=made.include_late)
+            edge.parameter: self.judge(record, edge, key, inputs, include_late=made.include_late)
             for edge in (node.edges if record else ())
             if record
         }

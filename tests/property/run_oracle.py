@@ -89,7 +89,7 @@ class Running:
         """Whether the inputs are other ones, but for late data that is left out."""
         inputs = self.model.inputs(node, key)
         late = self.made.include_late
-        judged = [self.model.judge(record, edge, inputs, include_late=late) for edge in node.edges]
+        judged = [self.model.judge(record, edge, key, inputs, include_late=late) for edge in node.edges]
         return "changed" in judged or bool(record.inputs.keys() - inputs.keys())
 
     def _lacks(self, node: Node, key: Key) -> list[bool]:

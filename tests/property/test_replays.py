@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
-from tests.property import timelines
+from tests.property import test_planner, timelines
 from tests.property.pairs import NOW, Pair
 from tests.property.timelines import Declared, Read, Timeline, holds, replay
 
@@ -44,3 +46,11 @@ def test_a_broken_rule_leaves_a_file_that_breaks_it_again(tmp_path: Path, monkey
     with pytest.raises(AssertionError):
         replay(path)
     assert Pair.after(sound).world.now == NOW
+
+
+@given(test_planner.timelines())
+@settings(max_examples=20)
+def test_a_timeline_that_was_written_leads_to_the_same(timeline: Timeline) -> None:
+    written = Timeline.from_document(json.loads(timeline.to_json("any:rule", {})))
+    assert written.assets == timeline.assets
+    assert Pair.after(written).world.plan().plan_id == Pair.after(timeline).world.plan().plan_id
