@@ -121,7 +121,7 @@ class History:
         changed = _differs(was, _published_now(view, asked))
         stale_pairs = changed & _differs(was, self._published(settled))
         signed, _ = self._as_of(asked, np.where(recorded.kept, recorded.stamped, recorded.as_of)[owners])
-        # Where the signature is of other partitions, the definition or the mapping is another one: that is no late data.
+        # Where the signature is of other partitions, a definition or mapping is another one: that is no late data.
         unknown = (recorded.as_of < 0) | self._unlike(self._published(signed), asked, sizes, recorded.sums)
         stale = _any(owners[stale_pairs], count) | unknown
         late = _any(owners[changed], count) & ~stale
