@@ -249,7 +249,8 @@ class _Edges:
             return None
         at = np.flatnonzero(suspects)
         rows = at if output.rows is None else output.rows[at]
-        recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at])
+        stamped = pointers.generation[at]
+        recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at], stamped)
         return recorded, self.history(edge).judge(signature.existing, self._views[edge.upstream], recorded)
 
     def history(self, edge: Edge) -> History:

@@ -105,8 +105,16 @@ def _wanted(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range])
 
 
 def _in_range(facts: Facts, asked: Range) -> PartitionSet | None:
+    """The partitions of a computation in a range; None if it has no such keys. Raises InvalidPartition."""
     first, last = asked
-    return facts.space.within(first) if first == last else facts.space.between(first, last)
+    if first == last:
+        return facts.space.within(first)
+    try:
+        return facts.space.between(first, last)
+    except InvalidPartition as error:
+        raise InvalidPartition(
+            f"{facts.node.name}: no range runs from {first!r} to {last!r}: {error.message}", hint=error.hint
+        ) from None
 
 
 def _no_match(facts: Mapping[str, Facts], named: frozenset[str], asked: Range, defined: bool) -> InvalidPartition:
