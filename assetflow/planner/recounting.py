@@ -10,8 +10,9 @@ import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced, shown_changes
-from assetflow.planner.evidence import Evidence, Made, Moves, Read
+from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced, shown_changes
+from assetflow.planner.evidence import Era, Evidence, Made, Moves, Read
+from assetflow.planner.former import former_words, otherwise
 from assetflow.planner.reasons import component_name
 from assetflow.planner.trace import Link, Reason, ReasonKind, few
 
@@ -29,7 +30,7 @@ _REPUBLISHED: Mapping[str, tuple[ReasonKind, str]] = {
     "accept": ("accepted", "what was published was accepted as it is"),
 }
 
-Changes = dict[AssetKey, set[Replaced]]
+Changes = dict[Era, set[Replaced]]
 
 
 @dataclass(slots=True)
@@ -40,37 +41,37 @@ class Told:
     detail: str
     count: int = 0
     parameter: str | None = None
-    upstream: AssetKey | None = None
+    upstream: Era | None = None
     changes: set[Replaced] = field(default_factory=set[Replaced])
     codes: tuple[CodeVersion | None, CodeVersion | None] = (None, None)
 
 
 def recount(
-    evidence: Evidence, changes: Mapping[AssetKey, set[Replaced]], order: Mapping[AssetKey, int], shown: int = SHOWN
+    evidence: Evidence, changes: Mapping[Era, set[Replaced]], order: Mapping[AssetKey, int], shown: int = SHOWN
 ) -> list[Link]:
     """A link for each asset of which versions were replaced, back to the roots; ``order`` is that of the graph."""
-    pending: Changes = {key: set(found) for key, found in changes.items()}
+    pending: Changes = {era: set(found) for era, found in changes.items()}
     seen: Changes = {}
-    visits: Counter[AssetKey] = Counter()
+    visits: Counter[Era] = Counter()
     links: list[Link] = []
     while pending:
-        asset = max(pending, key=lambda key: order.get(key, -1))
-        known = seen.setdefault(asset, set())
-        fresh = sorted(pending.pop(asset) - known)
+        era = max(pending, key=lambda each: order.get(each.asset, -1))
+        known = seen.setdefault(era, set())
+        fresh = sorted(pending.pop(era) - known)
         known.update(fresh)
-        visits[asset] += 1
-        if not fresh or visits[asset] > _MOST_VISITS:
+        visits[era] += 1
+        if not fresh or visits[era] > _MOST_VISITS:
             continue
-        link, further = _link(evidence, asset, fresh, shown)
+        link, further = _link(evidence, era, fresh, shown)
         links.append(link)
         for upstream, found in further.items():
             pending.setdefault(upstream, set()).update(found)
     return links
 
 
-def _link(evidence: Evidence, asset: AssetKey, changes: list[Replaced], shown: int) -> tuple[Link, Changes]:
+def _link(evidence: Evidence, era: Era, changes: list[Replaced], shown: int) -> tuple[Link, Changes]:
     examined = changes[:_EXAMINED]
-    moves = evidence.moves(asset, np.array([each.ordinal for each in examined], np.int64))
+    moves = evidence.moves(era, np.array([each.ordinal for each in examined], np.int64))
     pairs = [_derivations(moves, each) for each in examined]
     known = {derivation for pair in pairs for derivation in pair if derivation}
     made, reads = evidence.made(known), evidence.reads(known)
@@ -86,11 +87,11 @@ def _link(evidence: Evidence, asset: AssetKey, changes: list[Replaced], shown: i
         if each.upstream is not None:
             further.setdefault(each.upstream, set()).update(each.changes)
     partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
-    ranges = few(evidence.ranges(asset, partitions), shown)
+    ranges = few(evidence.ranges(era, partitions), shown)
     reasons = tuple(reason_of(evidence, each, shown) for each in told.values())
     makers = [made[after] for _, after in pairs if after in made]
     link = Link(
-        asset,
+        era.asset,
         False,
         ranges,
         len(partitions),
@@ -98,6 +99,7 @@ def _link(evidence: Evidence, asset: AssetKey, changes: list[Replaced], shown: i
         unexamined=len(changes) - len(examined),
         runs=few(list(dict.fromkeys(each.run_id for each in makers if each.run_id))),
         at=max((each.at for each in makers), default=None),
+        former=former_words(evidence, era),
     )
     return link, further
 
@@ -138,8 +140,14 @@ def differing(
         found.append(Told("code_changed", "", codes=(before.code, after.code)))
     old, new = reads.get(pair[0], {}), reads.get(pair[1], {})
     for parameter in dict.fromkeys((*old, *new)):
-        upstream = new[parameter].upstream if parameter in new else old[parameter].upstream
-        changes = replaced(evidence, read_of(old, parameter, upstream), read_of(new, parameter, upstream))
+        upstream = (new if parameter in new else old)[parameter].upstream
+        former = repartitioned(old.get(parameter), upstream)
+        if former:
+            detail = otherwise(upstream.asset, upstream.space, former)
+            found.append(Told("input_changed", detail, parameter=parameter))
+            continue
+        asset = upstream.asset
+        changes = replaced(evidence, read_of(old, parameter, asset), read_of(new, parameter, asset))
         if changes:
             found.append(Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))
     return found or [Told("computed_again", "computed again, from the same code and inputs")]
@@ -170,7 +178,7 @@ def reason_of(evidence: Evidence, told: Told, shown: int = SHOWN) -> Reason:
         case "input_changed" if told.upstream is not None:
             return changed_input(evidence, told.upstream, told.parameter, told.changes, told.count, shown)
         case _:
-            return Reason(told.kind, told.detail, told.count)
+            return Reason(told.kind, told.detail, told.count, told.parameter)
 
 
 def changed_code(evidence: Evidence, before: CodeVersion | None, after: CodeVersion | None, count: int) -> Reason:
@@ -182,7 +190,7 @@ def changed_code(evidence: Evidence, before: CodeVersion | None, after: CodeVers
 
 def changed_input(
     evidence: Evidence,
-    upstream: AssetKey,
+    upstream: Era,
     parameter: str | None,
     changes: set[Replaced],
     count: int,
@@ -197,12 +205,15 @@ def changed_input(
         verb = "went away"
     elif all(not each.before for each in changes):
         verb = "came"
+    former = former_words(evidence, upstream)
+    words = (upstream.asset, ranges, f"({former})" if former else "", verb)
     return Reason(
         "input_changed",
-        " ".join([part for part in (upstream, ranges, verb) if part]),
+        " ".join([part for part in words if part]),
         count,
         parameter,
-        upstream,
+        upstream.asset,
         versions,
         len(changes),
+        former=former,
     )

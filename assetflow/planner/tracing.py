@@ -11,10 +11,11 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.planner.causes import Cause
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced
-from assetflow.planner.evidence import Evidence
+from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced
+from assetflow.planner.evidence import Era, Evidence
 from assetflow.planner.facts import CODE, SCHEMA, EdgeFacts, Facts
 from assetflow.planner.flow import unobtainable
+from assetflow.planner.former import otherwise
 from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
 from assetflow.planner.recounting import SHOWN, Changes, changed_input, recount
 from assetflow.planner.spans import Flags
@@ -110,7 +111,7 @@ class _Walk:
     evidence: Evidence
     shown: int
     labels: dict[str, AssetKey]
-    changes: Changes = field(default_factory=dict[AssetKey, "set[Replaced]"])
+    changes: Changes = field(default_factory=dict[Era, "set[Replaced]"])
 
     def link(self, name: str, rows: Flags, onward: Sequence[AssetKey]) -> Link:
         """What made these rows of a computation due; ``onward`` are the assets to which the way goes on."""
@@ -121,9 +122,11 @@ class _Walk:
         for cause in _causes(self.scene, name, rows):
             edge = edges.get(cause.parameter or "")
             if cause.kind == "input_changed" and edge is not None:
-                reason, left = self._changed_input(facts, edge, rows, cause)
+                told, left = self._changed_input(facts, edge, rows, cause)
                 unexamined = max(unexamined, left)
-            elif cause.kind in ("code_changed", "schema_changed") and cause.components:
+                reasons += told
+                continue
+            if cause.kind in ("code_changed", "schema_changed") and cause.components:
                 reason = _code(self.scene, facts, rows, cause, self.evidence)
             elif cause.kind == "upstream_stale" and edge is not None:
                 reason = _plain(cause, self.labels.get(edge.upstream, edge.edge.upstream))
@@ -135,15 +138,28 @@ class _Walk:
         ranges = few(facts.space.describe(partitions), self.shown)
         return Link(self.labels[name], True, ranges, len(partitions), tuple(reasons), unexamined)
 
-    def _changed_input(self, facts: Facts, edge: EdgeFacts, rows: Flags, cause: Cause) -> tuple[Reason, int]:
-        """The cause with the versions that differ, and how many rows were not looked at."""
-        upstream = edge.edge.upstream
-        found, left = _changes(facts, edge, self.scene.facts[edge.upstream], rows & edge.changed, self.evidence)
+    def _changed_input(self, facts: Facts, edge: EdgeFacts, rows: Flags, cause: Cause) -> tuple[list[Reason], int]:
+        """The cause with the versions that differ, and how many rows were not looked at.
+
+        Rows that read the upstream when it was partitioned otherwise have a reason of their own.
+        """
+        upstream = self.evidence.present(edge.edge.upstream)
+        upstream_facts = self.scene.facts[edge.upstream]
+        found, formers, left = _changes(facts, edge, upstream_facts, rows & edge.changed, upstream, self.evidence)
+        reasons = [
+            Reason("input_changed", otherwise(upstream.asset, upstream.space, space), len(each), cause.parameter)
+            for space, each in formers.items()
+        ]
+        if len(reasons) == 1 and not found and (not left or reasons[0].detail == cause.detail):
+            return [replace(reasons[0], count=cause.count)], left
+        others = cause.count - len(set[int]().union(*formers.values()))
+        if others <= 0:
+            return reasons, left
         self.changes.setdefault(upstream, set()).update(found)
-        exact = changed_input(self.evidence, upstream, cause.parameter, found, cause.count, self.shown)
+        exact = changed_input(self.evidence, upstream, cause.parameter, found, others, self.shown)
         if left or not found:  # the planner's own sentence speaks for all of the rows
             exact = replace(exact, detail=cause.detail)
-        return exact, left
+        return [*reasons, exact], left
 
 
 def _causes(scene: Scene, name: str, rows: Flags) -> list[Cause]:
@@ -176,10 +192,14 @@ def _code(scene: Scene, facts: Facts, rows: Flags, cause: Cause, evidence: Evide
 
 
 def _changes(
-    facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags, evidence: Evidence
-) -> tuple[set[Replaced], int]:
-    """Which upstream versions are others than these rows have read, and how many rows were not looked at."""
+    facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags, now: Era, evidence: Evidence
+) -> tuple[set[Replaced], dict[str, set[int]], int]:
+    """Which upstream versions are others than these rows have read, and how many rows were not looked at.
+
+    In between, the rows that read the upstream in another space of ordinals than it has now, by that space.
+    """
     found: set[Replaced] = set()
+    formers: dict[str, set[int]] = {}
     parameter, key = edge.edge.parameter, edge.edge.upstream
     pointers = upstream.output(key).pointers
     left = 0
@@ -191,7 +211,12 @@ def _changes(
         derivations: list[int] = output.pointers.derivation[places].tolist()
         reads = evidence.reads(derivations)
         for row, derivation in zip(at.tolist(), derivations, strict=True):
+            read = reads.get(derivation, {})
+            former = repartitioned(read.get(parameter), now)
+            if former:
+                formers.setdefault(former, set()).add(row)
+                continue
             positions = edge.signature.read.positions(row)
-            now = (pointers.ordinals[positions], pointers.version[positions])
-            found |= replaced(evidence, read_of(reads.get(derivation, {}), parameter, key), now)
-    return found, max(left, 0)
+            present = (pointers.ordinals[positions], pointers.version[positions])
+            found |= replaced(evidence, read_of(read, parameter, key), present)
+    return found, formers, max(left, 0)

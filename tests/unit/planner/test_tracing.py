@@ -7,6 +7,7 @@ from itertools import pairwise
 from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import DailyPartitions, StaticPartitions
+from assetflow.planner.evidence import Era
 from assetflow.planner.trace import CodeChange, VersionChange, few
 from tests.unit.planner.building import World, check, computed, several, source
 from tests.unit.planner.recollection import Recollection, told, traced
@@ -217,7 +218,10 @@ def test_equal_keys_of_evidence_and_world() -> None:
     derivations = [pointer.derivation for pointer in world.pointers["orders"].values()]
     assert set(evidence.made(derivations)) == set(derivations)
     assert evidence.code(world.code("orders")) is not None
-    assert evidence.moves(AssetKey("nothing"), world.space("orders").existing(world.now).array()).ordinals.size == 0
+    assert (
+        evidence.moves(Era(AssetKey("nothing"), "day"), world.space("orders").existing(world.now).array()).ordinals.size
+        == 0
+    )
 
 
 def test_few() -> None:
