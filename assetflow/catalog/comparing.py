@@ -322,7 +322,7 @@ def _why(
             if not found or found[0].kind == "computed_again":
                 found = _as_planned(run, asset, ordinal) or found
         for each in found:
-            add_told(told, each)
+            add_told(told, each, ordinal)
     return tuple(reason_of(evidence, each) for each in told.values())
 
 

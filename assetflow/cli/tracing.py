@@ -38,6 +38,8 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
         onward = None if key is None else links.get(key)
         if key is None or onward is None:
             continue
+        if onward is link:
+            continue
         if key in told:
             page.line(f"{margin}└─ {onward.asset}{_then(onward)}: as above")
         elif len(told) >= _LINKS:
@@ -70,7 +72,7 @@ def _lead(reason: Reason, link: Link, *, first: bool) -> str:
     detail = reason.detail + versions_text(reason)
     if first:
         return f"{because(reason.kind)}{detail}"
-    partitions = f" {', '.join(link.partitions)}" if link.partitions else ""
+    partitions = " ".join(["", ", ".join(reason.partitions or link.partitions)]).rstrip()
     made = f" (run {', '.join(link.runs)})" if link.runs else f" ({moment(link.at)})" if link.at else ""
     return f"{link.asset}{partitions}{_then(link)}{made}: {detail}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,8 +22,11 @@ SHOWN = 3
 _EXAMINED = 200
 """So many changed partitions of one asset are looked at one by one."""
 
+_MOST_STEPS = 1_000
+"""Through an asset that reads itself, so many changes are followed."""
+
 _MOST_VISITS = 20
-"""An asset that reads itself is followed so many steps back."""
+"""Assets of one computation that read each other are come back to so many times."""
 
 _REPUBLISHED: Mapping[str, tuple[ReasonKind, str]] = {
     "rollback": ("rolled_back", "an older version was published again"),
@@ -44,6 +47,7 @@ class Told:
     upstream: Era | None = None
     changes: set[Replaced] = field(default_factory=set[Replaced])
     codes: tuple[CodeVersion | None, CodeVersion | None] = (None, None)
+    ordinals: set[int] = field(default_factory=set[int])
 
 
 def recount(
@@ -70,38 +74,71 @@ def recount(
 
 
 def _link(evidence: Evidence, era: Era, changes: list[Replaced], shown: int) -> tuple[Link, Changes]:
-    examined = changes[:_EXAMINED]
-    moves = evidence.moves(era, np.array([each.ordinal for each in examined], np.int64))
-    pairs = [_derivations(moves, each) for each in examined]
-    known = {derivation for pair in pairs for derivation in pair if derivation}
-    made, reads = evidence.made(known), evidence.reads(known)
+    """What these changes of one asset have come from, and what that leads on to.
+
+    Partitions that read others of the same asset are followed from one to the next, and share the link.
+    """
     told: dict[object, Told] = {}
-    for each, (before, after) in zip(examined, pairs, strict=True):
-        if not each.before or not each.after:
-            _appeared(told, each, made.get(after))
-        else:
-            for found in differing(evidence, (before, after), made, reads):
-                add_told(told, found)
+    makers: list[Made] = []
+    known, fresh = set(changes), changes
+    room, unexamined = _EXAMINED, 0
+    while fresh:
+        unexamined += max(len(fresh) - room, 0)
+        made, own = _examined(evidence, era, fresh[:room], told)
+        makers += made
+        fresh = sorted(own - known)
+        known |= own
+        room = max(_MOST_STEPS - len(known), 0)
     further: Changes = {}
     for each in told.values():
-        if each.upstream is not None:
+        if each.upstream is not None and each.upstream != era:
             further.setdefault(each.upstream, set()).update(each.changes)
-    partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
-    ranges = few(evidence.ranges(era, partitions), shown)
-    reasons = tuple(reason_of(evidence, each, shown) for each in told.values())
-    makers = [made[after] for _, after in pairs if after in made]
+    partitions = PartitionSet.from_ordinals([each.ordinal for each in known])
+    reasons = [reason_of(evidence, each, shown) for each in told.values()]
+    if any(each.upstream == era for each in told.values()):
+        reasons = [
+            _placed(evidence, era, each, reason, len(partitions), shown)
+            for each, reason in zip(told.values(), reasons, strict=True)
+        ]
     link = Link(
         era.asset,
         False,
-        ranges,
+        few(evidence.ranges(era, partitions), shown),
         len(partitions),
-        reasons,
-        unexamined=len(changes) - len(examined),
+        tuple(reasons),
+        unexamined=unexamined,
         runs=few(list(dict.fromkeys(each.run_id for each in makers if each.run_id))),
         at=max((each.at for each in makers), default=None),
         former=former_words(evidence, era),
     )
     return link, further
+
+
+def _examined(
+    evidence: Evidence, era: Era, changes: list[Replaced], told: dict[object, Told]
+) -> tuple[list[Made], set[Replaced]]:
+    """Tell what each change has come from; gives how the versions were made, and what changed of the same asset."""
+    moves = evidence.moves(era, np.array([each.ordinal for each in changes], np.int64))
+    pairs = [_derivations(moves, each) for each in changes]
+    derivations = {derivation for pair in pairs for derivation in pair if derivation}
+    made, reads = evidence.made(derivations), evidence.reads(derivations)
+    own: set[Replaced] = set()
+    for each, (before, after) in zip(changes, pairs, strict=True):
+        if not each.before or not each.after:
+            add_told(told, _appeared(each, made.get(after)), each.ordinal)
+            continue
+        for found in differing(evidence, (before, after), made, reads):
+            add_told(told, found, each.ordinal)
+            if found.upstream == era:
+                own |= found.changes
+    return [made[after] for _, after in pairs if after in made], own
+
+
+def _placed(evidence: Evidence, era: Era, told: Told, reason: Reason, count: int, shown: int) -> Reason:
+    """The reason with the partitions that it is for, where it is not for all of them."""
+    if len(told.ordinals) == count:
+        return reason
+    return replace(reason, partitions=few(evidence.ranges(era, PartitionSet.from_ordinals(told.ordinals)), shown))
 
 
 def _derivations(moves: Moves, change: Replaced) -> tuple[int, int]:
@@ -135,6 +172,9 @@ def differing(
     if after.kind in _REPUBLISHED:
         kind, detail = _REPUBLISHED[after.kind]
         return [Told(kind, f"{detail}: {after.reason}" if after.reason else detail)]
+    if after.kind == "tolerated":
+        return [Told("tolerated", "late data was left out")]
+    late = before.kind == "tolerated"
     found: list[Told] = []
     if before.code != after.code:
         found.append(Told("code_changed", "", codes=(before.code, after.code)))
@@ -149,23 +189,24 @@ def differing(
         asset = upstream.asset
         changes = replaced(evidence, read_of(old, parameter, asset), read_of(new, parameter, asset))
         if changes:
-            found.append(Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))
+            detail = "late data had been left out until then" if late else ""
+            found.append(Told("input_changed", detail, parameter=parameter, upstream=upstream, changes=changes))
     return found or [Told("computed_again", "computed again, from the same code and inputs")]
 
 
-def _appeared(told: dict[object, Told], change: Replaced, made: Made | None) -> None:
+def _appeared(change: Replaced, made: Made | None) -> Told:
     if not change.after:
-        add_told(told, Told("withdrawn", "is not there any more"))
-    elif made is not None and made.kind == "observed":
-        add_told(told, Told("observed", "observed for the first time"))
-    else:
-        add_told(told, Told("first_built", "was not there before"))
+        return Told("withdrawn", "is not there any more")
+    if made is not None and made.kind == "observed":
+        return Told("observed", "observed for the first time")
+    return Told("first_built", "was not there before")
 
 
-def add_told(told: dict[object, Told], found: Told) -> None:
+def add_told(told: dict[object, Told], found: Told, ordinal: int) -> None:
     """Take in what holds for one more partition."""
     each = told.setdefault((found.kind, found.detail, found.parameter, found.upstream, found.codes), found)
     each.count += 1
+    each.ordinals.add(ordinal)
     each.changes |= found.changes
 
 
@@ -176,7 +217,8 @@ def reason_of(evidence: Evidence, told: Told, shown: int = SHOWN) -> Reason:
         case "code_changed":
             return changed_code(evidence, before, after, told.count)
         case "input_changed" if told.upstream is not None:
-            return changed_input(evidence, told.upstream, told.parameter, told.changes, told.count, shown)
+            reason = changed_input(evidence, told.upstream, told.parameter, told.changes, told.count, shown)
+            return replace(reason, detail="; ".join(filter(None, (reason.detail, told.detail))))
         case _:
             return Reason(told.kind, told.detail, told.count, told.parameter)
 

@@ -11,7 +11,10 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.causes import CauseKind
 
 ReasonKind = (
-    CauseKind | Literal["first_built", "withdrawn", "observed", "rolled_back", "accepted", "reused", "computed_again"]
+    CauseKind
+    | Literal[
+        "first_built", "withdrawn", "observed", "rolled_back", "accepted", "tolerated", "reused", "computed_again"
+    ]
 )
 """A cause, or how a version that is published came to differ from the one before it."""
 
@@ -49,7 +52,8 @@ class Reason:
     """Why the partitions of one link are due, or came to be what they are; ``count`` of them share it.
 
     ``upstream`` is the asset whose link tells more; ``versions`` are the first few of ``changed`` upstream partitions.
-    ``former`` says how the upstream was partitioned then, where it is partitioned otherwise now.
+    ``former`` says how the upstream was partitioned then, where it is partitioned otherwise now. ``partitions`` are
+    ranges for people; none where the reason is for all partitions of the link, or where that is not told.
     """
 
     kind: ReasonKind
@@ -61,6 +65,7 @@ class Reason:
     changed: int = 0
     code: tuple[CodeChange, ...] = ()
     former: str | None = None
+    partitions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The reason as in the documents."""
@@ -74,6 +79,7 @@ class Reason:
             "changed": self.changed,
             "code": [each.to_dict() for each in self.code],
             "former": self.former,
+            "partitions": list(self.partitions),
         }
 
     def onward(self) -> tuple[AssetKey, bool, str | None] | None:

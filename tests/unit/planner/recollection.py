@@ -50,7 +50,8 @@ class Recollection:
     def _made(self, key: str, pointer: Pointer) -> Made:
         source = self.world.graph.nodes[self.world.graph.owner[AssetKey(key)]].kind == "source"
         code = None if source else self.world.code_records[pointer.code].version
-        return Made("observed" if source else "computed", code, None if source else "r1", self.world.now)
+        kind = "observed" if source else "tolerated" if pointer.tolerated else "computed"
+        return Made(kind, code, None if source else "r1", self.world.now)
 
     def reads(self, derivations: Collection[int]) -> Mapping[int, Mapping[str, Read]]:
         return {
