@@ -22,8 +22,10 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
     """Print the reasons of the first link, each with what lies behind it; ``numbers`` tells how many share it."""
     if not trace.links:
         return
-    links = {(link.asset, link.planned): link for link in reversed(trace.links)}
-    told = {(trace.links[0].asset, trace.links[0].planned)}
+    links: dict[tuple[str, bool], list[Link]] = {}
+    for link in trace.links:
+        links.setdefault((link.asset, link.planned), []).append(link)
+    told = {id(trace.links[0])}
     cut = False
     # What is still to be printed, the next one last: the reason, its link, and the guides before it.
     pending = [(reason, trace.links[0], " " * indent, "", "") for reason in reversed(trace.links[0].reasons)]
@@ -37,18 +39,19 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
         if reason.upstream is None:
             continue
         key = (reason.upstream, reason.kind in ("upstream_stale", "waiting"))
-        onward = links.get(key)
-        if onward is None:
+        if key not in links:
             continue
-        if key in told:
+        # From an asset that reads itself the way goes on to its earlier partitions, which come last.
+        onward = links[key][-1 if key == (link.asset, link.planned) else 0]
+        if id(onward) in told:
             page.line(f"{margin}└─ {reason.upstream}: as above")
         elif len(told) >= _LINKS:
             cut = True
         else:
-            told.add(key)
+            told.add(id(onward))
             pending += _branches(onward, margin)
     if cut:
-        page.line(f"{' ' * indent}... and {count(len(links) - len(told), 'more asset')}, down to:")
+        page.line(f"{' ' * indent}... and {count(len(trace.links) - len(told), 'more asset')}, down to:")
         for asset, reason in trace.roots()[:_LINKS]:
             page.line(f"{' ' * indent}   {asset}: {reason.detail}{versions_text(reason)}")
 

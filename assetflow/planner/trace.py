@@ -1,4 +1,7 @@
-"""The way from a partition to what made it due, as data: one link for each asset on the way."""
+"""The way from a partition to what made it due, as data: one link for each asset on the way.
+
+An asset that reads itself has two, the second one for its earlier partitions that lie on the way.
+"""
 
 from __future__ import annotations
 

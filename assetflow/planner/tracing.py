@@ -44,12 +44,14 @@ def trace(
         if chosen is None:
             continue
         upstream = _upstream(scene, name, chosen) if deep else {}
-        if name in upstream:
-            chosen = chosen | upstream.pop(name)[1]
+        earlier = upstream.pop(name)[1] & ~chosen if name in upstream else None
         for above, (key, moving) in upstream.items():
             walk.labels.setdefault(above, key)
             pending[above] = pending[above] | moving if above in pending else moving
-        links.append(walk.link(name, chosen, [walk.labels[above] for above in upstream]))
+        onward = [walk.labels[above] for above in upstream]
+        links.append(walk.link(name, chosen, onward))
+        if earlier is not None and earlier.any():
+            links.append(walk.link(name, earlier, onward))
         if not pending:
             break
     order = {key: place for place, node in enumerate(graph.nodes.values()) for key in node.outputs}

@@ -7,6 +7,7 @@ from itertools import pairwise
 from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import DailyPartitions, StaticPartitions
+from assetflow.partitions.mappings import TimeWindow
 from assetflow.planner.trace import CodeChange, VersionChange, few
 from tests.unit.planner.building import World, check, computed, several, source
 from tests.unit.planner.recollection import Recollection, told, traced
@@ -223,3 +224,23 @@ def test_equal_keys_of_evidence_and_world() -> None:
 def test_few() -> None:
     assert few(["a", "b"]) == ("a", "b")
     assert few([str(n) for n in range(2000)]) == ("0", "1", "2", "+1,997 more")
+
+
+def test_earlier_partitions_of_an_asset_that_reads_itself_are_told_apart() -> None:
+    world = World(
+        [
+            computed("paid", partitions=DAYS),
+            computed("balance", "paid", Input("balance", TimeWindow(-1, -1)), partitions=DAYS),
+        ]
+    )
+    world.run(world.plan())
+    world.edit("paid", "shop.paid", "2")
+    world.run(world.plan("paid", partitions=["2024-01-08"]))
+    found = traced(world, "balance", "2024-01-10")
+    assert [(link.asset, link.partitions) for link in found.links if link.planned][:2] == [
+        ("balance", ("2024-01-10",)),
+        ("balance", ("2024-01-08...2024-01-09",)),
+    ]
+    own, earlier = found.links[:2]
+    assert "input_changed" not in {reason.kind for reason in own.reasons}
+    assert "input_changed" in {reason.kind for reason in earlier.reasons}
