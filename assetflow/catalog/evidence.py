@@ -28,10 +28,12 @@ class StoreEvidence:
     environment: int
     names: PartitionNames
     present: Mapping[CodeVersion, CodeSource]
+    uids: Mapping[AssetKey, int]
+    """Those of the assets as they are partitioned now."""
 
     def moves(self, asset: AssetKey, ordinals: Integers) -> Moves:
         """The moves of an asset's partitions."""
-        uid = self.reader.uids([asset]).get(asset)
+        uid = self.uids.get(asset)
         log = self._log(uid, PartitionSet.from_ordinals(ordinals)) if uid is not None else _joined([])
         return Moves(log.ordinals, log.version, log.derivation, log.generation)
 
@@ -82,9 +84,13 @@ class StoreEvidence:
         owner = integers(place for _, _, place in pieces)[read.row] if pieces else np.empty(0, np.int64)
         edges: list[int] = np.searchsorted(owner, np.arange(len(records) + 1)).tolist()
         return [
-            Read(record.upstream, read.ordinals[lo:hi], read.version[lo:hi])
+            Read(record.upstream, read.ordinals[lo:hi], read.version[lo:hi], former=self._former(record.upstream, uid))
             for (_, record), (lo, hi) in zip(records, pairwise(edges), strict=True)
         ]
+
+    def _former(self, asset: AssetKey, uid: int) -> bool:
+        """Whether the ordinals under a uid are of partitions that the asset had before."""
+        return asset in self.uids and self.uids[asset] != uid
 
     def _log(self, uid: int, partitions: PartitionSet) -> Pointers:
         """The pointer moves, or the observations, of some partitions of one asset."""
@@ -102,7 +108,7 @@ def evidence_of(setting: Setting) -> StoreEvidence:
     """The past of an opened project's environment."""
     names = PartitionNames(setting.graph, setting.spaces, setting.reader.keys())
     present = {source.version: source for source in setting.code_sources}
-    return StoreEvidence(setting.reader, setting.environment, names, present)
+    return StoreEvidence(setting.reader, setting.environment, names, present, setting.uids)
 
 
 def _joined(runs: list[Pointers]) -> Pointers:

@@ -50,12 +50,20 @@ def _aligned(ordinals: Integers, known: Integers, versions: Integers) -> Integer
 
 
 def read_of(reads: Mapping[str, Read], parameter: str, upstream: AssetKey) -> tuple[Integers, Integers]:
-    """What a derivation read of an asset through a parameter; nothing where it read another asset, or none."""
+    """What a derivation read of an asset through a parameter; nothing where it read another asset, or none.
+
+    What it read when that was partitioned otherwise is nothing that is there now.
+    """
     read = reads.get(parameter)
-    if read is None or read.upstream != upstream:
+    if read is None or read.upstream != upstream or read.former:
         nothing = np.empty(0, np.int64)
         return nothing, nothing
     return read.ordinals, read.version
+
+
+def partitioned_otherwise(reads: Mapping[str, Read], parameter: str) -> bool:
+    """Whether what a derivation read through a parameter was partitioned otherwise then."""
+    return parameter in reads and reads[parameter].former
 
 
 def shown_changes(

@@ -44,6 +44,8 @@ class Read:
     upstream: AssetKey
     ordinals: Integers
     version: Integers
+    former: bool = False
+    """Whether the upstream was partitioned otherwise then, so that its ordinals are none of now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced, shown_changes
+from assetflow.planner.differences import (
+    Replaced,
+    code_changes,
+    partitioned_otherwise,
+    read_of,
+    replaced,
+    shown_changes,
+)
 from assetflow.planner.evidence import Evidence, Made, Moves, Read
 from assetflow.planner.reasons import component_name
 from assetflow.planner.trace import Link, Reason, ReasonKind, few
@@ -139,6 +146,9 @@ def differing(
     old, new = reads.get(pair[0], {}), reads.get(pair[1], {})
     for parameter in dict.fromkeys((*old, *new)):
         upstream = new[parameter].upstream if parameter in new else old[parameter].upstream
+        if partitioned_otherwise(old, parameter) or partitioned_otherwise(new, parameter):
+            found.append(Told("input_changed", f"{upstream} was partitioned otherwise then"))
+            continue
         changes = replaced(evidence, read_of(old, parameter, upstream), read_of(new, parameter, upstream))
         if changes:
             found.append(Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))

@@ -11,7 +11,7 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.planner.causes import Cause
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced
+from assetflow.planner.differences import Replaced, code_changes, partitioned_otherwise, read_of, replaced
 from assetflow.planner.evidence import Evidence
 from assetflow.planner.facts import CODE, SCHEMA, EdgeFacts, Facts
 from assetflow.planner.flow import unobtainable
@@ -193,6 +193,8 @@ def _changes(
         derivations: list[int] = output.pointers.derivation[places].tolist()
         reads = evidence.reads(derivations)
         for row, derivation in zip(at.tolist(), derivations, strict=True):
+            if partitioned_otherwise(reads.get(derivation, {}), parameter):
+                continue  # no version of then is one of now: the planner's own sentence says so
             positions = edge.signature.read.positions(row)
             now = (pointers.ordinals[positions], pointers.version[positions])
             found |= replaced(evidence, read_of(reads.get(derivation, {}), parameter, key), now)

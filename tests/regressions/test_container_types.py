@@ -20,7 +20,6 @@ from assetflow import (
     LastN,
     MultiPartitions,
     StaticPartitions,
-    TimeWindow,
     asset,
     materialize,
 )
