@@ -68,7 +68,7 @@ def _show_preview(page: Page, preview: Preview) -> None:
     elif preview.kind == "empty":
         page.line("published as having no data")
     else:
-        page.line(preview.text)
+        page.line(preview.text, lines=True)
         if preview.truncated:
             page.line("...")
 

@@ -57,13 +57,13 @@ def show_fields(page: Page, subject: str, fields: Mapping[str, object]) -> None:
 
 
 def _show(page: Page, message: str, place: SourceLocation | str | None, hint: str | None, trace: str) -> None:
-    page.line(f"error: {message}", style="bold red", lead="error:")
+    page.line(f"error: {message}", style="bold red", lead="error:", lines=True)
     if place is not None:
         page.line(f"  at {place}")
     for line in trace.rstrip().splitlines():
         page.line(f"  | {line}", style="dim")
     if hint is not None:
-        page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
+        page.line(f"  hint: {hint}", style="cyan", lead="  hint:", lines=True)
 
 
 def _internal(error: BaseException) -> str:

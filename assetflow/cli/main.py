@@ -142,7 +142,7 @@ def _help() -> str:
 
 
 def _text(text: str, document: dict[str, object]) -> Answer:
-    return Answer(lambda: document, lambda page: page.line(text.removesuffix("\n")))
+    return Answer(lambda: document, lambda page: page.line(text.removesuffix("\n"), lines=True))
 
 
 def _answer_to_error(raised: BaseException) -> Answer:

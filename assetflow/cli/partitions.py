@@ -41,7 +41,7 @@ def list_keys(arguments: Namespace) -> Answer:
 
     def show(page: Page) -> None:
         for key in keys:
-            page.line(visible(key))
+            page.line(key)
         if not keys:
             page.line(f"There are no keys yet: assetflow partitions add {arguments.name} KEY")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assetflow.cli.terminal import Page
 from assetflow.cli.tracing import because, show_trace
-from assetflow.cli.words import about, count, duration, ranges, some
+from assetflow.cli.words import about, count, ranges, some
 
 if TYPE_CHECKING:
     from assetflow.planner.plan import Certainty, Partitions, Plan, Step, Tolerated, Waiting
@@ -55,8 +55,11 @@ def _time(plan: Plan) -> str:
     if seconds is None:
         return "no history of times"
     workers = count(int(plan.totals.get("workers") or 1), "worker")
-    if plan.totals.get("without_history"):
-        return f"at least {about(seconds) if seconds >= 1 else duration(seconds)} with {workers}"
+    without = int(plan.totals.get("without_history") or 0)
+    if without and seconds < 1:
+        return f"no history of times for {count(without, 'step')}"
+    if without:
+        return f"at least {about(seconds)} with {workers}"
     return f"{'about ' if seconds >= 1 else ''}{about(seconds)} with {workers}"
 
 

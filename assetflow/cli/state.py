@@ -82,7 +82,7 @@ def _freshness(found: Freshness) -> str | None:
     """A word, and how old the data is."""
     if found.state == "none":
         return None
-    return _WORDS[found.state] + (f", {duration(found.lag.total_seconds())} old" if found.lag is not None else "")
+    return _WORDS[found.state] + (f", {duration(found.lag.total_seconds())} old" if found.lag else "")
 
 
 def _why_arguments(parser: Parser) -> None:

@@ -55,9 +55,12 @@ class Page:
             )
         return self._console
 
-    def line(self, text: str = "", *, style: str | None = None, lead: str | None = None) -> None:
-        """Print a text as it is, without wrapping; ``lead`` is the part at its beginning that ``style`` applies to."""
-        text = visible(text, lines=True)
+    def line(self, text: str = "", *, style: str | None = None, lead: str | None = None, lines: bool = False) -> None:
+        """Print a text as it is, without wrapping; ``lead`` is the part at its beginning that ``style`` applies to.
+
+        It is one line, whatever the names and messages in it hold, unless ``lines`` keeps the line ends.
+        """
+        text = visible(text, lines=lines)
         if style is None or not self._stream.isatty():
             self._stream.write(text + "\n")
             return

@@ -24,8 +24,9 @@ from assetflow.partitions.defaults import (
     mapping_problem,
     settled_mapping,
 )
-from assetflow.partitions.definitions import TimePartitions
+from assetflow.partitions.definitions import PartitionsDefinition, TimePartitions
 from assetflow.partitions.mappings import AllPartitions, EdgeMapping, Identity, LastN, TimeWindow, WholeUpstream
+from assetflow.partitions.multi_partitions import MultiPartitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,12 @@ def _edge(computation: Computation, parameter: str, given: Input, upstreams: Ups
         columns=columns,
         own=itself,
         late_tolerance=_tolerance(given, upstream, placed, itself=itself),
+        dimensions=_dimensions(upstream.computation.partitions),
     )
+
+
+def _dimensions(partitions: PartitionsDefinition | None) -> int:
+    return len(partitions.names) if isinstance(partitions, MultiPartitions) else 1
 
 
 def _tolerance(given: Input, upstream: Upstream, note: Note, *, itself: bool) -> timedelta | None:

@@ -40,20 +40,22 @@ class Edge:
     """Whether the upstream is an output of the computation itself: earlier partitions of it are read."""
     late_tolerance: timedelta | None = None
     """What is published of an upstream window later than that after its end makes nothing stale that is built."""
+    dimensions: int = 1
+    """How many dimensions the upstream has."""
 
     @property
     def single(self) -> bool:
         """Whether at most one upstream partition is read, so that its value arrives as it is."""
-        if self.own:
-            pairs = self.mapping.pairs if isinstance(self.mapping, DimensionMapping) else ((None, None, self.mapping),)
-            return all(_reads_one(mapping) for _, _, mapping in pairs)
-        return isinstance(self.mapping, Identity | WholeUpstream)
+        if isinstance(self.mapping, DimensionMapping):
+            joined = self.mapping.pairs
+            return len(joined) == self.dimensions and all(_reads_one(each, own=self.own) for _, _, each in joined)
+        return isinstance(self.mapping, WholeUpstream) or _reads_one(self.mapping, own=self.own)
 
 
-def _reads_one(mapping: EdgeMapping | None) -> bool:
-    """Whether a partition reads at most one of the same definition."""
+def _reads_one(mapping: EdgeMapping | None, *, own: bool) -> bool:
+    """Whether a partition reads at most one of the upstream's; with ``own`` both have the same definition."""
     if isinstance(mapping, TimeWindow):
-        return mapping.start_offset == mapping.end_offset
+        return own and mapping.start_offset == mapping.end_offset
     return isinstance(mapping, Identity)
 
 

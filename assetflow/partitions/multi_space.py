@@ -7,7 +7,7 @@ follows from its kind alone: no partition of a dimension, added or removed, move
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations, pairwise
@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from assetflow.errors import InvalidPartition
+from assetflow.keys import escape_key
 from assetflow.partitions.dynamic_space import DynamicSpace
 from assetflow.partitions.key_ranges import range_texts
 from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
@@ -114,12 +115,26 @@ class MultiSpace:
         if begins is None or ends is None:
             return None
         sides: list[PartitionSet] = []
-        for space, begin, end in zip(self.spaces, begins, ends, strict=True):
-            inside = space.between(begin, end)
+        reversed_in: dict[int, str] = {}
+        for place, (space, begin, end) in enumerate(zip(self.spaces, begins, ends, strict=True)):
+            try:
+                inside = space.between(begin, end)
+            except InvalidPartition as error:
+                reversed_in[place] = error.message
+                continue
             if inside is None:
                 return None
             sides.append(inside)
+        if reversed_in:
+            raise self._reversed(begins, ends, reversed_in)
         return self._product(sides)
+
+    def _reversed(self, begins: list[str], ends: list[str], problems: Mapping[int, str]) -> InvalidPartition:
+        """The error that a range ends before it begins in some of the dimensions, with the range that was meant."""
+        told = [f"dimension {self.definition.names[place]!r}: {problem}" for place, problem in problems.items()]
+        sides = [(b, a) if place in problems else (a, b) for place, (a, b) in enumerate(zip(begins, ends, strict=True))]
+        first, last = map(escape_key, joined_keys(sides))
+        return InvalidPartition("; ".join(told), hint=f"write {first}...{last}")
 
     def window(self, ordinal: int) -> tuple[datetime, datetime] | None:
         timed = self.timed()

@@ -70,6 +70,9 @@ def freshness_of(assessment: Assessment, key: AssetKey, times: DataTimes) -> Fre
     if policy is None:
         return Freshness("none")
     facts = assessment.facts[world.graph.owner[key]]
+    if not len(facts.ordinals):
+        # Neither windows nor keys yet: nothing can be late.
+        return Freshness("pass")
     windows = times.windows(facts)
     as_of = datetime_of_oldest(times.of(key)) if windows is None else windows.reached(facts, key)
     if windows is not None and (as_of is None or windows.complete(facts, key)):

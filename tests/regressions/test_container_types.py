@@ -11,7 +11,18 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from assetflow import AllPartitions, AssetContext, DailyPartitions, Input, LastN, asset, materialize
+from assetflow import (
+    AllPartitions,
+    AssetContext,
+    DailyPartitions,
+    DimensionMapping,
+    Input,
+    LastN,
+    MultiPartitions,
+    StaticPartitions,
+    asset,
+    materialize,
+)
 
 SEEN: dict[str, Any] = {}  # a captured dict would count for the code version, by its value
 DAYS = {count: DailyPartitions("2024-01-01", end=f"2024-01-0{count + 1}") for count in (1, 2)}
@@ -88,3 +99,38 @@ def test_the_last_one_of_many_partitions(annotation: Any) -> None:
     two = read(annotation, len, 2, LastN(2))
     assert type(last) is type(two)
     assert (len(last), len(two)) == (1, 2)
+
+
+@pytest.mark.parametrize("annotation", [int, None], ids=str)
+def test_one_partition_of_each_dimension_arrives_as_it_is(annotation: Any) -> None:
+    cells = MultiPartitions({"day": DAYS[2], "region": StaticPartitions(["north"])})
+
+    @asset(partitions=DAYS[2])
+    def rates() -> int:
+        return 3
+
+    def prices(rates: Any) -> int:
+        return rates * 2
+
+    prices.__annotations__ = {"rates": annotation, "return": int} if annotation else {"return": int}
+    priced = asset(partitions=cells, inputs={"rates": Input("rates", DimensionMapping({"day": None}))})(prices)
+    result = materialize([rates, priced])
+    assert result.status == "success", [str(failure) for failure in result.failures]
+    assert result.value("prices", "2024-01-02|north") == 6
+
+
+def test_a_dimension_that_is_read_whole_gives_several_even_if_it_has_one_key() -> None:
+    cells = MultiPartitions({"day": DAYS[2], "region": StaticPartitions(["north"])})
+
+    @asset(partitions=cells)
+    def sold() -> int:
+        return 3
+
+    def listed(sold: Any) -> list[str]:
+        return sorted(sold)
+
+    listed.__annotations__ = {"return": list[str]}
+    listing = asset(partitions=DAYS[2], inputs={"sold": Input("sold", DimensionMapping({None: "day"}))})(listed)
+    result = materialize([sold, listing])
+    assert result.status == "success", [str(failure) for failure in result.failures]
+    assert result.value("listed", "2024-01-02") == ["2024-01-02|north"]

@@ -289,3 +289,35 @@ def test_a_list_of_keys_that_becomes_dynamic_keeps_what_it_has(built: Any) -> No
         counts = project.status("orders").rows[0].partitions
         assert (counts["up_to_date"], counts["missing"]) == (1, 1)
         assert project.load("orders", "b") == "orders b"
+
+
+def test_what_was_read_of_other_partitions_is_not_told_by_keys_of_now(built: Any) -> None:
+    def told(asset: str) -> list[tuple[str, bool, tuple[str, ...], list[str]]]:
+        links = built.why(asset).trace.links
+        return [(each.asset, each.planned, each.partitions, [one.detail for one in each.reasons]) for each in links]
+
+    built.edit("how = days", "how = months")
+    kept = "never built: until {today} it was partitioned by day, and its 3 partitions of then are kept"
+    missing = kept.format(today=built.open().clock().date().isoformat())
+    otherwise = "orders is partitioned by month, and was partitioned by day"
+    assert told("report") == [
+        ("report", True, (), [otherwise, "orders 1970-01...1970-02 is missing"]),
+        ("orders", True, ("1970-01...1970-02",), [missing]),
+    ]
+    assert all(not reason.versions for reason in built.why("report").trace.links[0].reasons)
+    assert built.run().status == "success"
+    built.edit("how = months", "how = days")
+    back = "orders is partitioned by day, and was partitioned by month"
+    assert told("report") == [("report", True, (), [back])]
+
+
+def test_a_version_made_from_other_partitions_says_so_further_down(built: Any) -> None:
+    built.edit("return 1\n", "return len(orders)\n\n@asset\ndef mail(report: int) -> int:\n    return report\n")
+    assert built.run().status == "success"
+    built.edit("how = days", "how = months")
+    assert built.run(select="orders or report").status == "success"
+    details = {each.asset: [one.detail for one in each.reasons] for each in built.why("mail").trace.links}
+    assert details == {
+        "mail": ["report changed"],
+        "report": ["orders is partitioned by month, and was partitioned by day"],
+    }

@@ -48,10 +48,13 @@ def test_a_long_line_on_a_terminal_is_left_to_the_terminal_to_wrap(monkeypatch: 
 def test_keys_cannot_command_the_terminal() -> None:
     stream = io.StringIO()
     page = Page(stream)
-    page.line("key \x1b[2J\x07 end")
+    page.line("key \x1b[2J\x07\n end")
+    page.line("trace\n\x07ends", lines=True)
     page.table(["key"], [["a\x1b]0;title\x07\nb"], ["\ud800"]])
     assert stream.getvalue().splitlines() == [
-        r"key \x1b[2J\x07 end",
+        r"key \x1b[2J\x07\n end",
+        "trace",
+        r"\x07ends",
         "key",
         "─" * 20,
         r"a\x1b]0;title\x07\nb",

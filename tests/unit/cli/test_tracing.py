@@ -115,3 +115,7 @@ def test_a_very_deep_tree_ends_with_its_roots() -> None:
     assert len(found) == 32
     assert found[-2:] == ["  ... and 70 more assets, down to:", "     a99: shop.a99 changed"]
     assert max(len(line) for line in found) < 100
+
+
+def test_a_sentence_stays_one_line_whatever_its_keys_hold() -> None:
+    assert shown(link("end", plain("missing", "waits for a@x\ny"))) == [r"  waits for a@x\ny"]

@@ -115,6 +115,14 @@ def test_ranges_are_boxes() -> None:
         SPACE.between("2024-01-02|south", "2024-01-03|north")
 
 
+def test_a_range_that_is_reversed_in_one_dimension_names_it_and_the_range_that_was_meant() -> None:
+    with pytest.raises(InvalidPartition) as error:
+        SPACE.between("2024-01-03|north", "2024-01-02|a%7Cb")
+    assert error.value.message == "dimension 'day': '2024-01-02' is before '2024-01-03'"
+    assert error.value.hint == "write 2024-01-02|north...2024-01-03|a%257Cb"
+    assert SPACE.between("2024-01-03|west", "2024-01-02|north") is None
+
+
 def test_windows_watermark_and_gaps_follow_the_one_dimension_of_time() -> None:
     window = SPACE.window(SPACE.ordinal("2024-01-02|north"))
     assert window is not None

@@ -10,6 +10,7 @@ from assetflow import (
     AllPartitions,
     CronPartitions,
     DailyPartitions,
+    DynamicPartitions,
     FreshnessPolicy,
     HourlyPartitions,
     Input,
@@ -432,3 +433,10 @@ def test_only_what_a_static_mapping_leads_to_is_computed_anew() -> None:
     world.at = NOW - HOUR
     world.build("sold", "paris", "bonn")
     assert due(world) == ["sold will berlin: expired", "total may de: upstream_stale"]
+
+
+def test_an_asset_without_any_partition_yet_is_not_late() -> None:
+    world = World([computed("a", partitions=DynamicPartitions("k"), freshness_policy=FreshnessPolicy(max_lag="1h"))])
+    assert fresh(world, "a") == Freshness("pass")
+    world.add("k", "north")
+    assert fresh(world, "a").state == "fail"
