@@ -28,6 +28,7 @@ from assetflow.partitions.multi_partitions import MultiPartitions
 from assetflow.planner.incremental import LivePlanner
 from assetflow.planner.state import State
 from tests.property.oracle import POOL, Listed
+from tests.property.pairs import functions_of
 from tests.property.test_dimension_mappings import FIRST, edges
 from tests.property.test_planner import CONTENTS, DEFINITIONS, NOW, graphs, mappings
 from tests.unit.planner.building import World, check, computed, several, source
@@ -39,7 +40,7 @@ CUSTOMERS = DynamicPartitions("customers")
 POLICIES = st.sampled_from([None, FreshnessPolicy(max_lag="1d")])
 
 
-SOME = graphs(POLICIES).map(lambda drawn: (*drawn, NOW - timedelta(days=3)))
+SOME = graphs(POLICIES).map(lambda drawn: (*functions_of(drawn), NOW - timedelta(days=3)))
 
 
 @st.composite
