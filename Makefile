@@ -36,7 +36,7 @@ docs: $(VENV)/.developer ## the documentation, as pages in site/
 bench: $(VENV)/.developer ## measurements against their targets
 	$(BIN)/python -m pytest -m bench -s
 
-soak: $(VENV)/.developer ## tests that run for minutes
+soak: $(VENV)/.developer ## 10,000 timelines and the kills, for minutes
 	$(BIN)/python -m pytest -m soak
 
 dev: $(VENV)/.developer ## set up for development: an editable install in .venv

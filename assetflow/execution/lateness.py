@@ -40,7 +40,8 @@ def changes(
         made_here = upstream.sequence > 0
         at = micros(parts.as_of)
         history = history.followed_by(upstream.ordinals[made_here], upstream.hashes[made_here], at)
-        judged = Recorded(suspects, column.sums[suspects], column.as_of[suspects], kept[suspects])
+        stamped = recorded.generation[places][suspects]
+        judged = Recorded(suspects, column.sums[suspects], column.as_of[suspects], kept[suspects], stamped)
         view = UpstreamView(
             parts.existing(parts.setting.graph.owner[edge.upstream]), upstream.ordinals, upstream.hashes
         )

@@ -6,7 +6,7 @@ selection. Rows are the existing partitions of a computation, ascending by ordin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Protocol
@@ -42,6 +42,12 @@ CHECK_FAILED = 32
 CHECK_DUE = 64
 STALE_ROOTS = MISSING | CODE | SCHEMA | INPUT
 """The bits that make a partition due by itself."""
+
+_FLAG, _NO_FLAG = np.ones(1, np.bool_), np.zeros(1, np.bool_)
+_FLAG.flags.writeable = _NO_FLAG.flags.writeable = False
+
+_WHOLE = Spans(np.zeros(1, np.int64), np.ones(1, np.int64), straight=True)
+"""What reads the one partition of an unpartitioned upstream, in an unpartitioned asset."""
 
 _SMALL = 256
 """Edges with at most so many upstream partitions are mixed together."""
@@ -130,6 +136,8 @@ class Facts:
     offers: Offers | None
     own: OwnReads | None = None
     """What the rows read of each other; None for a computation that does not read itself."""
+    settled: bool = False
+    """Whether it is known that its one row is as it should be, and that all that it reads is there."""
 
     @property
     def late(self) -> Flags | None:
@@ -191,8 +199,9 @@ def output_of(world: World, node: Node, key: AssetKey) -> Output:
     """The pointers of one asset that belong to existing partitions."""
     existing = world.existing[node.name]
     pointers = world.state.assets.get(key) or empty_asset_state()
-    if pointers.ordinals is existing or np.array_equal(pointers.ordinals, existing):
-        return Output(key, pointers, None, np.ones(len(existing), np.bool_), complete=True)
+    single = len(existing) == 1 == len(pointers.ordinals) and pointers.ordinals[0] == existing[0]
+    if single or pointers.ordinals is existing or np.array_equal(pointers.ordinals, existing):
+        return Output(key, pointers, None, _FLAG if single else np.ones(len(existing), np.bool_), complete=True)
     inside = members(pointers.ordinals, existing)
     if not inside.all():
         pointers = _restricted(pointers, inside)
@@ -240,7 +249,8 @@ class _Edges:
             return None
         at = np.flatnonzero(suspects)
         rows = at if output.rows is None else output.rows[at]
-        recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at])
+        stamped = pointers.generation[at]
+        recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at], stamped)
         return recorded, self.history(edge).judge(signature.existing, self._views[edge.upstream], recorded)
 
     def history(self, edge: Edge) -> History:
@@ -265,6 +275,10 @@ class _Edges:
     def signature(self, node: Node, edge: Edge) -> tuple[str, EdgeSignature, Flags | None]:
         world = self._world
         upstream = world.graph.owner[edge.upstream]
+        whole = node.partitions is None and world.graph.nodes[upstream].partitions is None
+        if whole and len(self._views[edge.upstream].ordinals):
+            summands = self._summands[edge.upstream, edge.parameter]
+            return upstream, EdgeSignature(_WHOLE, _WHOLE, summands, None), None
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
         key = (alike(edge.mapping), id(down), id(up), edge.own)
@@ -307,6 +321,10 @@ def _facts(
     if node.kind == "source":
         return Facts(node, space, ordinals, outputs, (), bits, _union(bits), None)
 
+    if len(ordinals) == 1 and _as_built(world, node, outputs, code_ids):
+        read = _unchanged(node, outputs, shared)
+        if read is not None:
+            return Facts(node, space, ordinals, outputs, read, bits, 0, None, settled=True)
     recoded = {output.key: _mark_code(world, node, output, bits, code_ids) for output in outputs}
     edges: list[EdgeFacts] = []
     for edge in node.edges:
@@ -334,6 +352,42 @@ def _facts(
     spans = [each.spans for each in edges if each.edge.own]
     own = OwnReads.of(spans, space, ordinals) if spans else None
     return Facts(node, space, ordinals, outputs, tuple(edges), bits, _union(bits), offers, own)
+
+
+def _as_built(world: World, node: Node, outputs: Sequence[Output], code_ids: Mapping[str, int]) -> bool:
+    """Whether one row is published by the present code, and nothing else is known of it that would have to be judged.
+
+    Most rows of a project are like that, so that thousands of unpartitioned assets are judged by little more than this.
+    """
+    state, code = world.state, code_ids.get(world.codes.computations[node.name].version)
+    for output in outputs:
+        key, pointers = output.key, output.pointers
+        known = key in state.failures or key in state.retained or key in state.candidates
+        if known or world.graph.checks.get(key) or not output.complete:
+            return False
+        if pointers.code[0] != code or pointers.tolerated[0]:
+            return False
+    return True
+
+
+def _unchanged(node: Node, outputs: Sequence[Output], shared: Signatures) -> tuple[EdgeFacts, ...] | None:
+    """The edges of one row that reads exactly what it read when it was built; None where that is not so."""
+    edges: list[EdgeFacts] = []
+    for edge in node.edges:
+        if edge.own or edge.late_tolerance is not None:
+            return None
+        upstream, signature, premature = shared.signature(node, edge)
+        if premature is not None or signature.read.gather is not None or signature.existing.problems:
+            return None
+        if signature.read is not signature.existing:
+            return None
+        sums = signature.sums.tobytes()
+        for output in outputs:
+            column = output.pointers.inputs.get(edge.parameter)
+            if column is None or not column.present[0] or column.sums.tobytes() != sums:
+                return None
+        edges.append(EdgeFacts(edge, upstream, signature, _NO_FLAG, None))
+    return tuple(edges)
 
 
 def _union(bits: Bits) -> int:

@@ -169,12 +169,15 @@ def _flow(
     facts = all_facts[name]
     if facts.node.kind == "source":
         return _NOTHING
+    expired = request.expired.get(name)
+    alone = expired is None and held is None and not request.force
+    if facts.settled and alone and all(flows[edge.upstream] is _NOTHING for edge in facts.edges):
+        return _NOTHING
     lacks = _lacks(facts.edges, all_facts, flows)
     busy = busy_rows(facts, force=request.force)
     pending = tuple(_pending(edge, flows[edge.upstream], busy) for edge in facts.edges)
     chosen = None if request.rows is None else request.rows.get(name)
     skipped = request.rows is not None and chosen is None
-    expired = request.expired.get(name)
     idle = facts.seen == 0 and not request.force and expired is None and all(each is None for each in pending)
     if skipped or idle:
         return _NOTHING if lacks is None else Flow(lacks=lacks, pending=pending)

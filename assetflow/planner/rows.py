@@ -36,7 +36,7 @@ def selected_rows(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[R
             continue
         parts = [wanted[name]] if name in chosen.targets else []
         parts += [found[name] for found in (above, below) if name in found]
-        flags = np.logical_or.reduce(parts) if parts else None
+        flags = np.logical_or.reduce(parts) if len(parts) > 1 else parts[0] if parts else None
         if flags is not None and flags.any():
             rows[name] = flags
     return with_mates(facts, rows)
@@ -67,13 +67,14 @@ def stale_outside(
             around = building & ~rows[name] if name in rows else building
             needed[name] = traced(own, needed[name], around)
         for edge in facts[name].edges:
-            size = len(facts[edge.upstream].ordinals)
-            reached = covered(needed[name], edge.spans, size)
             moving = moves[edge.upstream]
+            if moving is None:
+                continue
+            reached = covered(needed[name], edge.spans, len(moving))
             if edge.upstream in rows:
                 reached = reached & ~rows[edge.upstream]
-            found = None if moving is None else moving & reached
-            if found is None or not found.any():
+            found = moving & reached
+            if not found.any():
                 continue
             outside.add(edge.edge.upstream)
             if not edge.edge.own:
@@ -104,8 +105,16 @@ def _wanted(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range])
 
 
 def _in_range(facts: Facts, asked: Range) -> PartitionSet | None:
+    """The partitions of a computation in a range; None if it has no such keys. Raises InvalidPartition."""
     first, last = asked
-    return facts.space.within(first) if first == last else facts.space.between(first, last)
+    if first == last:
+        return facts.space.within(first)
+    try:
+        return facts.space.between(first, last)
+    except InvalidPartition as error:
+        raise InvalidPartition(
+            f"{facts.node.name}: no range runs from {first!r} to {last!r}: {error.message}", hint=error.hint
+        ) from None
 
 
 def _no_match(facts: Mapping[str, Facts], named: frozenset[str], asked: Range, defined: bool) -> InvalidPartition:

@@ -49,13 +49,15 @@ def deadlines(edge: Edge, space: PartitionSpace, ordinals: Integers) -> Integers
 class Recorded:
     """What derivations say of one edge: ``rows`` of the computation, with the signature and the generation it is as of.
 
-    ``kept`` says where late data has been left out already, so that the signature is not of what was read.
+    ``kept`` says where late data has been left out already, so that the signature is not of what was read, but of what
+    there was in the generation in which that was ``stamped``.
     """
 
     rows: Integers
     sums: Lanes
     as_of: Integers
     kept: Flags
+    stamped: Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +120,9 @@ class History:
         was = self._published(read)
         changed = _differs(was, _published_now(view, asked))
         stale_pairs = changed & _differs(was, self._published(settled))
-        unknown = (recorded.as_of < 0) | (~recorded.kept & self._unlike(was, asked, sizes, recorded.sums))
+        signed, _ = self._as_of(asked, np.where(recorded.kept, recorded.stamped, recorded.as_of)[owners])
+        # Where the signature is of other partitions, a definition or mapping is another one: that is no late data.
+        unknown = (recorded.as_of < 0) | self._unlike(self._published(signed), asked, sizes, recorded.sums)
         stale = _any(owners[stale_pairs], count) | unknown
         late = _any(owners[changed], count) & ~stale
         return Verdict(stale, late, owners[changed], asked[changed])

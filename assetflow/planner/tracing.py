@@ -15,6 +15,7 @@ from assetflow.planner.differences import Replaced, code_changes, read_of, repla
 from assetflow.planner.evidence import Evidence
 from assetflow.planner.facts import CODE, SCHEMA, EdgeFacts, Facts
 from assetflow.planner.flow import unobtainable
+from assetflow.planner.former import repartitioned
 from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
 from assetflow.planner.recounting import SHOWN, Changes, changed_input, recount
 from assetflow.planner.spans import Flags
@@ -137,8 +138,10 @@ class _Walk:
 
     def _changed_input(self, facts: Facts, edge: EdgeFacts, rows: Flags, cause: Cause) -> tuple[Reason, int]:
         """The cause with the versions that differ, and how many rows were not looked at."""
-        upstream = edge.edge.upstream
-        found, left = _changes(facts, edge, self.scene.facts[edge.upstream], rows & edge.changed, self.evidence)
+        upstream, above = edge.edge.upstream, self.scene.facts[edge.upstream]
+        if repartitioned(self.scene.world, facts, edge, above, rows & edge.changed):
+            return _plain(cause, upstream), 0  # what was read then are other partitions, not others of these
+        found, left = _changes(facts, edge, above, rows & edge.changed, self.evidence)
         self.changes.setdefault(upstream, set()).update(found)
         exact = changed_input(self.evidence, upstream, cause.parameter, found, cause.count, self.shown)
         if left or not found:  # the planner's own sentence speaks for all of the rows

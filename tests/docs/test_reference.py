@@ -18,7 +18,7 @@ from assetflow.definitions import decorators
 from assetflow.execution.result import OUTCOMES
 from assetflow.io import IOManager
 from assetflow.opening.config import ProjectConfig
-from assetflow.planner.causes import CauseKind, PartitionState
+from assetflow.planner.causes import Cause, CauseKind, PartitionState
 
 TOP = Path(__file__).parents[2]
 REFERENCE = TOP / "docs/reference"
@@ -123,6 +123,11 @@ def test_every_state_and_cause_is_explained() -> None:
     causes = (TOP / "docs/concepts/staleness.md").read_text(encoding="utf-8")
     assert [state for state in PartitionState.__args__ if f"## {state}" not in states] == []
     assert [kind for kind in CauseKind.__args__ if f"`{kind}`" not in causes] == []
+
+
+def test_every_cause_is_shown_and_every_field_of_one_is_listed() -> None:
+    assert sorted(re.findall(r"^## (\w+)$", page("causes.md"), re.MULTILINE)) == sorted(CauseKind.__args__)
+    assert first_cells(page("causes.md")) == [each.name for each in fields(Cause)]
 
 
 def test_the_code_of_the_readme_is_that_of_the_template() -> None:

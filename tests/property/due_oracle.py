@@ -94,6 +94,7 @@ class DueModel:
                     or row in self.expired
                     or any(
                         (self.model.graph.owner[edge.upstream], each) in reasons
+                        and self.model.in_time(edge, each, self.model.now)
                         for edge in node.edges
                         for each in self.model.asked(edge, key)[0]
                     )

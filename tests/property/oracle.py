@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise, product
 
 from assetflow.graph import AssetGraph, Edge, Node
@@ -34,6 +35,9 @@ class Listed(PartitionMapping):
 
     def __init__(self, table: Mapping[str, Sequence[str]], refused: frozenset[str]) -> None:
         self.table, self.refused = table, refused
+
+    def __repr__(self) -> str:
+        return f"Listed({self.table!r}, {self.refused!r})"
 
     def upstream_keys(self, partition_keys: Sequence[str], upstream: object) -> list[Sequence[str]]:
         if self.refused.intersection(partition_keys):
@@ -83,7 +87,9 @@ class Model:
     log: list[tuple[str, Key, str | None, datetime]] = field(default_factory=list)
     """Every publication of an asset: partition, content (``"gone"`` when it was taken away), and when."""
     dynamic: dict[str, list[str]] = field(default_factory=dict)
-    """The keys of dynamic partitions."""
+    """The keys that dynamic partitions have or had, in the order of addition."""
+    removed: set[tuple[str, str]] = field(default_factory=set)
+    """By set and key: what is not there now."""
 
     # Partitions
 
@@ -101,7 +107,8 @@ class Model:
                 pairs = zip(product(*keys), ended, strict=True)
                 return ["|".join(each) for each, window in pairs if not window or window[1] <= self.now.date()]
             case DynamicPartitions():
-                return list(self.dynamic.get(definition.name, []))
+                known = self.dynamic.get(definition.name, [])
+                return [key for key in known if (definition.name, key) not in self.removed]
             case _:
                 return [key for key, (_, end) in _defined(definition) if end <= self.now.date()]
 
@@ -144,9 +151,10 @@ class Model:
         if not isinstance(edge.mapping, Listed):
             return False
         upstream = self.graph.owner[edge.upstream]
+        definition = self.graph.nodes[upstream].partitions
+        known = self.existing(upstream) if isinstance(definition, DynamicPartitions) else defined_keys(definition)
         named = set(edge.mapping.table.get(str(key), ()))
-        changeable = isinstance(self.graph.nodes[upstream].partitions, DynamicPartitions)
-        if key in edge.mapping.refused or (changeable and not named <= {*map(str, self.existing(upstream))}):
+        if key in edge.mapping.refused or not named <= set(known):
             return True
         if upstream != edge.computation:
             return False
@@ -179,6 +187,16 @@ class Model:
         return self.codes[node.name], self.inputs(node, key), checks
 
     # Events
+
+    def add_keys(self, name: str, keys: Sequence[str]) -> None:
+        """Add keys to dynamic partitions; those that come back have their old place."""
+        known = self.dynamic.setdefault(name, [])
+        known += [key for key in keys if key not in known]
+        self.removed -= {(name, key) for key in keys}
+
+    def remove_keys(self, name: str, keys: Sequence[str]) -> None:
+        """Take keys out of dynamic partitions."""
+        self.removed |= {(name, key) for key in keys if key in self.dynamic.get(name, [])}
 
     def number(self) -> int:
         """A new version."""
@@ -257,22 +275,32 @@ class Model:
 
     # Late data
 
-    def judge(self, record: Record, edge: Edge, inputs: Inputs, *, include_late: bool) -> str | None:
+    def judge(self, record: Record, edge: Edge, key: Key, inputs: Inputs, *, include_late: bool) -> str | None:
         """Whether what an edge reads changed since, or did so too late only."""
+        if edge.parameter not in record.inputs:
+            return "changed"
         read = {key: content for _, key, content in record.inputs[edge.parameter]}
         reads = {key: content for _, key, content in inputs[edge.parameter]}
         changed = [key for key in {*read, *reads} if read.get(key, "gone") != reads.get(key, "gone")]
         if not changed:
             return None
-        for key in changed:
+        if include_late or edge.late_tolerance is None or read != self.published_at(edge, key, record.place):
+            return "changed"
+        for each in changed:
             since = [
                 content
-                for asset, each, content, at in self.log[record.place :]
-                if (asset, each) == (edge.upstream, key) and self.in_time(edge, key, at)
+                for asset, published, content, at in self.log[record.place :]
+                if (asset, published) == (edge.upstream, each) and self.in_time(edge, each, at)
             ]
-            if include_late or edge.late_tolerance is None or (since and since[-1] != read.get(key, "gone")):
+            if since and since[-1] != read.get(each, "gone"):
                 return "changed"
         return "late"
+
+    def published_at(self, edge: Edge, key: Key, place: int) -> dict[Key, str | None]:
+        """What there was, at a place of the log, of what an edge reads now."""
+        asked = self.asked(edge, key)[0]
+        last = {each: content for asset, each, content, _ in self.log[:place] if asset == edge.upstream}
+        return {each: last[each] for each in asked if last.get(each, "gone") != "gone"}
 
     def in_time(self, edge: Edge, key: Key, at: datetime) -> bool:
         """Whether an edge takes what is published of an upstream partition at a moment."""
@@ -307,7 +335,7 @@ class Model:
         inputs = self.inputs(node, key)
         recoded = record is not None and record.code != self.codes[node.name]
         judged = {
-            edge.parameter: self.judge(record, edge, inputs, include_late=made.include_late)
+            edge.parameter: self.judge(record, edge, key, inputs, include_late=made.include_late)
             for edge in (node.edges if record else ())
             if record
         }
@@ -490,6 +518,7 @@ class Decision:
     include_late: bool = False
 
 
+@cache
 def _calendar(definition: object) -> list[tuple[str, Window]]:
     """Every window of a grain, whatever the bounds."""
     day = timedelta(days=1)
@@ -524,6 +553,7 @@ def window_of(definition: object, key: str) -> Window | None:
     return None if isinstance(definition, StaticPartitions | DynamicPartitions) else dict(_defined(definition))[key]
 
 
+@cache
 def _defined(definition: object) -> list[tuple[str, Window]]:
     """The windows within a definition's start and end."""
     assert isinstance(definition, DailyPartitions | WeeklyPartitions | MonthlyPartitions)

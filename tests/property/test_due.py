@@ -14,7 +14,9 @@ from assetflow.planner.due import due_of
 from assetflow.planner.freshness import freshness_of
 from assetflow.planner.plan import Plan
 from tests.property.due_oracle import DueModel
-from tests.property.test_planner import NOW, Pair, histories
+from tests.property.pairs import NOW, Pair
+from tests.property.test_planner import timelines
+from tests.property.timelines import Timeline, holds
 
 POLICIES = st.sampled_from(
     [
@@ -40,9 +42,8 @@ def expired(pair: Pair, made: Plan) -> set[tuple[str, str | None]]:
     return {(step.computation, spaces[step.computation].key(n)) for step in made.steps for n in step.expired}
 
 
-@given(histories(POLICIES))
-@settings(max_examples=150)
-def test_what_is_due_is_what_the_slow_model_says(pair: Pair) -> None:
+def what_is_due(timeline: Timeline) -> None:
+    pair = Pair.after(timeline)
     slow = DueModel(pair.model)
     slow.solve()
     made = pair.world.plan(due=True)
@@ -55,21 +56,18 @@ def test_what_is_due_is_what_the_slow_model_says(pair: Pair) -> None:
 def carried_out(pair: Pair, made: Plan, content: str | None) -> None:
     """Carry a plan out as a run does: what may change stays as it is where its inputs turn out equal."""
     pair.world.at = pair.model.at = NOW
-    for step in made.steps:
-        node, space = pair.world.graph.nodes[step.computation], pair.world.spaces[step.computation]
-        for ordinal in step.partitions.ordinals:
-            key = space.key(ordinal)
-            record = pair.model.current.get(node.name, {}).get(key)
-            same = record and record.code == pair.model.codes[node.name]
-            failed = pair.model.tries.get(node.name, {}).get(key) == pair.model.attempt(node, key)
-            if step.certainty == "may" and same and not failed and record.inputs == pair.model.inputs(node, key):
-                continue
-            pair._carry_out(node.name, step.certainty, ordinal, key, made, content)
+    for name, certainty, key in pair.in_order(made):
+        node = pair.world.graph.nodes[name]
+        record = pair.model.current.get(name, {}).get(key)
+        same = record and record.code == pair.model.codes[name]
+        failed = pair.model.tries.get(name, {}).get(key) == pair.model.attempt(node, key)
+        if certainty == "may" and same and not failed and record.inputs == pair.model.inputs(node, key):
+            continue
+        pair.carry_out(name, certainty, pair.ordinal(name, key), key, made, content)
 
 
-@given(histories(POLICIES), st.sampled_from([None, "one", "two"]))
-@settings(max_examples=150)
-def test_nothing_is_due_once_it_was_done(pair: Pair, content: str | None) -> None:
+def nothing_is_due_again(timeline: Timeline, content: str | None) -> None:
+    pair = Pair.after(timeline)
     made = pair.world.plan(due=True)
     assessment = pair.world.assess()
     times = DataTimes(assessment)
@@ -79,9 +77,8 @@ def test_nothing_is_due_once_it_was_done(pair: Pair, content: str | None) -> Non
     assert {name: rows for name, rows in left.rows.items() if rows.any()} == {}
 
 
-@given(histories(POLICIES))
-@settings(max_examples=100)
-def test_the_deadline_is_when_a_state_changes(pair: Pair) -> None:
+def the_deadline(timeline: Timeline) -> None:
+    pair = Pair.after(timeline)
     deadline = pair.world.plan(due=True).next_deadline
     assessment = pair.world.assess()
     times = DataTimes(assessment)
@@ -110,3 +107,21 @@ def read_windows(pair: Pair, key: AssetKey) -> bool:
     name = graph.owner[key]
     timed = [each for each in (name, *graph.ancestors([name])) if pair.world.spaces[each].time_based]
     return bool(timed) and not pair.world.spaces[name].time_based
+
+
+@given(timelines(POLICIES))
+@settings(max_examples=150)
+def test_what_is_due_is_what_the_slow_model_says(timeline: Timeline) -> None:
+    holds(what_is_due, timeline)
+
+
+@given(timelines(POLICIES), st.sampled_from([None, "one", "two"]))
+@settings(max_examples=150)
+def test_nothing_is_due_once_it_was_done(timeline: Timeline, content: str | None) -> None:
+    holds(nothing_is_due_again, timeline, content=content)
+
+
+@given(timelines(POLICIES))
+@settings(max_examples=100)
+def test_the_deadline_is_when_a_state_changes(timeline: Timeline) -> None:
+    holds(the_deadline, timeline)

@@ -7,18 +7,16 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import DailyPartitions, MonthlyPartitions, StaticPartitions
 from assetflow.partitions.mappings import AllPartitions
 from assetflow.partitions.multi_partitions import MultiPartitions
 from assetflow.planner.data_times import DataTimes
-from assetflow.planner.due import due_of
 from assetflow.planner.freshness import freshness_of
-from tests.property.due_oracle import DueModel
-from tests.property.test_due import POLICIES, RANKS, carried_out, expired, planned, read_windows, state_at
-from tests.property.test_planner import CONTENTS, NOW, Pair
-from tests.unit.planner.building import computed, several, source
+from tests.property.pairs import Pair
+from tests.property.test_due import POLICIES, RANKS, nothing_is_due_again, read_windows, state_at, what_is_due
+from tests.property.test_planner import CONTENTS
+from tests.property.timelines import Declared, Operation, Read, Timeline, expression_of, holds
 
 AREAS = StaticPartitions(["north", "south"])
 CELLS = (
@@ -30,68 +28,58 @@ CELLS = (
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> Pair:
+def timelines(draw: st.DrawFn) -> Timeline:
     """Assets over cells, what they read and what reads them, to which some things happened."""
     cells = draw(st.sampled_from(CELLS))
     up = draw(st.sampled_from([None, cells]))
     mapping = None if up is cells else AllPartitions()
-    deps = [Input("raw", mapping if up else None, missing=draw(st.sampled_from([None, "wait", "allow"])))]
-    asset = several("sales", ["sales_x", "sales_y"], *deps, partitions=cells, freshness_policy=draw(POLICIES))
-    if draw(st.booleans()):
-        asset = computed("sales_x", *deps, partitions=cells, freshness_policy=draw(POLICIES))
-    made = source("raw", partitions=up) if draw(st.booleans()) else computed("raw", partitions=up)
-    same = computed("same", "sales_x", partitions=cells, freshness_policy=draw(POLICIES))
-    total = computed("total", Input("sales_x", AllPartitions()), freshness_policy=draw(POLICIES))
-    pair = Pair([made, asset, same, total], [])
+    raw = Read("raw", expression_of(mapping if up else None), draw(st.sampled_from([None, "wait", "allow"])))
+
+    def over_cells(name: str, kind: str, *reads: Read) -> Declared:
+        return Declared(name, kind, repr(cells), reads, policy=expression_of(draw(POLICIES)))
+
+    assets = (
+        Declared("raw", draw(st.sampled_from(["source", "one"])), expression_of(up)),
+        over_cells("sales_x", "one", raw) if draw(st.booleans()) else over_cells("sales", "two", raw),
+        over_cells("same", "one", Read("sales_x")),
+        Declared("total", "one", None, (Read("sales_x", "AllPartitions()"),), policy=expression_of(draw(POLICIES))),
+    )
+    now = Pair(assets)
+    operations: list[Operation] = []
     for _ in range(draw(st.integers(0, 8))):
-        pair.world.at = pair.model.at = NOW - timedelta(hours=draw(st.integers(0, 100)))
+        operations.append(("ago", draw(st.integers(0, 100))))
         event = draw(st.sampled_from(["run", "observe", "publish", "publish", "fail", "edit"]))
         if event == "run":
-            pair.run(pair.world.plan(), draw(CONTENTS))
+            operations.append(("run", draw(CONTENTS)))
         elif event == "observe":
-            for name in pair.sources:
-                for key in pair.model.existing(name):
-                    if draw(st.booleans()):
-                        pair.observe(name, key, draw(CONTENTS))
+            places = [(name, key) for name in now.sources for key in now.model.existing(name)]
+            operations += [("observe", *place, draw(CONTENTS)) for place in places if draw(st.booleans())]
         else:
-            name = draw(st.sampled_from(pair.computations))
-            keys = draw(st.lists(st.sampled_from(pair.model.existing(name)), min_size=1, max_size=6))
-            for key in keys:
-                if event == "edit":
-                    pair.edit(name, draw(st.sampled_from("123")))
-                elif event == "publish":
-                    pair.publish(name, key, draw(CONTENTS))
-                else:
-                    pair.fail(name, key, candidate=False)
-    return pair
+            name = draw(st.sampled_from(now.computations))
+            keys = draw(st.lists(st.sampled_from(now.model.existing(name)), min_size=1, max_size=6))
+            if event == "edit":
+                operations.append(("edit", name, draw(st.sampled_from("123"))))
+            elif event == "publish":
+                operations += [("publish", name, key, draw(CONTENTS)) for key in keys]
+            else:
+                operations += [("fail", name, key, False) for key in keys]
+    return Timeline(assets, tuple(operations))
 
 
-@given(histories())
+@given(timelines())
 @settings(max_examples=60)
-def test_what_is_due_is_what_the_slow_model_says(pair: Pair) -> None:
-    slow = DueModel(pair.model)
-    slow.solve()
-    made = pair.world.plan(due=True)
-    assert planned(pair, made) == slow.taken
-    assert expired(pair, made) == slow.expired
-    assert all(step.causes or step.inherited for step in made.steps)
+def test_what_is_due_is_what_the_slow_model_says(timeline: Timeline) -> None:
+    holds(what_is_due, timeline)
 
 
-@given(histories(), st.sampled_from([None, "one", "two"]))
+@given(timelines(), st.sampled_from([None, "one", "two"]))
 @settings(max_examples=40)
-def test_nothing_is_due_once_it_was_done(pair: Pair, content: str | None) -> None:
-    made = pair.world.plan(due=True)
-    assessment = pair.world.assess()
-    times = DataTimes(assessment)
-    due = {key for key in pair.world.graph.owner if freshness_of(assessment, key, times).due}
-    carried_out(pair, made, content)
-    left = due_of(pair.world.assess(), {pair.world.graph.owner[key] for key in due})
-    assert {name: rows for name, rows in left.rows.items() if rows.any()} == {}
+def test_nothing_is_due_once_it_was_done(timeline: Timeline, content: str | None) -> None:
+    holds(nothing_is_due_again, timeline, content=content)
 
 
-@given(histories())
-@settings(max_examples=40)
-def test_the_deadline_is_when_a_state_changes(pair: Pair) -> None:
+def the_deadline(timeline: Timeline) -> None:
+    pair = Pair.after(timeline)
     assessment = pair.world.assess()
     times = DataTimes(assessment)
     before = {key: freshness_of(assessment, key, times) for key in pair.world.graph.owner}
@@ -103,9 +91,16 @@ def test_the_deadline_is_when_a_state_changes(pair: Pair) -> None:
         assert RANKS.index(state_at(pair, key, each.deadline)) > RANKS.index(each.state)
 
 
-@given(histories(), st.data())
+@given(timelines())
 @settings(max_examples=40)
-def test_what_is_built_behind_a_gap_makes_nothing_fresh(pair: Pair, drawn: st.DataObject) -> None:
+def test_the_deadline_is_when_a_state_changes(timeline: Timeline) -> None:
+    holds(the_deadline, timeline)
+
+
+@given(timelines(), st.data())
+@settings(max_examples=40)
+def test_what_is_built_behind_a_gap_makes_nothing_fresh(timeline: Timeline, drawn: st.DataObject) -> None:
+    pair = Pair.after(timeline)
     key = AssetKey("same")
     assessment = pair.world.assess()
     facts, times = assessment.facts["same"], DataTimes(assessment)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from assetflow.planner.estimates import NOT_PLANNED, longest_chain
 from tests.property.oracle import Key
-from tests.property.test_planner import Pair, histories
+from tests.property.pairs import Pair
+from tests.property.test_planner import timelines
+from tests.property.timelines import Timeline
 
 Row = tuple[str, Key]
 
@@ -35,9 +37,12 @@ def simulated(times: dict[Row, int], read: dict[Row, set[Row]], workers: int) ->
     return now
 
 
-@given(histories(), st.data())
+@given(timelines(), st.data())
 @settings(max_examples=100)
-def test_no_schedule_beats_the_bounds_and_a_greedy_one_keeps_to_their_sum(pair: Pair, drawn: st.DataObject) -> None:
+def test_no_schedule_beats_the_bounds_and_a_greedy_one_keeps_to_their_sum(
+    timeline: Timeline, drawn: st.DataObject
+) -> None:
+    pair = Pair.after(timeline)
     world, assessment = pair.world, pair.world.assess()
     times: dict[Row, int] = {}
     columns = {}

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assetflow.definitions.inputs import Input
+from assetflow.errors import DefinitionErrors
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import (
     DailyPartitions,
@@ -15,15 +15,14 @@ from assetflow.partitions.definitions import (
     MonthlyPartitions,
     StaticPartitions,
     WeeklyPartitions,
-    dynamic_names,
 )
 from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.mappings import AllPartitions, LastN, TimeWindow
 from assetflow.planner.plan import Plan
-from tests.property.oracle import POOL, Decision, Key, Listed, Model, defined_keys
-from tests.unit.planner.building import World, check, computed, several, source
+from tests.property.oracle import POOL, Decision, Key, Listed, defined_keys
+from tests.property.pairs import NOW, Pair
+from tests.property.timelines import Declared, Operation, Read, Timeline, expression_of, holds, value_of
 
-NOW = datetime(2024, 2, 2, 0, 30, tzinfo=UTC)
 DEFINITIONS = (
     None,
     DailyPartitions("2024-01-28"),
@@ -39,6 +38,8 @@ LISTS = (StaticPartitions, DynamicPartitions)
 TIMED = (DailyPartitions, WeeklyPartitions, MonthlyPartitions)
 _NO_POLICY = st.none()
 CONTENTS = st.sampled_from(["one", "two", None])
+SOME_KEYS = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
+"""Keys that are added to dynamic partitions, or removed."""
 
 
 def mappings(down: object, up: object) -> st.SearchStrategy[Any]:
@@ -79,198 +80,143 @@ def own_mappings(definition: object) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def graphs(
-    draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY
-) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+def graphs(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> tuple[Declared, ...]:
     """A few sources and computations, upstreams first, and checks of some of them."""
     kinds = draw(st.lists(st.sampled_from(["source", "one", "one", "two"]), min_size=2, max_size=6))
-    assets: list[Callable[..., Any]] = []
-    checks: list[Callable[..., Any]] = []
+    assets: list[Declared] = []
     outputs: list[tuple[str, object]] = []
     for number, kind in enumerate(kinds):
-        name = f"a{number}"
         definition = draw(st.sampled_from(DEFINITIONS))
-        deps: list[Input] = []
         chosen = draw(st.lists(st.sampled_from(outputs), max_size=3, unique=True)) if outputs else []
-        for upstream, up in chosen:
-            mapping = draw(mappings(definition, up))
-            tolerance = draw(st.sampled_from([None, None, "0s", "1d", "3d"])) if isinstance(up, TIMED) else None
-            missing = draw(st.sampled_from([None, "wait", "allow"]))
-            deps.append(Input(upstream, mapping, missing=missing, late_tolerance=tolerance))
-        if kind != "source" and definition is not None and draw(st.integers(0, 2)) == 0:
-            own = name if kind == "one" else f"{name}_{draw(st.sampled_from('xy'))}"
-            deps.append(Input(own, draw(own_mappings(definition)), missing=draw(st.sampled_from([None, "allow"]))))
-        if kind == "source":
-            assets.append(source(name, partitions=definition))
-            outputs.append((name, definition))
-        elif kind == "one":
-            assets.append(computed(name, *deps, partitions=definition, freshness_policy=draw(policies)))
-            outputs.append((name, definition))
-        else:
-            keywords = {"partitions": definition, "freshness_policy": draw(policies)}
-            assets.append(several(name, [f"{name}_x", f"{name}_y"], *deps, **keywords))
-            outputs += [(f"{name}_x", definition), (f"{name}_y", definition)]
-        if kind != "source" and draw(st.booleans()):
-            checks.append(check("ok", outputs[-1][0]))
-    return assets, checks
-
-
-class Pair:
-    """The world and the model, told the same."""
-
-    def __init__(self, assets: list[Callable[..., Any]], checks: list[Callable[..., Any]]) -> None:
-        self.world = World(assets, checks, now=NOW, met=POOL)
-        graph = self.world.graph
-        self.sets = sorted({name for node in graph.nodes.values() for name in dynamic_names(node.partitions)})
-        self.computations = [name for name, node in graph.nodes.items() if node.kind == "asset"]
-        self.sources = [name for name, node in graph.nodes.items() if node.kind == "source"]
-        codes = dict.fromkeys(self.computations, "1")
-        versions = {key: 1 for key, found in graph.checks.items() if found}
-        self.model = Model(graph, NOW, codes, versions)
-
-    def ordinal(self, name: str, key: Key) -> int:
-        return 0 if key is None else self.world.spaces[name].ordinal(key)
-
-    def add(self, name: str, keys: list[str]) -> None:
-        self.world.add(name, *keys)
-        known = self.model.dynamic.setdefault(name, [])
-        known += [key for key in keys if key not in known]
-
-    def remove(self, name: str, keys: list[str]) -> None:
-        self.world.remove(name, *keys)
-        self.model.dynamic[name] = [key for key in self.model.dynamic[name] if key not in keys]
-
-    def observe(self, name: str, key: Key, content: str | None) -> None:
-        self.world.observe(name, {key: content})
-        self.model.observed_at[name] = self.model.at or NOW
-        if self.model.observed.setdefault(name, {}).get(key, "gone") != content:
-            self.model.log.append((name, key, content, self.model.at or NOW))
-        self.model.observed[name][key] = content
-
-    def withdraw(self, name: str, key: Key) -> None:
-        if self.model.observed.get(name, {}).pop(key, "absent") != "absent":
-            self.world.withdraw_ordinal(name, self.ordinal(name, key))
-            self.model.log.append((name, key, "gone", self.model.at or NOW))
-
-    def edit(self, name: str, code: str) -> None:
-        self.world.edit(name, f"shop.{name}", code)
-        self.model.codes[name] = code
-
-    def publish(self, name: str, key: Key, content: str | None) -> None:
-        self.world.publish(name, self.ordinal(name, key), data=content, empty=content is None)
-        self.model.publish(name, key, content)
-
-    def fail(self, name: str, key: Key, *, candidate: bool) -> None:
-        output = self.world.graph.nodes[name].outputs[0]
-        checked = any(each in self.model.checks for each in self.world.graph.nodes[name].outputs)
-        self.world.fail(output, *([] if key is None else [key]), candidate=candidate and checked)
-        self.model.fail(name, key, candidate=candidate and checked)
-
-    def mend(self, asset: str) -> None:
-        self.world.check_versions[asset, "ok"] += 1
-        self.model.checks[asset] += 1
-
-    def refuse(self, asset: str, key: Key) -> None:
-        """The check fails on the current version."""
-        name = self.world.graph.owner[AssetKey(asset)]
-        record = self.model.current.get(name, {}).get(key)
-        if record is None or record.content[asset] is None:
-            return
-        self.model.results[asset, self.model.checks[asset], record.version[asset]] = False
-        version = self.world.pointers[asset][self.ordinal(name, key)].version
-        self.world.passed(asset, version, failed=["ok"])
-
-    def run(self, made: Plan, content: str | None) -> None:
-        """Carry a plan out in both, the partitions of an asset in their order."""
-        for name in dict.fromkeys(step.computation for step in made.steps):
-            space = self.world.spaces[name]
-            steps = [step for step in made.steps if step.computation == name]
-            certainty = {space.key(ordinal): step.certainty for step in steps for ordinal in step.partitions.ordinals}
-            for key in self.model.existing(name):
-                if key in certainty:
-                    self._carry_out(name, certainty[key], self.ordinal(name, key), key, made, content)
-
-    def _carry_out(self, name: str, certainty: str, ordinal: int, key: Key, made: Plan, content: str | None) -> None:
-        node = self.world.graph.nodes[name]
-        step = next(each for each in made.steps if (each.computation, each.certainty) == (name, certainty))
-        offers = {"reuse": self.model.history, "check": self.model.candidates}.get(certainty)
-        if certainty in ("will", "may"):
-            self.publish(name, key, content)
-            return
-        assert offers is not None
-        if any(ordinal in each.ordinals for each in step.reuse.values()):
-            offered = self.model.fitting(offers, node, key)
-            assert offered is not None
-            self.world.carry_out(step, ordinal)
-            self.model.republish(name, key, offered)
-        else:
-            self.world.carry_out(step, ordinal)
-            self.model.settle_checks(name, key)
+        computed = kind != "source"
+        declared = Declared(f"a{number}", kind, expression_of(definition))
+        if computed:
+            read = [draw(reads(definition, *upstream)) for upstream in chosen]
+            own = definition is not None and draw(st.integers(0, 2)) == 0
+            if own:
+                read.append(draw(own_reads(definition, declared.outputs)))
+            declared = replace(
+                declared,
+                reads=tuple(read),
+                checked=draw(st.booleans()),
+                policy=expression_of(draw(policies)),
+                batched=kind == "one" and definition is not None and not own and draw(st.booleans()),
+            )
+        assets.append(declared)
+        outputs += [(output, definition) for output in declared.outputs]
+    return tuple(assets)
 
 
 @st.composite
-def histories(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> Pair:
+def reads(draw: st.DrawFn, down: object, upstream: str, up: object) -> Read:
+    """How an asset reads one upstream."""
+    missing = draw(st.sampled_from([None, "wait", "allow"]))
+    tolerance = draw(st.sampled_from([None, None, "0s", "1d", "3d"])) if isinstance(up, TIMED) else None
+    return Read(upstream, expression_of(draw(mappings(down, up))), missing, draw(st.booleans()), tolerance)
+
+
+@st.composite
+def own_reads(draw: st.DrawFn, definition: object, outputs: list[str]) -> Read:
+    """How an asset reads itself."""
+    mapping = expression_of(draw(own_mappings(definition)))
+    return Read(draw(st.sampled_from(outputs)), mapping, draw(st.sampled_from([None, "allow"])), draw(st.booleans()))
+
+
+@st.composite
+def declarations(draw: st.DrawFn, assets: tuple[Declared, ...]) -> Declared | None:
+    """One of the assets as an edit leaves it: other bounds or keys, or an upstream less; None where that cannot be."""
+    before = draw(st.sampled_from(assets))
+    definition = value_of(before.partitions)
+    alike = [each for each in DEFINITIONS if type(each) is type(definition) and each != definition]
+    if draw(st.booleans()) and alike:
+        after = replace(before, partitions=repr(draw(st.sampled_from(alike))))
+    elif before.reads:
+        dropped = draw(st.sampled_from(before.reads))
+        after = replace(before, reads=tuple(each for each in before.reads if each != dropped))
+    else:
+        return None
+    try:
+        Pair(tuple(after if each is before else each for each in assets))
+    except DefinitionErrors:
+        return None
+    return after
+
+
+@st.composite
+def timelines(draw: st.DrawFn, policies: st.SearchStrategy[Any] = _NO_POLICY) -> Timeline:
     """A graph to which some things happened, within the last days."""
-    pair = Pair(*draw(graphs(policies)))
-    asked = list(pair.model.checks)
-    some_keys = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
-    for name in pair.sets:
-        pair.add(name, draw(some_keys))
+    assets = draw(graphs(policies))
+    waits = draw(st.lists(st.sampled_from([1, 24, 30]), max_size=3))
+    now = Pair(assets, NOW - timedelta(hours=sum(waits)))
+    operations = draw(first_keys(now))
     for _ in range(draw(st.integers(0, 12))):
-        pair.world.at = pair.model.at = NOW - timedelta(hours=draw(st.integers(0, 100)))
-        events = ["run", "run"]
-        events += ["observe", "observe", "withdraw"] if pair.sources else []
-        events += ["edit", "publish", "publish", "fail", "revert"] if pair.computations else []
-        events += ["mend", "refuse", "quarantine", "quarantine"] if asked else []
-        events += ["add", "add", "remove"] if pair.sets else []
-        event = draw(st.sampled_from(events))
-        if event == "run":
-            made = pair.world.plan(include_late=draw(st.sampled_from([False, False, True])))
-            pair.run(made, draw(CONTENTS))
-            if draw(st.booleans()):
-                pair.world.leave_out(pair.world.plan())
-        elif event in ("add", "remove"):
-            change = pair.add if event == "add" else pair.remove
-            change(draw(st.sampled_from(pair.sets)), draw(some_keys))
-        elif event in ("observe", "withdraw"):
-            name = draw(st.sampled_from(pair.sources))
-            existing = pair.model.existing(name)
-            keys = draw(st.lists(st.sampled_from(existing), min_size=1, max_size=4)) if existing else []
-            for key in keys:
-                pair.observe(name, key, draw(CONTENTS)) if event == "observe" else pair.withdraw(name, key)
-        elif event == "mend":
-            pair.mend(draw(st.sampled_from(asked)))
-        elif event in ("refuse", "quarantine"):
-            asset = draw(st.sampled_from(asked))
-            name = pair.world.graph.owner[AssetKey(asset)]
-            if not (existing := pair.model.existing(name)):
-                continue
-            key = draw(st.sampled_from(existing))
-            if event == "refuse":
-                pair.refuse(asset, key)
-            else:
-                pair.edit(name, draw(st.sampled_from("123")))
-                pair.fail(name, key, candidate=True)
-                pair.mend(asset)
-        elif event == "revert":
-            name = draw(st.sampled_from(pair.computations))
-            before = pair.model.codes[name]
-            pair.edit(name, "4")
-            pair.run(pair.world.plan(), draw(CONTENTS))
-            pair.edit(name, before)
-        else:
-            name = draw(st.sampled_from(pair.computations))
-            existing = pair.model.existing(name)
-            key = draw(st.sampled_from(existing)) if existing else None
-            if event == "edit":
-                pair.edit(name, draw(st.sampled_from("123")))
-            elif not existing:
-                continue
-            elif event == "publish":
-                pair.publish(name, key, draw(CONTENTS))
-            else:
-                pair.fail(name, key, candidate=draw(st.booleans()))
-    return pair
+        operations.append(("ago", draw(st.integers(0, 100))))
+        operations += draw(happenings(now))
+        operations += draw(elsewhere(now, waits))
+    operations += [("wait", hours) for hours in waits]
+    return Timeline(assets, tuple(operations))
+
+
+@st.composite
+def first_keys(draw: st.DrawFn, now: Pair) -> list[Operation]:
+    """The keys that dynamic partitions begin with."""
+    operations: list[Operation] = [("add_keys", name, draw(SOME_KEYS)) for name in now.sets]
+    now.apply_all(operations)
+    return operations
+
+
+@st.composite
+def elsewhere(draw: st.DrawFn, now: Pair, waits: list[int]) -> list[Operation]:
+    """What changes which partitions there are: time, declarations, and keys; ``waits`` are those that are left."""
+    operations: list[Operation] = []
+    if waits and draw(st.booleans()):
+        operations.append(("wait", waits.pop()))
+    if draw(st.integers(0, 5)) == 5 and (declared := draw(declarations(now.assets))):
+        operations.append(("declare", declared))
+    now.apply_all(operations)
+    if now.sets and draw(st.integers(0, 3)) == 3:
+        kind = draw(st.sampled_from(["add_keys", "add_keys", "remove_keys"]))
+        operations.append((kind, draw(st.sampled_from(now.sets)), draw(SOME_KEYS)))
+        now.apply(operations[-1])
+    return operations
+
+
+@st.composite
+def happenings(draw: st.DrawFn, now: Pair) -> list[Operation]:
+    """One thing that happens, which may be several operations."""
+    asked = list(now.model.checks)
+    events = ["run", "run"]
+    events += ["observe", "observe", "withdraw"] if now.sources else []
+    events += ["edit", "publish", "publish", "fail", "revert"] if now.computations else []
+    events += ["mend", "refuse", "quarantine", "quarantine"] if asked else []
+    event = draw(st.sampled_from(events))
+    if event == "run":
+        made: Operation = ("run", draw(CONTENTS), draw(st.sampled_from([False, False, True])))
+        return [made, ("leave_out",)] if draw(st.booleans()) else [made]
+    if event == "mend":
+        return [("mend", draw(st.sampled_from(asked)))]
+    asset = draw(st.sampled_from(asked)) if event in ("refuse", "quarantine") else None
+    if asset is not None:
+        name = now.world.graph.owner[AssetKey(asset)]
+    else:
+        name = draw(st.sampled_from(now.sources if event in ("observe", "withdraw") else now.computations))
+    code = ("edit", name, draw(st.sampled_from("123")))
+    if event == "edit":
+        return [code]
+    if event == "revert":
+        return [("edit", name, "4"), ("run", draw(CONTENTS)), code]
+    existing = now.model.existing(name)
+    if not existing:
+        return []
+    if event in ("observe", "withdraw"):
+        keys = draw(st.lists(st.sampled_from(existing), min_size=1, max_size=4))
+        return [("observe", name, key, draw(CONTENTS)) if event == "observe" else (event, name, key) for key in keys]
+    key = draw(st.sampled_from(existing))
+    if event == "refuse":
+        return [("refuse", asset, key)]
+    if event == "quarantine":
+        return [code, ("fail", name, key, True), ("mend", asset)]
+    return [("publish", name, key, draw(CONTENTS)) if event == "publish" else ("fail", name, key, draw(st.booleans()))]
 
 
 def planned(pair: Pair, made: Plan) -> dict[str, dict[str, set[Key]]]:
@@ -321,9 +267,8 @@ def compare(
     return expected
 
 
-@given(histories())
-@settings(max_examples=80)
-def test_states_and_the_full_plan_are_those_of_the_slow_model(pair: Pair) -> None:
+def the_full_plan(timeline: Timeline) -> None:
+    pair = Pair.after(timeline)
     world, model = pair.world, pair.model
     everything = {name: set(model.existing(name)) for name in world.graph.nodes}
     for asset in world.graph.owner:
@@ -335,19 +280,14 @@ def test_states_and_the_full_plan_are_those_of_the_slow_model(pair: Pair) -> Non
     compare(pair, world.plan(force=True), everything, force=True)
 
 
-@given(histories(), st.data())
-@settings(max_examples=80)
-def test_plans_of_a_part_are_those_of_the_slow_model(pair: Pair, data: st.DataObject) -> None:
+def plans_of_a_part(timeline: Timeline, picked: list[str], name: str | None, keys: list[Key]) -> None:
+    pair = Pair.after(timeline)
     world, model = pair.world, pair.model
-    names = list(world.graph.nodes)
-    picked = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     selection = " or ".join(world.graph.nodes[name].outputs[0] for name in picked)
     compare(pair, world.plan(selection), {name: set(model.existing(name)) for name in picked})
-
-    name = data.draw(st.sampled_from([each for each in names if model.existing(each)] or [""]))
-    if not name:
+    if name is None:
         return
-    keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True))
+
     ranges = () if None in keys else [(str(key), str(key)) for key in keys]
     asset = world.graph.nodes[name].outputs[0]
     compare(pair, world.plan(asset, partitions=ranges), {name: set(keys)})
@@ -356,10 +296,32 @@ def test_plans_of_a_part_are_those_of_the_slow_model(pair: Pair, data: st.DataOb
     compare(pair, world.plan(f"{asset}+", partitions=ranges, retry_failed=False), below, retry_failed=False)
 
 
-@given(histories(), st.sampled_from(["one", "two"]))
-@settings(max_examples=60)
-def test_nothing_is_left_after_a_plan_was_carried_out(pair: Pair, content: str) -> None:
+def nothing_is_left(timeline: Timeline, content: str) -> None:
+    pair = Pair.after(timeline)
     pair.run(pair.world.plan(), content)
     again = pair.world.plan()
     assert again.steps == ()
     assert again.plan_id == pair.world.plan().plan_id
+
+
+@given(timelines())
+@settings(max_examples=80)
+def test_states_and_the_full_plan_are_those_of_the_slow_model(timeline: Timeline) -> None:
+    holds(the_full_plan, timeline)
+
+
+@given(timelines(), st.data())
+@settings(max_examples=80)
+def test_plans_of_a_part_are_those_of_the_slow_model(timeline: Timeline, data: st.DataObject) -> None:
+    model = Pair.after(timeline).model
+    names = list(model.graph.nodes)
+    picked = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    name = data.draw(st.sampled_from([name for name in names if model.existing(name)] or [None]))
+    keys = data.draw(st.lists(st.sampled_from(model.existing(name)), min_size=1, unique=True)) if name else []
+    holds(plans_of_a_part, timeline, picked=picked, name=name, keys=keys)
+
+
+@given(timelines(), st.sampled_from(["one", "two"]))
+@settings(max_examples=60)
+def test_nothing_is_left_after_a_plan_was_carried_out(timeline: Timeline, content: str) -> None:
+    holds(nothing_is_left, timeline, content=content)

@@ -54,6 +54,10 @@ def test_another_grain_starts_anew_says_so_and_keeps_what_was(built: Any) -> Non
         ("input_changed", "orders is partitioned by month, and was partitioned by day"),
         ("upstream_stale", "orders 1970-01...1970-02 is missing"),
     ]
+    assert [(link.asset, [reason.detail for reason in link.reasons]) for link in built.why("report").trace.links] == [
+        ("report", [detail for _, detail in causes(built, "report")]),
+        ("orders", [f"never built: {was}"]),
+    ]
     with built.open() as project:
         assert rows(project, "orders") == [
             (3, "1970-01-03", "partitioned by day", False),

@@ -146,6 +146,7 @@ class World:
     read: dict[int, dict[str, tuple[AssetKey, dict[int, int]]]] = field(default_factory=dict)
     """By derivation."""
     observed_at: dict[str, datetime] = field(default_factory=dict)
+    keys: KeyDictionary = field(default_factory=KeyDictionary)
     dynamic: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     order: dict[str, list[int]] = field(default_factory=dict)
     """The ordinals that dynamic partitions have or had, in the order of addition."""
@@ -153,8 +154,12 @@ class World:
     """Keys that the dictionary has from the beginning."""
 
     def __post_init__(self) -> None:
-        self.graph: AssetGraph = build_graph(Definitions(assets=self.assets, checks=self.checks))
-        keys = KeyDictionary().extended(self.met)
+        self.declare(self.assets, self.checks)
+
+    def declare(self, assets: Sequence[Callable[..., Any]], checks: Sequence[Callable[..., Any]]) -> None:
+        """Take other declarations of the same assets; what is recorded stays."""
+        self.graph: AssetGraph = build_graph(Definitions(assets=assets, checks=checks))
+        keys = self.keys.extended(self.met)
         for node in self.graph.nodes.values():
             keys = keys.extended(static_keys(node.partitions))
         self.keys = keys
@@ -162,8 +167,8 @@ class World:
         for name, node in self.graph.nodes.items():
             if node.kind == "asset":
                 self.components.setdefault(name, {f"shop.{name}": "1"})
-        for key, checks in self.graph.checks.items():
-            for each in checks:
+        for key, found in self.graph.checks.items():
+            for each in found:
                 self.check_versions.setdefault((key, each.name), 1)
 
     # What is there now
@@ -361,7 +366,7 @@ class World:
     def remove(self, name: str, *keys: str) -> None:
         """Take keys out of dynamic partitions; what is recorded of them stays."""
         gone = {*map(self.keys.ordinal, keys)}
-        self._keep(name, [ordinal for ordinal in self.dynamic[name].tolist() if ordinal not in gone])
+        self._keep(name, [ordinal for ordinal in self.dynamic.get(name, _integers([])).tolist() if ordinal not in gone])
 
     def _keep(self, name: str, ordinals: list[int]) -> None:
         self.generation += 1

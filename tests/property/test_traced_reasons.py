@@ -1,4 +1,4 @@
-"""Causes are the truth: when what they name is undone, the partition has no step any more."""
+"""The reasons of a trace are the truth: when what they name is undone, the partition has no step any more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from assetflow.keys import AssetKey
 from assetflow.planner.trace import Link, Reason
-from tests.property.test_planner import Pair, histories
+from tests.property.pairs import Pair
+from tests.property.test_planner import timelines
+from tests.property.timelines import Timeline, holds
 from tests.unit.planner.building import Pointer, World
 from tests.unit.planner.recollection import told, traced
 
@@ -62,7 +64,11 @@ class Undo:
         assert upstream is not None
         node = world.graph.node_of(upstream)
         known = {pointer.version: pointer for *_, pointer in world.log[upstream] if pointer is not None}
+        existing = world.states(upstream)
         for change in reason.versions:
+            if change.partition not in existing:
+                self.impossible = True  # with the partition, others of the same key or window would come back
+                continue
             ordinal = 0 if change.partition is None else world.space(upstream).ordinal(change.partition)
             if change.before is not None:
                 world.pointers[upstream][ordinal] = known[change.before]
@@ -100,13 +106,10 @@ def steps_of(world: World) -> dict[tuple[str, int], str]:
     return {(step.computation, ordinal): step.certainty for step in steps for ordinal in step.partitions.ordinals}
 
 
-@given(histories(), st.data())
-@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
-def test_undoing_the_reported_roots_takes_the_partition_out_of_the_plan(pair: Pair, data: st.DataObject) -> None:
-    world = pair.world
+def told_reasons_undone(timeline: Timeline, name: str, ordinal: int) -> bool:
+    """Whether all that a partition's trace names could be undone; then it has no step any more."""
+    world = Pair.after(timeline).world
     steps = steps_of(world)
-    assume(steps)
-    name, ordinal = data.draw(st.sampled_from(sorted(steps)))
     asset = world.graph.nodes[name].outputs[0]
     key = world.spaces[name].key(ordinal)
     found = traced(world, asset, *([] if key is None else [key]), shown=EVERY)
@@ -118,25 +121,26 @@ def test_undoing_the_reported_roots_takes_the_partition_out_of_the_plan(pair: Pa
     for link in reversed(planned):
         for reason in link.reasons:
             undo.reason(link, reason)
-    assume(not undo.impossible)
+    if undo.impossible:
+        return False
     undo.settle()
     left = steps_of(world).get((name, ordinal))
     if left is None:
-        return
+        return True
     after = traced(world, asset, *([] if key is None else [key]), shown=EVERY)
     if any(reason.kind == "failed" for _, reason in after.roots()):
         # What failed with the code and inputs that are back again counts once more.
         assert not any(reason.kind == "failed" for _, reason in found.roots()), (told(found), told(after))
-        return
+        return True
     # What is not built may have checks that are due, which a step that builds has no need to tell.
     assert left == "check", (told(found), told(after))
     assert steps[name, ordinal] != "check", (told(found), told(after))
+    return True
 
 
-@given(histories())
-@settings(max_examples=40)
-def test_every_way_ends_at_roots_and_every_change_is_one(pair: Pair) -> None:
-    world = pair.world
+def ways_end_at_roots(timeline: Timeline) -> None:
+    """Every way ends at roots, and every change is one."""
+    world = Pair.after(timeline).world
     for name, ordinal in sorted(steps_of(world)):
         asset = world.graph.nodes[name].outputs[0]
         key = world.spaces[name].key(ordinal)
@@ -147,3 +151,20 @@ def test_every_way_ends_at_roots_and_every_change_is_one(pair: Pair) -> None:
                 if reason.kind == "input_changed":
                     assert reason.versions
                     assert all(change.before != change.after for change in reason.versions)
+
+
+@given(timelines(), st.data())
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+def test_undoing_the_reported_roots_takes_the_partition_out_of_the_plan(
+    timeline: Timeline, data: st.DataObject
+) -> None:
+    steps = steps_of(Pair.after(timeline).world)
+    assume(steps)
+    name, ordinal = data.draw(st.sampled_from(sorted(steps)))
+    assume(holds(told_reasons_undone, timeline, name=name, ordinal=ordinal))
+
+
+@given(timelines())
+@settings(max_examples=40)
+def test_every_way_ends_at_roots_and_every_change_is_one(timeline: Timeline) -> None:
+    holds(ways_end_at_roots, timeline)
