@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +12,11 @@ from assetflow.catalog.evidence import StoreEvidence, evidence_of
 from assetflow.catalog.fates import FATES, RAN, Fate, RecordedRun
 from assetflow.definitions.inputs import AssetRef
 from assetflow.keys import AssetKey, VersionId
+from assetflow.partitions.ordinal_spaces import WHOLE, space_words
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import ordinal_of
-from assetflow.planner.evidence import Integers, Moves
+from assetflow.planner.evidence import Era, Integers, Moves
+from assetflow.planner.former import former_words
 from assetflow.planner.recounting import Told, add_told, differing, reason_of
 from assetflow.planner.trace import Reason, few
 from assetflow.publish.setting import Setting
@@ -25,6 +27,7 @@ Component = Literal[
     "missing",
     "selection",
     "existence",
+    "partitions",
     "failure",
     "force",
     "freshness",
@@ -40,6 +43,7 @@ _OF_FATE: dict[Fate, Component] = {
     "not_selected": "selection",
     "not_asked": "selection",
     "nonexistent": "existence",
+    "repartitioned": "partitions",
     "failed_before": "failure",
     "not_due": "freshness",
     "blocked": "upstream",
@@ -92,7 +96,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Partitions of an asset that fared alike in both runs; ``components`` is empty where both or neither ran."""
+    """Partitions of an asset that fared alike in both runs; ``components`` is empty where both or neither ran.
+
+    ``former`` says how the asset was partitioned then, where it is partitioned otherwise now.
+    """
 
     partitions: tuple[str, ...]
     count: int
@@ -100,6 +107,7 @@ class Group:
     first: Side
     second: Side
     unexamined: int = 0
+    former: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The group as in the document."""
@@ -110,6 +118,7 @@ class Group:
             "first": self.first.to_dict(),
             "second": self.second.to_dict(),
             "unexamined": self.unexamined,
+            "former": self.former,
         }
 
 
@@ -159,35 +168,57 @@ def compare_runs(
     if asset is None:
         order = {key: place for place, key in enumerate(setting.graph.owner)}
         assets = sorted(mentioned, key=lambda key: order.get(key, len(order)))
-        compared = [_asset(evidence, runs, key, _mentioned(runs, key), whole=False) for key in assets]
+        compared = [_asset(evidence, runs, key, _mentioned(evidence, runs, key), whole=False) for key in assets]
         return Comparison(first, second, tuple(each for each in compared if each.groups or each.both))
     declared_no_more = isinstance(asset, str) and asset in mentioned and asset not in setting.graph.owner
     key = AssetKey(str(asset)) if declared_no_more and partition is None else setting.graph.require(asset)
-    ordinals = _mentioned(runs, key)
+    compared_in = _mentioned(evidence, runs, key)
     if partition is not None:
         space = setting.spaces[setting.graph.owner[key]]
-        ordinals = np.array([ordinal_of(space, key, partition)], np.int64)
-    elif not len(ordinals) and setting.graph.node_of(key).partitions is None:
-        ordinals = np.zeros(1, np.int64)
-    return Comparison(first, second, (_asset(evidence, runs, key, ordinals, whole=True),))
+        compared_in = {evidence.present(key): np.array([ordinal_of(space, key, partition)], np.int64)}
+    elif not any(map(len, compared_in.values())) and setting.graph.node_of(key).partitions is None:
+        compared_in = {evidence.present(key): np.zeros(1, np.int64)}
+    return Comparison(first, second, (_asset(evidence, runs, key, compared_in, whole=True),))
 
 
-def _mentioned(runs: tuple[RecordedRun, RecordedRun], asset: AssetKey) -> Integers:
-    return (runs[0].mentioned(asset) | runs[1].mentioned(asset)).array()
+def _mentioned(evidence: StoreEvidence, runs: tuple[RecordedRun, RecordedRun], asset: AssetKey) -> dict[Era, Integers]:
+    """The partitions that had a step or waited, by how the asset was partitioned then."""
+    found: dict[Era, PartitionSet] = {}
+    known = [space for run in runs if (space := run.space(asset)) is not None]
+    for run in runs:
+        space = run.space(asset) or next(iter(known), None)
+        era = evidence.present(asset) if space is None else Era(asset, space)
+        found[era] = found.get(era, PartitionSet.empty()) | run.mentioned(asset)
+    return {era: partitions.array() for era, partitions in found.items()}
 
 
 def _asset(
     evidence: StoreEvidence,
     runs: tuple[RecordedRun, RecordedRun],
     asset: AssetKey,
-    ordinals: Integers,
+    compared_in: Mapping[Era, Integers],
     *,
     whole: bool,
 ) -> AssetComparison:
-    codes = [run.fate_codes(asset, ordinals).astype(np.int64) for run in runs]
-    names: list[Fate] = list(FATES)
     counts = {"both": 0, "neither": 0}
     groups: list[Group] = []
+    for era, ordinals in compared_in.items():
+        groups += _groups(evidence, runs, era, ordinals, counts, whole=whole)
+    return AssetComparison(asset, counts["both"], counts["neither"], tuple(groups))
+
+
+def _groups(
+    evidence: StoreEvidence,
+    runs: tuple[RecordedRun, RecordedRun],
+    era: Era,
+    ordinals: Integers,
+    counts: dict[str, int],
+    *,
+    whole: bool,
+) -> Iterator[Group]:
+    """The groups to be told of; the partitions of all are added to ``counts``."""
+    codes = [run.fate_codes(era, ordinals).astype(np.int64) for run in runs]
+    names: list[Fate] = list(FATES)
     pairs, where = np.unique(codes[0] * len(names) + codes[1], return_inverse=True)
     numbers: list[int] = pairs.tolist()
     for place, pair in enumerate(numbers):
@@ -197,28 +228,28 @@ def _asset(
         if ran[0] == ran[1]:
             counts["both" if ran[0] else "neither"] += len(chosen)
         if whole or ran[0] != ran[1]:
-            groups.append(_group(evidence, runs, asset, chosen, fates))
-    return AssetComparison(asset, counts["both"], counts["neither"], tuple(groups))
+            yield _group(evidence, runs, era, chosen, fates)
 
 
 def _group(
     evidence: StoreEvidence,
     runs: tuple[RecordedRun, RecordedRun],
-    asset: AssetKey,
+    era: Era,
     ordinals: Integers,
     fates: tuple[Fate, Fate],
 ) -> Group:
     examined = ordinals[:_EXAMINED]
-    moves = evidence.moves(asset, examined)
-    sides = [_side(evidence, run, asset, examined, fate, moves) for run, fate in zip(runs, fates, strict=True)]
+    moves = evidence.moves(era, examined)
+    sides = [_side(evidence, run, era.asset, examined, fate, moves) for run, fate in zip(runs, fates, strict=True)]
     first, second = sides
     components: tuple[Component, ...] = ()
     if first.ran != second.ran:
         ran, other = (first, second) if first.ran else (second, first)
         components = _components(ran, other.fate)
     partitions = PartitionSet.from_ordinals(ordinals)
-    shown = few(evidence.ranges(asset, partitions))
-    return Group(shown, len(ordinals), components, first, second, len(ordinals) - len(examined))
+    shown = few(evidence.ranges(era, partitions))
+    unexamined, former = len(ordinals) - len(examined), former_words(evidence, era)
+    return Group(shown, len(ordinals), components, first, second, unexamined, former)
 
 
 def _components(ran: Side, fate: Fate) -> tuple[Component, ...]:
@@ -234,12 +265,14 @@ def _side(
     detail = FATES[fate]
     if fate == "nonexistent":
         detail += f", as of {run.plan.as_of:%Y-%m-%d %H:%M:%S%z}"
+    if fate == "repartitioned":
+        detail = f"was {space_words(run.space(asset) or WHOLE)}"
     if fate == "not_asked" and run.plan.asked.retry_of:
         detail = f"was not left to do by run {run.plan.asked.retry_of}, which was tried again"
     if fate == "up_to_date" and asset not in run.setting.graph.owner:
         detail = "had no step: it was up to date, or not declared"
     version, made_in = None, None
-    if not ran and len(ordinals) == 1:
+    if not ran and fate != "repartitioned" and len(ordinals) == 1:
         before, _ = _around(moves, run, int(ordinals[0]))
         if before is not None:
             version = VersionId(int(moves.version[before]))
@@ -289,7 +322,7 @@ def _why(
             if not found or found[0].kind == "computed_again":
                 found = _as_planned(run, asset, ordinal) or found
         for each in found:
-            add_told(told, each)
+            add_told(told, each, ordinal)
     return tuple(reason_of(evidence, each) for each in told.values())
 
 

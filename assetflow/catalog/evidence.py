@@ -10,28 +10,43 @@ import numpy as np
 
 from assetflow.catalog.ancestry import OBSERVATIONS
 from assetflow.catalog.history import integers, resolve
-from assetflow.catalog.naming import PartitionNames
+from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.partitions.ordinal_spaces import WHOLE
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import flattened
-from assetflow.planner.evidence import Integers, Made, Moves, Read, Written
+from assetflow.planner.evidence import Era, Integers, Made, Moves, Read, Written
 from assetflow.publish.setting import Setting
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import CodeSource, InputRecord, Pointers
 
+_UNKNOWN = "unknown"
+"""The space of what was recorded before spaces were, of an asset that is not declared any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreEvidence:
-    """What a store tells of the past; ``present`` are the code versions of now, which it may not have seen yet."""
+    """What a store tells of the past; ``codes`` are the code versions of now, which it may not have seen yet.
+
+    ``eras`` has every uid, and ``latest`` those that assets have now, or had last.
+    """
 
     reader: StoreReader
     environment: int
     names: PartitionNames
-    present: Mapping[CodeVersion, CodeSource]
+    codes: Mapping[CodeVersion, CodeSource]
+    eras: Mapping[int, Era]
+    latest: Mapping[AssetKey, int]
+    uids: Mapping[Era, int]
 
-    def moves(self, asset: AssetKey, ordinals: Integers) -> Moves:
+    def present(self, asset: AssetKey) -> Era:
+        """The asset as it is partitioned now, or was last."""
+        uid = self.latest.get(asset)
+        return Era(asset, WHOLE) if uid is None else self.eras[uid]
+
+    def moves(self, era: Era, ordinals: Integers) -> Moves:
         """The moves of an asset's partitions."""
-        uid = self.reader.uids([asset]).get(asset)
+        uid = self.uids.get(era)
         log = self._log(uid, PartitionSet.from_ordinals(ordinals)) if uid is not None else _joined([])
         return Moves(log.ordinals, log.version, log.derivation, log.generation)
 
@@ -61,16 +76,16 @@ class StoreEvidence:
 
     def code(self, version: CodeVersion) -> Written | None:
         """One code version, of now or as the store kept it."""
-        found = self.present.get(version) or self.reader.code(version)
+        found = self.codes.get(version) or self.reader.code(version)
         return None if found is None else Written(found.components, found.sources)
 
-    def keys(self, asset: AssetKey, ordinals: Integers) -> list[str | None]:
+    def keys(self, era: Era, ordinals: Integers) -> list[str | None]:
         """The keys of partitions."""
-        return self.names.keys(asset, ordinals)
+        return self.names.keys(era.asset, ordinals, self.uids.get(era))
 
-    def ranges(self, asset: AssetKey, partitions: PartitionSet) -> list[str]:
+    def ranges(self, era: Era, partitions: PartitionSet) -> list[str]:
         """Partitions as ranges for people."""
-        return self.names.ranges(asset, partitions)
+        return self.names.ranges(era.asset, partitions, self.uids.get(era))
 
     def _resolved(self, uid: int, records: list[tuple[int, InputRecord]]) -> list[Read]:
         pieces = [(first, last, place) for place, (_, each) in enumerate(records) for first, last in each.ranges]
@@ -82,7 +97,7 @@ class StoreEvidence:
         owner = integers(place for _, _, place in pieces)[read.row] if pieces else np.empty(0, np.int64)
         edges: list[int] = np.searchsorted(owner, np.arange(len(records) + 1)).tolist()
         return [
-            Read(record.upstream, read.ordinals[lo:hi], read.version[lo:hi])
+            Read(self.eras[record.upstream_uid], read.ordinals[lo:hi], read.version[lo:hi])
             for (_, record), (lo, hi) in zip(records, pairwise(edges), strict=True)
         ]
 
@@ -98,11 +113,23 @@ class StoreEvidence:
         return _joined([])
 
 
+def eras_of(reader: StoreReader) -> dict[int, Era]:
+    """What every uid stands for, the newest of an asset first."""
+    return {uid: Era(AssetKey(key), space or _UNKNOWN) for uid, (key, space) in reader.spaces_of().items()}
+
+
 def evidence_of(setting: Setting) -> StoreEvidence:
     """The past of an opened project's environment."""
-    names = PartitionNames(setting.graph, setting.spaces, setting.reader.keys())
-    present = {source.version: source for source in setting.code_sources}
-    return StoreEvidence(setting.reader, setting.environment, names, present)
+    reader = setting.reader
+    eras = eras_of(reader)
+    latest: dict[AssetKey, int] = {}
+    for uid, era in eras.items():
+        latest.setdefault(era.asset, uid)
+    latest.update(setting.uids)
+    codes = {source.version: source for source in setting.code_sources}
+    names = partition_names(setting.graph, setting.spaces, setting.uids, reader)
+    uids = {era: uid for uid, era in eras.items()}
+    return StoreEvidence(reader, setting.environment, names, codes, eras, latest, uids)
 
 
 def _joined(runs: list[Pointers]) -> Pointers:

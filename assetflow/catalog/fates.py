@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assetflow.catalog.evidence import eras_of
 from assetflow.keys import AssetKey
+from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.evidence import Integers
+from assetflow.planner.evidence import Era, Integers
 from assetflow.planner.recording import RecordedComputation, RecordedPlan
 from assetflow.planner.spans import members
 from assetflow.publish.recorded import recorded_run
@@ -34,6 +37,7 @@ Fate = Literal[
     "not_asked",
     "not_selected",
     "nonexistent",
+    "repartitioned",
 ]
 """How a partition fared in a run, or why it was no part of it."""
 
@@ -54,6 +58,7 @@ FATES: dict[Fate, str] = {
     "not_asked": "was not among the partitions asked for",
     "not_selected": "was not selected",
     "nonexistent": "did not exist yet",
+    "repartitioned": "was partitioned otherwise",
 }
 RAN: frozenset[Fate] = frozenset({"materialized", "unchanged", "failed", "quarantined"})
 """The fates in which the asset's function was called."""
@@ -80,13 +85,14 @@ class RecordedRun:
     setting: Setting
     run: RunRecord
     plan: RecordedPlan
+    eras: Mapping[int, Era]
     fared: dict[AssetKey, list[Fared]] = field(default_factory=dict[AssetKey, list[Fared]])
 
     @classmethod
     def read(cls, setting: Setting, run_id: str) -> RecordedRun:
         """A run of this environment. Raises UsageError."""
         run, plan = recorded_run(setting, run_id)
-        found = cls(setting, run, plan)
+        found = cls(setting, run, plan, eras_of(setting.reader))
         for each in setting.reader.fared(run_id):
             found.fared.setdefault(each.asset, []).append(each)
         return found
@@ -94,6 +100,14 @@ class RecordedRun:
     def computation(self, asset: AssetKey) -> RecordedComputation | None:
         """What was planned for the asset's computation."""
         return next((each for each in self.plan.computations.values() if asset in each.outputs), None)
+
+    def space(self, asset: AssetKey) -> str | None:
+        """What the ordinals of an asset counted in this run; None where that is not recorded."""
+        planned = self.computation(asset)
+        name = planned.name if planned is not None else self.setting.graph.owner.get(asset)
+        if name is not None and name in self.plan.spaces:
+            return self.plan.spaces[name]
+        return next((self.eras[each.uid].space for each in self.fared.get(asset, [])), None)
 
     def assets(self) -> list[AssetKey]:
         """The assets that the plan speaks of."""
@@ -118,14 +132,12 @@ class RecordedRun:
             for cause in step["causes"]
         ]
 
-    def fates(self, asset: AssetKey, ordinals: Integers) -> list[Fate]:
-        """What became of these partitions."""
-        names = list(FATES)
-        return [names[code] for code in self.fate_codes(asset, ordinals).tolist()]
-
-    def fate_codes(self, asset: AssetKey, ordinals: Integers) -> NDArray[np.int8]:
-        """The same as positions in ``FATES``."""
-        codes = self._outside(asset, ordinals)
+    def fate_codes(self, era: Era, ordinals: Integers) -> NDArray[np.int8]:
+        """What became of these partitions, as positions in ``FATES``."""
+        asset = era.asset
+        if self.space(asset) not in (None, era.space):
+            return np.full(len(ordinals), _CODES["repartitioned"], np.int8)
+        codes = self._outside(era, ordinals)
         planned = self.computation(asset)
         if planned is not None:
             broken_off = self.run.status in ("canceled", "running") or self.run.error is not None
@@ -142,12 +154,13 @@ class RecordedRun:
             codes[looked & members(ordinals, planned.steps["check"].array())] = _CODES["checked"]
         return codes
 
-    def _outside(self, asset: AssetKey, ordinals: Integers) -> NDArray[np.int8]:
+    def _outside(self, era: Era, ordinals: Integers) -> NDArray[np.int8]:
         """Why the partitions were no part of the plan, were they none."""
+        asset = era.asset
         asked, graph = self.plan.asked, self.setting.graph
         codes = np.full(len(ordinals), _CODES["not_due" if self.plan.due else "up_to_date"], np.int8)
         if not asked.retry_failed:
-            codes[members(ordinals, self._failed_before(asset))] = _CODES["failed_before"]
+            codes[members(ordinals, self._failed_before(era))] = _CODES["failed_before"]
         name = graph.owner.get(asset)
         planned = self.computation(asset)
         name = planned.name if planned is not None else name
@@ -157,12 +170,12 @@ class RecordedRun:
                 codes[:] = _CODES["not_asked" if asked.retry_of else "not_selected"]
                 return codes
             codes[~members(ordinals, chosen.array())] = _CODES["not_asked"]
-        if name is not None and name in self.setting.spaces:
+        if name is not None and name in graph.nodes and ordinal_space(graph.nodes[name].partitions) == era.space:
             existing = self.setting.spaces[name].existing(self.plan.as_of).array()
             codes[~members(ordinals, existing)] = _CODES["nonexistent"]
         return codes
 
-    def _failed_before(self, asset: AssetKey) -> Integers:
+    def _failed_before(self, era: Era) -> Integers:
         """The partitions whose last try before this run failed."""
         reader = self.setting.reader
         newest_first = [run.run_id for run in reader.runs() if run.environment == self.run.environment]
@@ -170,7 +183,7 @@ class RecordedRun:
         failed, known = PartitionSet.empty(), PartitionSet.empty()
         for run_id in earlier:
             for each in reader.fared(run_id):
-                if each.asset == asset:
+                if self.eras[each.uid] == era:
                     partitions = PartitionSet.from_ordinals(each.ordinals)
                     failed |= partitions - known if each.status in ("failed", "quarantined") else PartitionSet.empty()
                     known |= partitions

@@ -57,7 +57,12 @@ def _show_asset(page: Page, found: AssetComparison) -> None:
 
 def _show_group(page: Page, group: Group) -> None:
     number = count(group.count, "partition")
-    subject = f"{', '.join(group.partitions)} ({number})" if group.count > 1 else ", ".join(group.partitions)
+    keys = ", ".join(group.partitions)
+    subject = " ".join(
+        each
+        for each in (keys, f"({group.former})" if group.former else "", f"({number})" if group.count > 1 else "")
+        if each
+    )
     if group.components:
         where = f"ran in the {'first' if group.first.ran else 'second'} run only"
         verdict = f"{where}; the difference: {', '.join(group.components)}"

@@ -22,8 +22,8 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
     """Print the reasons of the first link, each with what lies behind it; ``numbers`` tells how many share it."""
     if not trace.links:
         return
-    links = {(link.asset, link.planned): link for link in reversed(trace.links)}
-    told = {(trace.links[0].asset, trace.links[0].planned)}
+    links = {link.identity: link for link in reversed(trace.links)}
+    told = {trace.links[0].identity}
     cut = False
     # What is still to be printed, the next one last: the reason, its link, and the guides before it.
     pending = [(reason, trace.links[0], " " * indent, "", "") for reason in reversed(trace.links[0].reasons)]
@@ -34,14 +34,14 @@ def show_trace(page: Page, trace: Trace, *, indent: int, numbers: bool = False) 
         margin += below
         for line in diff_lines(reason):
             page.line(f"{margin}  {line}".rstrip())
-        if reason.upstream is None:
+        key = reason.onward()
+        onward = None if key is None else links.get(key)
+        if key is None or onward is None:
             continue
-        key = (reason.upstream, reason.kind in ("upstream_stale", "waiting"))
-        onward = links.get(key)
-        if onward is None:
+        if onward is link:
             continue
         if key in told:
-            page.line(f"{margin}└─ {reason.upstream}: as above")
+            page.line(f"{margin}└─ {onward.asset}{_then(onward)}: as above")
         elif len(told) >= _LINKS:
             cut = True
         else:
@@ -72,9 +72,13 @@ def _lead(reason: Reason, link: Link, *, first: bool) -> str:
     detail = reason.detail + versions_text(reason)
     if first:
         return f"{because(reason.kind)}{detail}"
-    partitions = f" {', '.join(link.partitions)}" if link.partitions else ""
+    partitions = " ".join(["", ", ".join(reason.partitions or link.partitions)]).rstrip()
     made = f" (run {', '.join(link.runs)})" if link.runs else f" ({moment(link.at)})" if link.at else ""
-    return f"{link.asset}{partitions}{made}: {detail}"
+    return f"{link.asset}{partitions}{_then(link)}{made}: {detail}"
+
+
+def _then(link: Link) -> str:
+    return f" ({link.former})" if link.former else ""
 
 
 def _number(reason: Reason, link: Link, *, numbers: bool) -> str:

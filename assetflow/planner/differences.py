@@ -9,7 +9,7 @@ from difflib import unified_diff
 import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion, VersionId
-from assetflow.planner.evidence import Evidence, Integers, Read, Written
+from assetflow.planner.evidence import Era, Evidence, Integers, Read, Written
 from assetflow.planner.trace import ChangeKind, CodeChange, VersionChange
 
 _CONTEXT = 1
@@ -52,18 +52,26 @@ def _aligned(ordinals: Integers, known: Integers, versions: Integers) -> Integer
 def read_of(reads: Mapping[str, Read], parameter: str, upstream: AssetKey) -> tuple[Integers, Integers]:
     """What a derivation read of an asset through a parameter; nothing where it read another asset, or none."""
     read = reads.get(parameter)
-    if read is None or read.upstream != upstream:
+    if read is None or read.upstream.asset != upstream:
         nothing = np.empty(0, np.int64)
         return nothing, nothing
     return read.ordinals, read.version
 
 
-def shown_changes(
-    evidence: Evidence, asset: AssetKey, changes: Iterable[Replaced], shown: int
-) -> tuple[VersionChange, ...]:
+def repartitioned(read: Read | None, now: Era) -> str:
+    """The space of what was read, where that is the same asset when it was partitioned otherwise; empty otherwise.
+
+    What read nothing has nothing of then.
+    """
+    if read is None or not len(read.ordinals) or read.upstream.asset != now.asset or read.upstream == now:
+        return ""
+    return read.upstream.space
+
+
+def shown_changes(evidence: Evidence, era: Era, changes: Iterable[Replaced], shown: int) -> tuple[VersionChange, ...]:
     """The first few changes, with partition keys."""
     first = sorted(changes)[:shown]
-    keys = evidence.keys(asset, np.array([each.ordinal for each in first], np.int64))
+    keys = evidence.keys(era, np.array([each.ordinal for each in first], np.int64))
     return tuple(
         VersionChange(key, VersionId(each.before) or None, VersionId(each.after) or None)
         for key, each in zip(keys, first, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,13 @@ from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 from assetflow.partitions.sets import PartitionSet
 
 Integers = NDArray[np.int64]
+
+
+class Era(NamedTuple):
+    """An asset while it was partitioned in one way; ``space`` is what its ordinals counted then."""
+
+    asset: AssetKey
+    space: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +48,7 @@ class Made:
 class Read:
     """What one derivation read through one parameter: aligned, ordinals ascending."""
 
-    upstream: AssetKey
+    upstream: Era
     ordinals: Integers
     version: Integers
 
@@ -57,7 +64,11 @@ class Written:
 class Evidence(Protocol):
     """What can be looked up of the past of one environment."""
 
-    def moves(self, asset: AssetKey, ordinals: Integers) -> Moves:
+    def present(self, asset: AssetKey) -> Era:
+        """The asset as it is partitioned now; of one that is not declared any more, as it was in the end."""
+        ...
+
+    def moves(self, era: Era, ordinals: Integers) -> Moves:
         """The moves of an asset's partitions; of a source, its observations."""
         ...
 
@@ -77,10 +88,10 @@ class Evidence(Protocol):
         """One code version; None when its sources were not kept."""
         ...
 
-    def keys(self, asset: AssetKey, ordinals: Integers) -> list[str | None]:
+    def keys(self, era: Era, ordinals: Integers) -> list[str | None]:
         """The keys of partitions, also of those that a definition has no more."""
         ...
 
-    def ranges(self, asset: AssetKey, partitions: PartitionSet) -> list[str]:
+    def ranges(self, era: Era, partitions: PartitionSet) -> list[str]:
         """Partitions as ranges for people; none where the asset is not partitioned."""
         ...

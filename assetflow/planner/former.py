@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from assetflow.keys import AssetKey
 from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
+from assetflow.planner.evidence import Era, Evidence
 from assetflow.planner.facts import EdgeFacts, Facts, World
 from assetflow.planner.spans import Flags
 
@@ -38,5 +39,18 @@ def repartitioned(world: World, facts: Facts, edge: EdgeFacts, upstream: Facts, 
     read = [output.pointers.generation[rows[output.places]] for output in facts.outputs]
     if since.size and any(each.size and each.max() >= since.min() for each in read):
         return ""
-    now = space_words(ordinal_space(upstream.node.partitions))
-    return f"{key} is {now}, and was {space_words(former.space)}"
+    return otherwise(key, ordinal_space(upstream.node.partitions), former.space)
+
+
+def former_words(evidence: Evidence, era: Era) -> str | None:
+    """How an asset was partitioned then; None where it still is."""
+    return None if era == evidence.present(era.asset) else space_words(era.space)
+
+
+def otherwise(asset: AssetKey, now: str, before: str) -> str:
+    """That an asset is in another space of ordinals than before.
+
+    >>> otherwise(AssetKey("orders"), "month", "whole")
+    'orders is partitioned by month, and was not partitioned'
+    """
+    return f"{asset} is {space_words(now)}, and was {space_words(before)}"

@@ -140,7 +140,7 @@ def _waiting_roots(scene: Scene, name: str, rows: Flags) -> tuple[AssetKey, ...]
         for each in reversed(members):
             asking = waiting.pop(each, None)
             if asking is not None:
-                _ask_upstream(scene, each, _with_own(scene, each, asking), waiting, roots)
+                _ask_upstream(scene, each, with_own(scene, each, asking), waiting, roots)
     return tuple(roots)
 
 
@@ -178,7 +178,7 @@ def _ask_upstream(
             roots[edge.edge.upstream] = None
 
 
-def _with_own(scene: Scene, name: str, rows: Flags) -> Flags:
+def with_own(scene: Scene, name: str, rows: Flags) -> Flags:
     """The rows, with those of the same computation that they wait for and that wait themselves."""
     facts, flow = scene.facts[name], scene.flows[name]
     waited = [edge for edge in facts.own_edges if edge.edge.missing == "wait"]

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, CodeVersion
+from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.plan import Asked, Certainty, Plan
@@ -60,6 +61,8 @@ class RecordedPlan:
     due: bool
     include_late: bool
     computations: Mapping[str, RecordedComputation]
+    spaces: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What ordinals count, by computation: of those in ``computations`` and in the scope, where it was recorded."""
 
 
 def recorded(plan: Plan, graph: AssetGraph, codes: Codes, spaces: Mapping[str, PartitionSpace]) -> dict[str, object]:
@@ -100,6 +103,7 @@ def recorded(plan: Plan, graph: AssetGraph, codes: Codes, spaces: Mapping[str, P
         "include_late": plan.include_late,
         "scope": None if asked.scope is None else {name: each.to_text() for name, each in asked.scope.items()},
         "computations": computations,
+        "spaces": {name: ordinal_space(graph.nodes[name].partitions) for name in (*computations, *(asked.scope or ()))},
     }
     return {**plan.to_dict(), RECORD: record}
 
@@ -135,6 +139,7 @@ def read_record(document: Mapping[str, object]) -> RecordedPlan | None:
         due=record["due"],
         include_late=record["include_late"],
         computations={name: _computation(name, entry) for name, entry in record["computations"].items()},
+        spaces=record.get("spaces", {}),
     )
 
 

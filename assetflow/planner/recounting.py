@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced, shown_changes
-from assetflow.planner.evidence import Evidence, Made, Moves, Read
+from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced, shown_changes
+from assetflow.planner.evidence import Era, Evidence, Made, Moves, Read
+from assetflow.planner.former import former_words, otherwise
 from assetflow.planner.reasons import component_name
 from assetflow.planner.trace import Link, Reason, ReasonKind, few
 
@@ -21,15 +22,18 @@ SHOWN = 3
 _EXAMINED = 200
 """So many changed partitions of one asset are looked at one by one."""
 
+_MOST_STEPS = 1_000
+"""Through an asset that reads itself, so many changes are followed."""
+
 _MOST_VISITS = 20
-"""An asset that reads itself is followed so many steps back."""
+"""Assets of one computation that read each other are come back to so many times."""
 
 _REPUBLISHED: Mapping[str, tuple[ReasonKind, str]] = {
     "rollback": ("rolled_back", "an older version was published again"),
     "accept": ("accepted", "what was published was accepted as it is"),
 }
 
-Changes = dict[AssetKey, set[Replaced]]
+Changes = dict[Era, set[Replaced]]
 
 
 @dataclass(slots=True)
@@ -40,66 +44,101 @@ class Told:
     detail: str
     count: int = 0
     parameter: str | None = None
-    upstream: AssetKey | None = None
+    upstream: Era | None = None
     changes: set[Replaced] = field(default_factory=set[Replaced])
     codes: tuple[CodeVersion | None, CodeVersion | None] = (None, None)
+    ordinals: set[int] = field(default_factory=set[int])
 
 
 def recount(
-    evidence: Evidence, changes: Mapping[AssetKey, set[Replaced]], order: Mapping[AssetKey, int], shown: int = SHOWN
+    evidence: Evidence, changes: Mapping[Era, set[Replaced]], order: Mapping[AssetKey, int], shown: int = SHOWN
 ) -> list[Link]:
     """A link for each asset of which versions were replaced, back to the roots; ``order`` is that of the graph."""
-    pending: Changes = {key: set(found) for key, found in changes.items()}
+    pending: Changes = {era: set(found) for era, found in changes.items()}
     seen: Changes = {}
-    visits: Counter[AssetKey] = Counter()
+    visits: Counter[Era] = Counter()
     links: list[Link] = []
     while pending:
-        asset = max(pending, key=lambda key: order.get(key, -1))
-        known = seen.setdefault(asset, set())
-        fresh = sorted(pending.pop(asset) - known)
+        era = max(pending, key=lambda each: order.get(each.asset, -1))
+        known = seen.setdefault(era, set())
+        fresh = sorted(pending.pop(era) - known)
         known.update(fresh)
-        visits[asset] += 1
-        if not fresh or visits[asset] > _MOST_VISITS:
+        visits[era] += 1
+        if not fresh or visits[era] > _MOST_VISITS:
             continue
-        link, further = _link(evidence, asset, fresh, shown)
+        link, further = _link(evidence, era, fresh, shown)
         links.append(link)
         for upstream, found in further.items():
             pending.setdefault(upstream, set()).update(found)
     return links
 
 
-def _link(evidence: Evidence, asset: AssetKey, changes: list[Replaced], shown: int) -> tuple[Link, Changes]:
-    examined = changes[:_EXAMINED]
-    moves = evidence.moves(asset, np.array([each.ordinal for each in examined], np.int64))
-    pairs = [_derivations(moves, each) for each in examined]
-    known = {derivation for pair in pairs for derivation in pair if derivation}
-    made, reads = evidence.made(known), evidence.reads(known)
+def _link(evidence: Evidence, era: Era, changes: list[Replaced], shown: int) -> tuple[Link, Changes]:
+    """What these changes of one asset have come from, and what that leads on to.
+
+    Partitions that read others of the same asset are followed from one to the next, and share the link.
+    """
     told: dict[object, Told] = {}
-    for each, (before, after) in zip(examined, pairs, strict=True):
-        if not each.before or not each.after:
-            _appeared(told, each, made.get(after))
-        else:
-            for found in differing(evidence, (before, after), made, reads):
-                add_told(told, found)
+    makers: list[Made] = []
+    known, fresh = set(changes), changes
+    room, unexamined = _EXAMINED, 0
+    while fresh:
+        unexamined += max(len(fresh) - room, 0)
+        made, own = _examined(evidence, era, fresh[:room], told)
+        makers += made
+        fresh = sorted(own - known)
+        known |= own
+        room = max(_MOST_STEPS - len(known), 0)
     further: Changes = {}
     for each in told.values():
-        if each.upstream is not None:
+        if each.upstream is not None and each.upstream != era:
             further.setdefault(each.upstream, set()).update(each.changes)
-    partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
-    ranges = few(evidence.ranges(asset, partitions), shown)
-    reasons = tuple(reason_of(evidence, each, shown) for each in told.values())
-    makers = [made[after] for _, after in pairs if after in made]
+    partitions = PartitionSet.from_ordinals([each.ordinal for each in known])
+    reasons = [reason_of(evidence, each, shown) for each in told.values()]
+    if any(each.upstream == era for each in told.values()):
+        reasons = [
+            _placed(evidence, era, each, reason, len(partitions), shown)
+            for each, reason in zip(told.values(), reasons, strict=True)
+        ]
     link = Link(
-        asset,
+        era.asset,
         False,
-        ranges,
+        few(evidence.ranges(era, partitions), shown),
         len(partitions),
-        reasons,
-        unexamined=len(changes) - len(examined),
+        tuple(reasons),
+        unexamined=unexamined,
         runs=few(list(dict.fromkeys(each.run_id for each in makers if each.run_id))),
         at=max((each.at for each in makers), default=None),
+        former=former_words(evidence, era),
     )
     return link, further
+
+
+def _examined(
+    evidence: Evidence, era: Era, changes: list[Replaced], told: dict[object, Told]
+) -> tuple[list[Made], set[Replaced]]:
+    """Tell what each change has come from; gives how the versions were made, and what changed of the same asset."""
+    moves = evidence.moves(era, np.array([each.ordinal for each in changes], np.int64))
+    pairs = [_derivations(moves, each) for each in changes]
+    derivations = {derivation for pair in pairs for derivation in pair if derivation}
+    made, reads = evidence.made(derivations), evidence.reads(derivations)
+    own: set[Replaced] = set()
+    for each, (before, after) in zip(changes, pairs, strict=True):
+        if not each.before or not each.after:
+            add_told(told, _appeared(each, made.get(after)), each.ordinal)
+            continue
+        for found in differing(evidence, (before, after), made, reads):
+            add_told(told, found, each.ordinal)
+            if found.upstream == era:
+                own |= found.changes
+    return [made[after] for _, after in pairs if after in made], own
+
+
+def _placed(evidence: Evidence, era: Era, told: Told, reason: Reason, count: int, shown: int) -> Reason:
+    """The reason with the partitions that it is for, where it is not for all of them."""
+    if len(told.ordinals) == count:
+        return reason
+    return replace(reason, partitions=few(evidence.ranges(era, PartitionSet.from_ordinals(told.ordinals)), shown))
 
 
 def _derivations(moves: Moves, change: Replaced) -> tuple[int, int]:
@@ -133,31 +172,41 @@ def differing(
     if after.kind in _REPUBLISHED:
         kind, detail = _REPUBLISHED[after.kind]
         return [Told(kind, f"{detail}: {after.reason}" if after.reason else detail)]
+    if after.kind == "tolerated":
+        return [Told("tolerated", "late data was left out")]
+    late = before.kind == "tolerated"
     found: list[Told] = []
     if before.code != after.code:
         found.append(Told("code_changed", "", codes=(before.code, after.code)))
     old, new = reads.get(pair[0], {}), reads.get(pair[1], {})
     for parameter in dict.fromkeys((*old, *new)):
-        upstream = new[parameter].upstream if parameter in new else old[parameter].upstream
-        changes = replaced(evidence, read_of(old, parameter, upstream), read_of(new, parameter, upstream))
+        upstream = (new if parameter in new else old)[parameter].upstream
+        former = repartitioned(old.get(parameter), upstream)
+        if former:
+            detail = otherwise(upstream.asset, upstream.space, former)
+            found.append(Told("input_changed", detail, parameter=parameter))
+            continue
+        asset = upstream.asset
+        changes = replaced(evidence, read_of(old, parameter, asset), read_of(new, parameter, asset))
         if changes:
-            found.append(Told("input_changed", "", parameter=parameter, upstream=upstream, changes=changes))
+            detail = "late data had been left out until then" if late else ""
+            found.append(Told("input_changed", detail, parameter=parameter, upstream=upstream, changes=changes))
     return found or [Told("computed_again", "computed again, from the same code and inputs")]
 
 
-def _appeared(told: dict[object, Told], change: Replaced, made: Made | None) -> None:
+def _appeared(change: Replaced, made: Made | None) -> Told:
     if not change.after:
-        add_told(told, Told("withdrawn", "is not there any more"))
-    elif made is not None and made.kind == "observed":
-        add_told(told, Told("observed", "observed for the first time"))
-    else:
-        add_told(told, Told("first_built", "was not there before"))
+        return Told("withdrawn", "is not there any more")
+    if made is not None and made.kind == "observed":
+        return Told("observed", "observed for the first time")
+    return Told("first_built", "was not there before")
 
 
-def add_told(told: dict[object, Told], found: Told) -> None:
+def add_told(told: dict[object, Told], found: Told, ordinal: int) -> None:
     """Take in what holds for one more partition."""
     each = told.setdefault((found.kind, found.detail, found.parameter, found.upstream, found.codes), found)
     each.count += 1
+    each.ordinals.add(ordinal)
     each.changes |= found.changes
 
 
@@ -168,9 +217,10 @@ def reason_of(evidence: Evidence, told: Told, shown: int = SHOWN) -> Reason:
         case "code_changed":
             return changed_code(evidence, before, after, told.count)
         case "input_changed" if told.upstream is not None:
-            return changed_input(evidence, told.upstream, told.parameter, told.changes, told.count, shown)
+            reason = changed_input(evidence, told.upstream, told.parameter, told.changes, told.count, shown)
+            return replace(reason, detail="; ".join(filter(None, (reason.detail, told.detail))))
         case _:
-            return Reason(told.kind, told.detail, told.count)
+            return Reason(told.kind, told.detail, told.count, told.parameter)
 
 
 def changed_code(evidence: Evidence, before: CodeVersion | None, after: CodeVersion | None, count: int) -> Reason:
@@ -182,7 +232,7 @@ def changed_code(evidence: Evidence, before: CodeVersion | None, after: CodeVers
 
 def changed_input(
     evidence: Evidence,
-    upstream: AssetKey,
+    upstream: Era,
     parameter: str | None,
     changes: set[Replaced],
     count: int,
@@ -197,12 +247,15 @@ def changed_input(
         verb = "went away"
     elif all(not each.before for each in changes):
         verb = "came"
+    former = former_words(evidence, upstream)
+    words = (upstream.asset, ranges, f"({former})" if former else "", verb)
     return Reason(
         "input_changed",
-        " ".join([part for part in (upstream, ranges, verb) if part]),
+        " ".join([part for part in words if part]),
         count,
         parameter,
-        upstream,
+        upstream.asset,
         versions,
         len(changes),
+        former=former,
     )

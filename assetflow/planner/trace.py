@@ -11,7 +11,10 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.causes import CauseKind
 
 ReasonKind = (
-    CauseKind | Literal["first_built", "withdrawn", "observed", "rolled_back", "accepted", "reused", "computed_again"]
+    CauseKind
+    | Literal[
+        "first_built", "withdrawn", "observed", "rolled_back", "accepted", "tolerated", "reused", "computed_again"
+    ]
 )
 """A cause, or how a version that is published came to differ from the one before it."""
 
@@ -49,6 +52,8 @@ class Reason:
     """Why the partitions of one link are due, or came to be what they are; ``count`` of them share it.
 
     ``upstream`` is the asset whose link tells more; ``versions`` are the first few of ``changed`` upstream partitions.
+    ``former`` says how the upstream was partitioned then, where it is partitioned otherwise now. ``partitions`` are
+    ranges for people; none where the reason is for all partitions of the link, or where that is not told.
     """
 
     kind: ReasonKind
@@ -59,6 +64,8 @@ class Reason:
     versions: tuple[VersionChange, ...] = ()
     changed: int = 0
     code: tuple[CodeChange, ...] = ()
+    former: str | None = None
+    partitions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The reason as in the documents."""
@@ -71,7 +78,15 @@ class Reason:
             "versions": [each.to_dict() for each in self.versions],
             "changed": self.changed,
             "code": [each.to_dict() for each in self.code],
+            "former": self.former,
+            "partitions": list(self.partitions),
         }
+
+    def onward(self) -> tuple[AssetKey, bool, str | None] | None:
+        """What identifies the link that tells more; None where none does."""
+        if self.upstream is None:
+            return None
+        return self.upstream, self.kind in ("upstream_stale", "waiting"), self.former
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,8 @@ class Link:
     """One asset on the way: ``planned`` tells of what is to be done, otherwise of what was published already.
 
     ``partitions`` are ranges for people. ``unexamined`` of the ``count`` partitions were not looked at one by one. What
-    was published came from ``runs``, at last ``at``.
+    was published came from ``runs``, at last ``at``; ``former`` says how the asset was partitioned then, where it is
+    partitioned otherwise now.
     """
 
     asset: AssetKey
@@ -90,6 +106,12 @@ class Link:
     unexamined: int = 0
     runs: tuple[str, ...] = ()
     at: datetime | None = None
+    former: str | None = None
+
+    @property
+    def identity(self) -> tuple[AssetKey, bool, str | None]:
+        """What reasons call the link by; no two of a trace have the same."""
+        return self.asset, self.planned, self.former
 
     def to_dict(self) -> dict[str, object]:
         """The link as in the documents."""
@@ -102,6 +124,7 @@ class Link:
             "unexamined": self.unexamined,
             "runs": list(self.runs),
             "at": self.at.isoformat() if self.at else None,
+            "former": self.former,
         }
 
 
@@ -117,16 +140,10 @@ class Trace:
 
     def roots(self) -> tuple[tuple[AssetKey, Reason], ...]:
         """The reasons that no link further on explains, with their assets."""
-        told = {(link.asset, link.planned) for link in self.links}
+        told = {link.identity for link in self.links}
         return tuple(
-            (link.asset, reason) for link in self.links for reason in link.reasons if not _goes_on(reason, told)
+            (link.asset, reason) for link in self.links for reason in link.reasons if reason.onward() not in told
         )
-
-
-def _goes_on(reason: Reason, told: set[tuple[AssetKey, bool]]) -> bool:
-    if reason.upstream is None:
-        return False
-    return (reason.upstream, reason.kind in ("upstream_stale", "waiting")) in told
 
 
 def few(texts: Sequence[str], shown: int = 3) -> tuple[str, ...]:

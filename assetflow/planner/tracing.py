@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,22 +10,24 @@ import numpy as np
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
-from assetflow.planner.causes import Cause
-from assetflow.planner.differences import Replaced, code_changes, read_of, replaced
-from assetflow.planner.evidence import Evidence
-from assetflow.planner.facts import CODE, SCHEMA, EdgeFacts, Facts
+from assetflow.planner.causes import Cause, CauseKind
+from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced
+from assetflow.planner.evidence import Era, Evidence
+from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts
 from assetflow.planner.flow import unobtainable
-from assetflow.planner.former import repartitioned
-from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause
+from assetflow.planner.former import otherwise
+from assetflow.planner.publish_groups import grouped
+from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause, with_own
 from assetflow.planner.recounting import SHOWN, Changes, changed_input, recount
+from assetflow.planner.scans import traced
 from assetflow.planner.spans import Flags
 from assetflow.planner.trace import Link, Reason, Trace, few
 
 _EXAMINED = 200
 """What so many rows of an asset have read is compared one by one; the planner's own sentence speaks for the others."""
 
-_MOST_ROUNDS = 64
-"""An asset that reads itself is followed so many times from its rows to earlier ones, then to all that move."""
+
+_BITS: Mapping[CauseKind, int] = {"missing": MISSING, "code_changed": CODE, "schema_changed": SCHEMA, "failed": FAILED}
 
 
 def trace(
@@ -40,10 +42,8 @@ def trace(
     pending = {graph.owner[asset]: rows}
     walk = _Walk(scene, evidence, shown, {graph.owner[asset]: asset})
     links: list[Link] = []
-    for name in reversed(list(scene.facts)):
-        chosen = pending.pop(name, None)
-        if chosen is None:
-            continue
+    for name in _backward(scene, walk, pending) if deep else list(pending):
+        chosen = pending.pop(name)
         upstream = _upstream(scene, name, chosen) if deep else {}
         if name in upstream:
             chosen = chosen | upstream.pop(name)[1]
@@ -51,10 +51,42 @@ def trace(
             walk.labels.setdefault(above, key)
             pending[above] = pending[above] | moving if above in pending else moving
         links.append(walk.link(name, chosen, [walk.labels[above] for above in upstream]))
-        if not pending:
-            break
     order = {key: place for place, node in enumerate(graph.nodes.values()) for key in node.outputs}
     return Trace((*links, *recount(evidence, walk.changes, order, shown)))
+
+
+def _backward(scene: Scene, walk: _Walk, pending: dict[str, Flags]) -> Iterator[str]:
+    """The computations that are met, each before its upstreams; of a publish group, those met from outside first."""
+    for members in reversed(list(grouped(scene.facts))):
+        if not pending:
+            return
+        met = [name for name in reversed(members) if name in pending]
+        for name in met:
+            for mate, rows in _mates(scene, name, pending[name]).items():
+                walk.labels.setdefault(mate, scene.facts[mate].node.outputs[0])
+                pending[mate] = pending[mate] | rows if mate in pending else rows
+        # Members may read each other: what is met on the way comes after what it was met from.
+        for name in (*met, *(each for each in reversed(members) if each not in met)):
+            if name in pending:
+                yield name
+        for name in members:
+            pending.pop(name, None)
+
+
+def _mates(scene: Scene, name: str, rows: Flags) -> dict[str, Flags]:
+    """The rows of other members of the publish group, which wait for what these rows only wait with."""
+    held = scene.flows[name].held
+    if held is None or not (rows & held).any():
+        return {}
+    found: dict[str, Flags] = {}
+    for mate in scene.world.graph.mates(name):
+        if mate not in scene.flows:
+            continue
+        flow = scene.flows[mate]
+        lacks = flow.lacks if flow.held is None or flow.lacks is None else flow.lacks & ~flow.held
+        if lacks is not None and (waiting := rows & held & lacks).any():
+            found[mate] = waiting
+    return found
 
 
 def _upstream(scene: Scene, name: str, rows: Flags) -> dict[str, tuple[AssetKey, Flags]]:
@@ -75,16 +107,13 @@ def _upstream(scene: Scene, name: str, rows: Flags) -> dict[str, tuple[AssetKey,
 
 def _closed(scene: Scene, name: str, rows: Flags) -> Flags:
     """The rows of a computation with those of its own that they lead back to."""
-    edges = [(place, edge) for place, edge in enumerate(scene.facts[name].edges) if edge.upstream == name]
-    fresh = rows
-    for _ in range(_MOST_ROUNDS):
-        reached = [found for place, edge in edges if (found := _reached(scene, name, place, edge, fresh)) is not None]
-        fresh = np.logical_or.reduce(reached) & ~rows if reached else np.zeros(len(rows), np.bool_)
-        if not fresh.any():
-            return rows
-        rows = rows | fresh
-    moves = scene.flows[name].moves
-    return rows if moves is None else rows | (moves & (np.arange(len(rows)) < int(rows.nonzero()[0][-1])))
+    facts, flow = scene.facts[name], scene.flows[name]
+    found = rows
+    if facts.own is not None and flow.moves is not None:
+        found = found | traced(facts.own, rows & flow.moves, flow.moves)
+    if flow.lacks is not None:
+        found = found | with_own(scene, name, rows & flow.lacks)
+    return found
 
 
 def _reached(scene: Scene, name: str, place: int, edge: EdgeFacts, rows: Flags) -> Flags | None:
@@ -111,42 +140,73 @@ class _Walk:
     evidence: Evidence
     shown: int
     labels: dict[str, AssetKey]
-    changes: Changes = field(default_factory=dict[AssetKey, "set[Replaced]"])
+    changes: Changes = field(default_factory=dict[Era, "set[Replaced]"])
 
     def link(self, name: str, rows: Flags, onward: Sequence[AssetKey]) -> Link:
         """What made these rows of a computation due; ``onward`` are the assets to which the way goes on."""
         facts = self.scene.facts[name]
         edges = {edge.edge.parameter: edge for edge in facts.edges}
-        reasons: list[Reason] = []
+        reasons = [_plain(cause, upstream) for cause, upstream in self._waiting(name, rows, onward)]
         unexamined = 0
         for cause in _causes(self.scene, name, rows):
             edge = edges.get(cause.parameter or "")
             if cause.kind == "input_changed" and edge is not None:
-                reason, left = self._changed_input(facts, edge, rows, cause)
+                told, left = self._changed_input(facts, edge, rows, cause)
                 unexamined = max(unexamined, left)
-            elif cause.kind in ("code_changed", "schema_changed") and cause.components:
+                reasons += told if len(told) > 1 else self._placed(name, cause, rows, told)
+                continue
+            if cause.kind in ("code_changed", "schema_changed") and cause.components:
                 reason = _code(self.scene, facts, rows, cause, self.evidence)
             elif cause.kind == "upstream_stale" and edge is not None:
                 reason = _plain(cause, self.labels.get(edge.upstream, edge.edge.upstream))
             else:
-                waits = cause.kind == "waiting"
-                reason = _plain(cause, next((key for key in onward if waits and key in cause.detail), None))
-            reasons.append(reason)
+                reason = _plain(cause)
+            reasons += self._placed(name, cause, rows, [reason])
         partitions = PartitionSet.from_ordinals(facts.ordinals[rows])
         ranges = few(facts.space.describe(partitions), self.shown)
         return Link(self.labels[name], True, ranges, len(partitions), tuple(reasons), unexamined)
 
-    def _changed_input(self, facts: Facts, edge: EdgeFacts, rows: Flags, cause: Cause) -> tuple[Reason, int]:
-        """The cause with the versions that differ, and how many rows were not looked at."""
-        upstream, above = edge.edge.upstream, self.scene.facts[edge.upstream]
-        if repartitioned(self.scene.world, facts, edge, above, rows & edge.changed):
-            return _plain(cause, upstream), 0  # what was read then are other partitions, not others of these
-        found, left = _changes(facts, edge, above, rows & edge.changed, self.evidence)
+    def _waiting(self, name: str, rows: Flags, onward: Sequence[AssetKey]) -> Iterator[tuple[Cause, AssetKey | None]]:
+        """What the rows wait for, and apart from that what only their group does; with where the way goes on."""
+        held = self.scene.flows[name].held
+        own = waiting_cause(self.scene, name, rows if held is None else rows & ~held)
+        if own is not None:
+            yield own, next((key for key in onward if key in own.detail), None)
+        shared = None if held is None else waiting_cause(self.scene, name, rows & held)
+        if shared is not None:
+            yield shared, next((self.labels[mate] for mate in _mates(self.scene, name, rows)), None)
+
+    def _placed(self, name: str, cause: Cause, rows: Flags, reasons: list[Reason]) -> list[Reason]:
+        """The reasons with the partitions that the cause is for, where rows read each other and it is not for all."""
+        facts = self.scene.facts[name]
+        concerned = None if facts.own is None else _concerned(self.scene, name, cause, rows)
+        if concerned is None or np.array_equal(concerned, rows):
+            return reasons
+        partitions = few(facts.space.describe(PartitionSet.from_ordinals(facts.ordinals[concerned])), self.shown)
+        return [replace(reason, partitions=partitions) for reason in reasons]
+
+    def _changed_input(self, facts: Facts, edge: EdgeFacts, rows: Flags, cause: Cause) -> tuple[list[Reason], int]:
+        """The cause with the versions that differ, and how many rows were not looked at.
+
+        Rows that read the upstream when it was partitioned otherwise have a reason of their own.
+        """
+        upstream = self.evidence.present(edge.edge.upstream)
+        upstream_facts = self.scene.facts[edge.upstream]
+        found, formers, left = _changes(facts, edge, upstream_facts, rows & edge.changed, upstream, self.evidence)
+        reasons = [
+            Reason("input_changed", otherwise(upstream.asset, upstream.space, space), len(each), cause.parameter)
+            for space, each in formers.items()
+        ]
+        if len(reasons) == 1 and not found and (not left or reasons[0].detail == cause.detail):
+            return [replace(reasons[0], count=cause.count)], left
+        others = cause.count - len(set[int]().union(*formers.values()))
+        if others <= 0:
+            return reasons, left
         self.changes.setdefault(upstream, set()).update(found)
-        exact = changed_input(self.evidence, upstream, cause.parameter, found, cause.count, self.shown)
+        exact = changed_input(self.evidence, upstream, cause.parameter, found, others, self.shown)
         if left or not found:  # the planner's own sentence speaks for all of the rows
             exact = replace(exact, detail=cause.detail)
-        return exact, left
+        return [*reasons, exact], left
 
 
 def _causes(scene: Scene, name: str, rows: Flags) -> list[Cause]:
@@ -154,8 +214,22 @@ def _causes(scene: Scene, name: str, rows: Flags) -> list[Cause]:
     if facts.node.kind == "source":
         missing = int(np.count_nonzero(rows & ~facts.outputs[0].versioned))
         return [Cause("missing", missing, "not observed", facts.node.outputs)] if missing else []
-    waiting = waiting_cause(scene, name, rows)
-    return [*([waiting] if waiting else []), *own_causes(scene, name, rows), *inherited_causes(scene, name, rows)]
+    return [*own_causes(scene, name, rows), *inherited_causes(scene, name, rows)]
+
+
+def _concerned(scene: Scene, name: str, cause: Cause, rows: Flags) -> Flags | None:
+    """The rows that a cause is for; None where that is not known."""
+    facts = scene.facts[name]
+    edges = [(place, edge) for place, edge in enumerate(facts.edges) if edge.edge.parameter == cause.parameter]
+    found: Flags | None = None
+    if cause.kind == "input_changed" and edges:
+        found = rows & edges[0][1].changed
+    elif cause.kind == "upstream_stale" and edges:
+        pending = scene.flows[name].pending[edges[0][0]]
+        found = None if pending is None else rows & pending
+    elif cause.kind in _BITS:
+        found = rows & ((facts.bits & _BITS[cause.kind]) != 0)
+    return found if found is not None and int(np.count_nonzero(found)) == cause.count else None
 
 
 def _plain(cause: Cause, upstream: AssetKey | None = None) -> Reason:
@@ -179,10 +253,14 @@ def _code(scene: Scene, facts: Facts, rows: Flags, cause: Cause, evidence: Evide
 
 
 def _changes(
-    facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags, evidence: Evidence
-) -> tuple[set[Replaced], int]:
-    """Which upstream versions are others than these rows have read, and how many rows were not looked at."""
+    facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags, now: Era, evidence: Evidence
+) -> tuple[set[Replaced], dict[str, set[int]], int]:
+    """Which upstream versions are others than these rows have read, and how many rows were not looked at.
+
+    In between, the rows that read the upstream in another space of ordinals than it has now, by that space.
+    """
     found: set[Replaced] = set()
+    formers: dict[str, set[int]] = {}
     parameter, key = edge.edge.parameter, edge.edge.upstream
     pointers = upstream.output(key).pointers
     left = 0
@@ -194,7 +272,12 @@ def _changes(
         derivations: list[int] = output.pointers.derivation[places].tolist()
         reads = evidence.reads(derivations)
         for row, derivation in zip(at.tolist(), derivations, strict=True):
+            read = reads.get(derivation, {})
+            former = repartitioned(read.get(parameter), now)
+            if former:
+                formers.setdefault(former, set()).add(row)
+                continue
             positions = edge.signature.read.positions(row)
-            now = (pointers.ordinals[positions], pointers.version[positions])
-            found |= replaced(evidence, read_of(reads.get(derivation, {}), parameter, key), now)
-    return found, max(left, 0)
+            present = (pointers.ordinals[positions], pointers.version[positions])
+            found |= replaced(evidence, read_of(read, parameter, key), present)
+    return found, formers, max(left, 0)

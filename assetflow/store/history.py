@@ -35,7 +35,7 @@ ORDER BY s.ended_at, s.asset, s.ordinal, s.attempt
 """
 # Of the rows of a group, SQLite gives the one that has the maximum.
 FARED = """
-SELECT a.key, s.status, s.ordinal, coalesce(s.version, 0), max(s.attempt)
+SELECT a.key, s.asset, s.status, s.ordinal, coalesce(s.version, 0), max(s.attempt)
 FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
 GROUP BY s.asset, s.ordinal ORDER BY s.asset, s.status, s.ordinal
 """
@@ -71,9 +71,9 @@ def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
 def fared(connection: sqlite3.Connection, run_id: str) -> list[Fared]:
     """How the asset partitions of a run fared, by asset and status."""
     found: list[Fared] = []
-    for (asset, status), group in groupby(connection.execute(FARED, (run_id,)), key=lambda row: row[:2]):
-        _, _, ordinals, versions, _ = zip(*group, strict=True)
-        found.append(Fared(asset, status, np.array(ordinals, np.int64), np.array(versions, np.int64)))
+    for (asset, uid, status), group in groupby(connection.execute(FARED, (run_id,)), key=lambda row: row[:3]):
+        _, _, _, ordinals, versions, _ = zip(*group, strict=True)
+        found.append(Fared(asset, uid, status, np.array(ordinals, np.int64), np.array(versions, np.int64)))
     return found
 
 

@@ -246,6 +246,7 @@ class Fared:
     """
 
     asset: AssetKey
+    uid: int
     status: StepStatus
     ordinals: Integers
     version: Integers

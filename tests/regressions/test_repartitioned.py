@@ -28,6 +28,19 @@ CODE = """
 """
 
 
+COPIES = """
+    @asset(partitions=days, inputs={"orders": Input("orders", AllPartitions())}, code_version="1")
+    def copies(orders) -> int:
+        return 1
+"""
+NEWS = """
+
+@asset(code_version="1")
+def news(report) -> int:
+    return len(report)
+"""
+
+
 def causes(folder: Any, asset: str, partition: str | None = None) -> list[tuple[str, str]]:
     return [(cause.kind, cause.detail) for cause in folder.why(asset, partition).causes]
 
@@ -83,6 +96,84 @@ def test_another_grain_starts_anew_says_so_and_keeps_what_was(built: Any) -> Non
         }
         events = project.catalog.query("select partition from events where asset = 'orders'")
         assert sorted(set(events["partition"].to_pylist())) == ["1970-01-01", "1970-01-02", "1970-01-03"]
+
+
+def lines(found: Any) -> list[str]:
+    """The trace, each reason with the partitions that it is told of; those of former partitions say so."""
+    return [
+        " ".join(
+            filter(None, ("" if link.planned else "was:", link.asset, *link.partitions, link.former, reason.detail))
+        )
+        for link in found.trace.links
+        for reason in link.reasons
+    ]
+
+
+def with_news(built: Any) -> None:
+    """Let what reads orders differ whenever they do, and something read that."""
+    built.edit("return 1", "return orders")
+    built.edit("-> int", "-> dict")
+    built.code((built.root / "pipeline.py").read_text() + NEWS)
+    built.run()
+
+
+def test_what_was_read_of_days_is_not_told_as_months(built: Any) -> None:
+    today = built.open().clock().date().isoformat()
+    built.edit("how = days", "how = months")
+    found = built.why("report")
+    was = f"until {today} it was partitioned by day, and its 3 partitions of then are kept"
+    assert lines(found) == [
+        "report orders is partitioned by month, and was partitioned by day",
+        "report orders 1970-01...1970-02 is missing",
+        f"orders 1970-01...1970-02 never built: {was}",
+    ]
+    changed = found.trace.links[0].reasons[0]
+    assert (changed.kind, changed.count, changed.parameter, changed.versions) == ("input_changed", 1, "orders", ())
+
+
+def test_the_way_goes_on_through_what_was_published_of_days(built: Any) -> None:
+    with_news(built)
+    built.edit('f"orders {', 'f"anew {')
+    built.edit('@asset(partitions=how, code_version="1")', '@asset(partitions=how, code_version="2")')
+    built.run(select="orders or report")
+    built.edit("how = days", "how = months")
+    found = built.why("news")
+    assert lines(found)[-2:] == [
+        "was: report orders 1970-01-01, 1970-01-02, 1970-01-03 (partitioned by day) changed",
+        "was: orders 1970-01-01 1970-01-02 1970-01-03 partitioned by day code_version changed",
+    ]
+    report, orders = found.trace.links[-2:]
+    assert (report.planned, orders.planned) == (False, False)
+    assert (report.to_dict()["former"], orders.to_dict()["former"]) == (None, "partitioned by day")
+    assert (report.reasons[0].upstream, report.reasons[0].to_dict()["former"]) == ("orders", "partitioned by day")
+    assert [each.partition for each in report.reasons[0].versions] == ["1970-01-01", "1970-01-02", "1970-01-03"]
+    assert report.reasons[0] not in [reason for _, reason in found.trace.roots()]
+
+
+def test_between_two_versions_the_upstream_became_partitioned_otherwise(built: Any) -> None:
+    with_news(built)
+    built.edit("how = days", "how = months")
+    built.run(select="orders or report")
+    assert lines(built.why("news"))[-1] == "was: report orders is partitioned by month, and was partitioned by day"
+
+
+def test_partitions_that_read_the_upstream_of_then_and_of_now_are_told_apart(folder: Any) -> None:
+    folder.code(CODE + COPIES)
+    folder.run()
+    folder.edit("how = days", "how = months")
+    folder.run(select="orders")
+    folder.run(select="copies", partitions="1970-01-01")
+    folder.edit('@asset(partitions=how, code_version="1")', '@asset(partitions=how, code_version="2")')
+    folder.edit('f"orders {', 'f"anew {')
+    folder.run(select="orders")
+    with folder.open() as project:
+        reasons = [
+            (reason.kind, reason.detail, reason.count) for reason in project.why("copies").trace.links[0].reasons
+        ]
+    assert reasons == [
+        ("input_changed", "orders is partitioned by month, and was partitioned by day", 2),
+        ("input_changed", "orders 1970-01...1970-02 changed", 1),
+    ]
 
 
 def test_built_anew_both_are_listed_and_a_version_of_before_is_not_published_again(built: Any) -> None:

@@ -15,6 +15,7 @@ from assetflow import (
     DailyPartitions,
     Definitions,
     FreshnessPolicy,
+    MonthlyPartitions,
     Project,
     StaticPartitions,
     asset,
@@ -317,8 +318,65 @@ def test_the_document_holds_it_all(shop: Shop) -> None:
     assert (document["first"], document["second"]) == (first, second)
     assets: Any = document["assets"]
     assert [each["asset"] for each in assets] == ["orders"]
-    assert sorted(assets[0]["groups"][0]) == ["components", "count", "first", "partitions", "second", "unexamined"]
+    fields = ["components", "count", "first", "former", "partitions", "second", "unexamined"]
+    assert sorted(assets[0]["groups"][0]) == fields
     assert sorted(assets[0]["groups"][0]["first"]) == ["detail", "fate", "made_in", "ran", "reasons", "version"]
+
+
+MONTHS = MonthlyPartitions("2024-01")
+
+
+def test_partitioned_otherwise_the_partitions_of_each_run_are_told_apart(shop: Shop) -> None:
+    first = run(shop.open(shop.asset("orders", DAYS), shop.asset("total")))
+    shop.now += timedelta(days=28)
+    project = shop.open(shop.asset("orders", MONTHS), shop.asset("total"))
+    second = run(project)
+    found = project.explain(first, second)
+    days, months = found.assets[0].groups
+    missing = "materialized (missing: it had no version)"
+    assert told(found) == [
+        f"orders: 2024-02-01,2024-02-02,2024-02-03 [partitions] {missing} | repartitioned",
+        f"orders: 2024-01...2024-02 [partitions] repartitioned | {missing}",
+        f"total:  [missing] {missing} | up_to_date",
+    ]
+    assert (days.former, months.former) == ("partitioned by day", None)
+    assert (days.second.detail, months.first.detail) == ("was partitioned by month", "was partitioned by day")
+    assert (found.assets[0].both, found.assets[0].neither) == (0, 0)
+    assert told(project.explain(first, second, "orders", "2024-02")) == [
+        "orders: 2024-02 [partitions] repartitioned | materialized (missing: it had no version)"
+    ]
+    assert shop.open(shop.asset("orders"), shop.asset("total")).explain(first, second).assets[0].groups[1].former == (
+        "partitioned by month"
+    )
+
+
+def test_two_runs_of_before_are_compared_by_the_keys_of_then(shop: Shop) -> None:
+    project = shop.open(shop.asset("orders", DAYS))
+    first, second = run(project, partitions="2024-02-01"), run(project)
+    shop.now += timedelta(days=28)
+    present = shop.open(shop.asset("orders", MONTHS))
+    run(present)
+    found = present.explain(first, second)
+    assert told(found) == [
+        "orders: 2024-02-01 [missing] materialized (missing: it had no version) | up_to_date",
+        "orders: 2024-02-02,2024-02-03 [selection] not_asked | materialized (missing: it had no version)",
+    ]
+    assert {group.former for group in found.assets[0].groups} == {"partitioned by day"}
+    assert told(present.explain(first, second, "orders", "2024-02")) == [
+        "orders: 2024-02 [] repartitioned | repartitioned"
+    ]
+
+
+def test_a_try_that_failed_under_other_partitions_is_no_memory_of_a_failure(shop: Shop) -> None:
+    shop.broken.add(None)
+    whole = shop.open(shop.asset("orders"))
+    run(whole)
+    shop.broken.clear()
+    project = shop.open(shop.asset("orders", AREAS))
+    first = run(project, partitions="north")
+    assert told(project.explain(first, run(project), "orders", "north")) == [
+        "orders: north [missing] materialized (missing: it had no version) | up_to_date"
+    ]
 
 
 def test_every_fate_is_in_words() -> None:

@@ -293,3 +293,23 @@ def test_a_retry_takes_in_late_data_where_the_run_was_to(opened: Any, clock: Clo
         broken.clear()
         assert counted(project.retry(failed.run_id)) == {"materialized": 1, "waiting": 2}
         assert project.load("total", FEBRUARY) == 201
+
+
+def test_what_was_left_out_for_a_time_is_explained_as_that(opened: Any, clock: Clock) -> None:
+    @asset(partitions=MONTHS, code_version="1")
+    def news(total: int) -> int:
+        return total
+
+    with opened(gauge, rain, totals(), news) as project:
+        late(project, clock)
+        project.materialize()
+        project.materialize("total", include_late=True)
+        reasons = [
+            (link.asset, reason.kind, reason.detail)
+            for link in project.why("news", FEBRUARY).trace.links
+            for reason in link.reasons
+        ]
+    assert reasons[:2] == [
+        ("news", "input_changed", "total 2024-02 changed"),
+        ("total", "input_changed", "rain 2024-02-02 changed; late data had been left out until then"),
+    ]

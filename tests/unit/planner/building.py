@@ -354,6 +354,8 @@ class World:
                     kept = self.pointers[output][ordinal]
                     again = {"derivation": self.number(), "generation": self.generation}
                     self.move(output, ordinal, replace(kept, inputs=inputs, tolerated=True, **again))
+                    # It keeps the generation that the inputs were read in.
+                    self.read[again["derivation"]] = self.read[kept.derivation]
 
     def add(self, name: str, *keys: str) -> None:
         """Add keys to dynamic partitions."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.evidence import Integers, Made, Moves, Read, Written
+from assetflow.planner.evidence import Era, Integers, Made, Moves, Read, Written
 from assetflow.planner.reasons import Scene
 from assetflow.planner.signatures import lanes_hash
 from assetflow.planner.trace import Trace
@@ -27,9 +28,14 @@ class Recollection:
         """Every pointer that ever was, by derivation."""
         return {each.derivation: (key, each) for key, log in self.world.log.items() for *_, each in log if each}
 
-    def moves(self, asset: AssetKey, ordinals: Integers) -> Moves:
+    def present(self, asset: AssetKey) -> Era:
+        return Era(asset, ordinal_space(self.world.graph.nodes[self.world.graph.owner[asset]].partitions))
+
+    def moves(self, era: Era, ordinals: Integers) -> Moves:
         wanted = set(ordinals.tolist())
-        log = sorted((each for each in self.world.log.get(asset, []) if each[0] in wanted), key=lambda each: each[:2])
+        log = sorted(
+            (each for each in self.world.log.get(era.asset, []) if each[0] in wanted), key=lambda each: each[:2]
+        )
         return Moves(
             np.array([ordinal for ordinal, _, _ in log], np.int64),
             np.array([0 if pointer is None else pointer.version for *_, pointer in log], np.int64),
@@ -44,13 +50,16 @@ class Recollection:
     def _made(self, key: str, pointer: Pointer) -> Made:
         source = self.world.graph.nodes[self.world.graph.owner[AssetKey(key)]].kind == "source"
         code = None if source else self.world.code_records[pointer.code].version
-        return Made("observed" if source else "computed", code, None if source else "r1", self.world.now)
+        kind = "observed" if source else "tolerated" if pointer.tolerated else "computed"
+        return Made(kind, code, None if source else "r1", self.world.now)
 
     def reads(self, derivations: Collection[int]) -> Mapping[int, Mapping[str, Read]]:
         return {
             each: {
                 parameter: Read(
-                    upstream, np.array(sorted(read), np.int64), np.array([read[o] for o in sorted(read)], np.int64)
+                    self.present(upstream),
+                    np.array(sorted(read), np.int64),
+                    np.array([read[o] for o in sorted(read)], np.int64),
                 )
                 for parameter, (upstream, read) in self.world.read.get(each, {}).items()
             }
@@ -70,11 +79,11 @@ class Recollection:
         found = known.get(version)
         return None if found is None else Written(found.components, found.components)
 
-    def keys(self, asset: AssetKey, ordinals: Integers) -> list[str | None]:
-        return self.world.space(asset).keys(ordinals)
+    def keys(self, era: Era, ordinals: Integers) -> list[str | None]:
+        return self.world.space(era.asset).keys(ordinals)
 
-    def ranges(self, asset: AssetKey, partitions: PartitionSet) -> list[str]:
-        return self.world.space(asset).describe(partitions)
+    def ranges(self, era: Era, partitions: PartitionSet) -> list[str]:
+        return self.world.space(era.asset).describe(partitions)
 
 
 def traced(world: World, asset: str, *partitions: str, shown: int = 3) -> Trace:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+
+import numpy as np
+import pytest
 
 from assetflow.definitions.inputs import Input
 from assetflow.keys import AssetKey
 from assetflow.partitions.definitions import DailyPartitions, StaticPartitions
+from assetflow.partitions.mappings import TimeWindow
+from assetflow.planner.evidence import Era
 from assetflow.planner.trace import CodeChange, VersionChange, few
 from tests.unit.planner.building import World, check, computed, several, source
 from tests.unit.planner.recollection import Recollection, told, traced
@@ -217,9 +223,132 @@ def test_equal_keys_of_evidence_and_world() -> None:
     derivations = [pointer.derivation for pointer in world.pointers["orders"].values()]
     assert set(evidence.made(derivations)) == set(derivations)
     assert evidence.code(world.code("orders")) is not None
-    assert evidence.moves(AssetKey("nothing"), world.space("orders").existing(world.now).array()).ordinals.size == 0
+    assert (
+        evidence.moves(Era(AssetKey("nothing"), "day"), world.space("orders").existing(world.now).array()).ordinals.size
+        == 0
+    )
 
 
 def test_few() -> None:
     assert few(["a", "b"]) == ("a", "b")
     assert few([str(n) for n in range(2000)]) == ("0", "1", "2", "+1,997 more")
+
+
+def balances(days: int) -> World:
+    """A balance of each day that continues that of the day before, and a report of the last; all of it built."""
+    start = datetime(2024, 1, 11, 0, 30, tzinfo=UTC) - timedelta(days=days)
+    every = DailyPartitions(f"{start:%Y-%m-%d}")
+    before = Input("balance", TimeWindow(-1, -1))
+    world = World(
+        [
+            source("files", partitions=every),
+            computed("balance", before, "files", partitions=every),
+            computed("report", "balance", partitions=every),
+        ]
+    )
+    world.observe("files", dict.fromkeys(world.space("files").keys(np.array(world.ordinals("files", []))), "a"))
+    world.run(world.plan())
+    return world
+
+
+def test_an_asset_that_reads_itself_is_followed_to_where_it_began_in_the_plan() -> None:
+    world = balances(200)
+    world.observe("files", {"2023-08-01": "b"})
+    found = traced(world, "balance", "2024-01-10")
+    assert [(link.asset, link.partitions) for link in found.links] == [
+        ("balance", ("2023-08-01...2024-01-10",)),
+        ("files", ("2023-08-01",)),
+    ]
+    changed, inherited = found.links[0].reasons
+    assert (changed.detail, changed.partitions) == ("files 2023-08-01 changed", ("2023-08-01",))
+    assert (inherited.detail, inherited.partitions) == (
+        "balance 2023-08-01...2024-01-09 is stale, which began at files",
+        ("2023-08-02...2024-01-10",),
+    )
+    assert [asset for asset, _ in found.roots()] == ["files"]
+    assert traced(world, "balance", "2023-08-05").links[0].partitions == ("2023-08-01...2023-08-05",)
+    assert traced(world, "report", "2023-08-05").links[1].partitions == ("2023-08-01...2023-08-05",)
+
+
+def test_an_asset_that_waits_for_itself_is_followed_to_what_is_lacking() -> None:
+    every = DailyPartitions("2024-01-01")
+    own = Input("balance", TimeWindow(-1, -1))
+    world = World([source("files", partitions=every), computed("balance", own, "files", partitions=every)])
+    world.observe("files", {f"2024-01-{day:02}": "a" for day in range(1, 11) if day != 3})
+    world.run(world.plan())
+    (link,) = traced(world, "balance", "2024-01-10").links
+    assert (link.partitions, link.reasons[0].kind) == (("2024-01-03...2024-01-10",), "waiting")
+    assert "files@2024-01-03" in link.reasons[0].detail
+
+
+def test_an_asset_that_reads_itself_is_followed_to_where_it_began_in_what_was_published() -> None:
+    world = balances(200)
+    world.observe("files", {"2023-08-01": "b"})
+    world.run(world.plan("balance"))
+    found = traced(world, "report", "2024-01-10")
+    report, balance, files = found.links
+    assert (report.asset, report.reasons[0].detail) == ("report", "balance 2024-01-10 changed")
+    assert (balance.partitions, balance.count, balance.unexamined) == (("2023-08-01...2024-01-10",), 163, 0)
+    own, began = balance.reasons
+    assert (own.detail, own.count, own.partitions) == (
+        "balance 2023-08-01...2024-01-09 changed",
+        162,
+        ("2023-08-02...2024-01-10",),
+    )
+    assert (began.detail, began.count, began.partitions) == ("files 2023-08-01 changed", 1, ("2023-08-01",))
+    assert (files.partitions, files.reasons[0].kind) == (("2023-08-01",), "observed")
+    assert [asset for asset, _ in found.roots()] == ["files"]
+
+
+def test_a_chain_that_is_too_long_says_how_much_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assetflow.planner.recounting._MOST_STEPS", 10)
+    world = balances(30)
+    first = world.space("files").keys(np.array(world.ordinals("files", [])[:1]))[0]
+    world.observe("files", {first: "b"})
+    world.run(world.plan("balance"))
+    _, balance = traced(world, "report", "2024-01-10").links
+    assert (balance.count, balance.unexamined) == (10, 1)
+
+
+def test_what_waits_with_its_publish_group_only_leads_to_the_member_that_lacks() -> None:
+    world = World(
+        [
+            source("sales", partitions=AREAS),
+            source("stock", partitions=AREAS),
+            computed("counted", "stock", partitions=AREAS),
+            computed("orders", "sales", partitions=AREAS, publish_group="books"),
+            computed("items", "counted", partitions=AREAS, publish_group="books"),
+        ]
+    )
+    world.observe("sales", {"north": "1", "south": "1"})
+    world.observe("stock", {"north": "1"})
+    assert told(traced(world, "orders", "south")) == [
+        "orders south / waiting: waits, with its publish group 'books', for counted@south",
+        "orders south / missing: never built",
+        "items south / waiting: waits for counted@south",
+        "items south / missing: never built",
+        "counted south / waiting: waits for stock@south",
+        "counted south / missing: never built",
+    ]
+    orders, items, counted = traced(world, "orders", "south").links
+    assert [each.reasons[0].upstream for each in (orders, items, counted)] == ["items", "counted", None]
+    assert [link.asset for link in traced(world, "items", "south").links] == ["items", "counted"]
+
+
+def test_a_member_of_a_publish_group_that_lacks_something_itself_is_told_apart() -> None:
+    world = World(
+        [
+            source("sales", partitions=AREAS),
+            source("stock", partitions=AREAS),
+            computed("orders", "sales", partitions=AREAS, publish_group="books"),
+            computed("items", "stock", partitions=AREAS, publish_group="books"),
+        ]
+    )
+    world.observe("sales", {"north": "1"})
+    world.observe("stock", {"south": "1"})
+    orders, items = traced(world, "orders").links
+    assert [(reason.detail, reason.count, reason.upstream) for reason in orders.reasons[:2]] == [
+        ("waits for sales@south", 1, None),
+        ("waits, with its publish group 'books', for stock@north", 1, "items"),
+    ]
+    assert (items.partitions, items.reasons[0].detail) == (("north",), "waits for stock@north")
