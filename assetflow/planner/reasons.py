@@ -119,7 +119,7 @@ def mapping_problems(facts: Facts, rows: Flags) -> list[str]:
     sentences: list[str] = []
     for edge in facts.edges:
         rows_of_problem: dict[str, list[int]] = {}
-        for row, problem in edge.spans.problems.items():
+        for row, problem in sorted(edge.spans.problems.items()):
             if rows[row]:
                 rows_of_problem.setdefault(problem, []).append(row)
         for problem, concerned in list(rows_of_problem.items())[:_SHOWN]:
