@@ -126,8 +126,11 @@ REQUESTED = {
         "write 2024-01-02...2024-01-03",
     ),
     "plan --select cell --partition '2024-02-01|south...2024-01-31|south'": (
-        "cell: no range runs from '2024-02-01|south' to '2024-01-31|south': '2024-01-31' is before '2024-02-01'",
-        "write 2024-01-31...2024-02-01",
+        (
+            "cell: no range runs from '2024-02-01|south' to '2024-01-31|south': "
+            "dimension 'day': '2024-01-31' is before '2024-02-01'"
+        ),
+        "write 2024-01-31|south...2024-02-01|south",
     ),
     "plan --select cell --partition '2024-02-01|east'": (
         "nothing that is selected has the partition 2024-02-01|east",
