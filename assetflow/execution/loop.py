@@ -326,11 +326,11 @@ class _Run:
         if not asked:
             return {}
         reader, before = self._setting.reader, self._parts.state.dynamic
-        present, ordinals = reader.dynamic(), reader.keys().ordinals
+        present, dictionary = reader.dynamic(), reader.keys()
         counts: dict[str, int] = {}
         for name, keys in asked.items():
             fresh = np.setdiff1d(present[name], before.get(name, np.empty(0, np.int64)))
-            counts[name] = int(np.isin([ordinals[key] for key in keys], fresh).sum())
+            counts[name] = int(np.isin(dictionary.find([*keys]), fresh).sum())
         return {name: number for name, number in counts.items() if number}
 
     def _refused(self, entries: Sequence[Entry], staged: Sequence[VersionRecord]) -> None:

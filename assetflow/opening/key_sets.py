@@ -81,8 +81,9 @@ def _require_space(setting: Setting, name: str, keys: Sequence[str]) -> None:
     if not crossed:
         return
     dictionary, most = setting.reader.keys(), 1 << WIDTHS["dynamic"]
-    last = max(dictionary.ordinals.values(), default=0) + len(dictionary.missing(keys))
-    if last >= most and any(dictionary.ordinals.get(key, last) >= most for key in keys):
+    found = dictionary.find(keys)
+    last = dictionary.last + len(dictionary.missing(keys))
+    if bool((np.where(found == 0, last, found) >= most).any()):
         raise InvalidPartition(
             f"{name}: not added, for {crossed[0]} has it as a dimension, and the store has or would have more than "
             f"{most - 1} keys",
@@ -107,7 +108,8 @@ def _require_known(setting: Setting, name: str, keys: Sequence[str]) -> None:
 def _references(setting: Setting, name: str, keys: Sequence[str]) -> Iterator[str]:
     """A sentence for each thing that refers to some of these keys."""
     dictionary = setting.reader.keys()
-    ordinals = np.array([dictionary.ordinals.get(key, -1) for key in keys], np.int64)
+    found = dictionary.find(keys)
+    ordinals = np.where(found == 0, -1, found)
     environments = setting.reader.environments()
     for asset in setting.graph.assets_of_set(name):
         node = setting.graph.node_of(asset)

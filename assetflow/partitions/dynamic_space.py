@@ -74,8 +74,8 @@ class DynamicSpace:
 
     def recorded(self, keys: Sequence[str]) -> Ints:
         """The ordinals of keys, be they in the set or not; -1 for those that were never met."""
-        known = self.dictionary.ordinals
-        return np.array([known.get(key, -1) for key in keys], np.int64)
+        found = self.dictionary.find(keys)
+        return np.where(found == 0, -1, found)
 
     def within(self, key: str) -> PartitionSet | None:
         return self.between(key, key)
