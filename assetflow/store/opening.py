@@ -10,7 +10,7 @@ from pathlib import Path
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
 from assetflow.store.interface import Store
 from assetflow.store.reader import SqliteReader
-from assetflow.store.sqlite import begin, connect, database_path, translated
+from assetflow.store.sqlite import begin, connect, database_path, patiently, translated
 from assetflow.store.writer import SqliteWriter
 
 SCHEMA = 2
@@ -72,7 +72,8 @@ def open_store(
 def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -> None:
     schema = _schema(connection, path)
     if schema == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Two that switch a new file at once would wait for each other: SQLite refuses one without waiting.
+        patiently(connection, "PRAGMA journal_mode = WAL", patience)
         begin(connection, patience)
         # Another process may have been faster.
         if _schema(connection, path) == 0:

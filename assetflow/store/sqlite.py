@@ -59,11 +59,19 @@ def begin(connection: sqlite3.Connection, patience: float) -> None:
     For connections with a busy timeout of 0: SQLite's own waiting grows to 100 ms between two looks, too rare to get a
     turn among busy writers.
     """
+    patiently(connection, "BEGIN IMMEDIATE", patience)
+
+
+def patiently(connection: sqlite3.Connection, statement: str, patience: float) -> None:
+    """Execute a statement as soon as no other connection is in its way.
+
+    Raises sqlite3.OperationalError when another one still is after ``patience`` seconds.
+    """
     deadline = time.monotonic() + patience
     pause = 0.0005
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(statement)
             return
         except sqlite3.OperationalError as error:
             if not is_locked(error) or time.monotonic() >= deadline:

@@ -12,7 +12,7 @@ import pytest
 
 from assetflow.errors import ProjectError, StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from assetflow.store.opening import open_store
-from assetflow.store.sqlite import database_path, lock_holder, store_error
+from assetflow.store.sqlite import database_path, lock_holder, patiently, store_error
 from tests.contract.store_records import Filler
 
 
@@ -193,6 +193,28 @@ def test_urls_of_files(tmp_path: Path) -> None:
     assert database_path("sqlite:///a/b.db") == Path("a/b.db")
     assert database_path(f"sqlite:///{tmp_path}/b.db") == tmp_path / "b.db"
     assert database_path("sqlite+pysqlite:////b.db") == Path("/b.db")
+
+
+def test_a_store_is_created_although_another_process_is_creating_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("assetflow.store.sqlite.time.sleep", sleep)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+    patiently(connection, "PRAGMA journal_mode = WAL", 30.0)
+    assert len(waits) == 3
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    other.close()
 
 
 def test_processes_create_and_fill_a_store_at_once(tmp_path: Path) -> None:
