@@ -24,7 +24,7 @@ from assetflow.store.records import (
 
 RUNS = """
 SELECT run_id, environment, status, started_at, ended_at, started_by, host, boot_id, pid, process_started, plan, counts,
-    error
+    error, priority, executor, workers, cancel_asked_at
 FROM runs
 """
 STEPS = """
@@ -105,7 +105,7 @@ def last_observations(connection: sqlite3.Connection) -> dict[int, ObservationRe
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
     run_id, environment, status, started_at, ended_at, trigger, host, boot_id, pid, process_started, *rest = row
-    plan, counts, error = rest
+    plan, counts, error, priority, executor, workers, cancel_asked_at = rest
     return RunRecord(
         run_id=run_id,
         environment=environment,
@@ -117,6 +117,10 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
         ended_at=optional_moment(ended_at),
         counts=from_json(counts),
         error=error,
+        priority=priority,
+        executor=executor,
+        workers=workers,
+        cancel_asked_at=optional_moment(cancel_asked_at),
     )
 
 

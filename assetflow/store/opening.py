@@ -13,7 +13,7 @@ from assetflow.store.reader import SqliteReader
 from assetflow.store.sqlite import begin, connect, database_path, patiently, translated
 from assetflow.store.writer import SqliteWriter
 
-SCHEMA = 2
+SCHEMA = 3
 """The revision of ``schema.sql`` and of the newest migration."""
 
 PATIENCE = 30.0

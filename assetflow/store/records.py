@@ -218,6 +218,11 @@ class RunRecord:
     ended_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
+    priority: int = 0
+    """Of several runs that wait for the same thing, the one with the greatest goes first."""
+    executor: str = "inline"
+    workers: int = 1
+    cancel_asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,9 @@ def run_row(run: RunRecord) -> Row:
         to_json(dict(run.plan)),
         to_json(dict(run.counts)),
         optional_text(run.error),
+        run.priority,
+        run.executor,
+        run.workers,
     )
 
 

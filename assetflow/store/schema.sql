@@ -45,6 +45,15 @@ CREATE TABLE check_results (
     PRIMARY KEY (version, name, code)
 )
  WITHOUT ROWID;
+CREATE TABLE claims (
+    fence INTEGER NOT NULL,
+    environment INTEGER NOT NULL,
+    asset INTEGER NOT NULL,
+    ordinals BLOB NOT NULL,
+    PRIMARY KEY (fence, environment, asset)
+)
+ WITHOUT ROWID;
+CREATE INDEX claims_by_asset ON claims (environment, asset);
 CREATE TABLE code_versions (
     id INTEGER NOT NULL,
     version TEXT NOT NULL,
@@ -59,7 +68,14 @@ CREATE TABLE counters (
     version INTEGER NOT NULL,
     derivation INTEGER NOT NULL,
     event INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
     PRIMARY KEY (id)
+);
+CREATE TABLE deletions (
+    version INTEGER NOT NULL,
+    marked_at INTEGER NOT NULL,
+    deleted_at INTEGER,
+    PRIMARY KEY (version)
 );
 CREATE TABLE derivation_inputs (
     derivation INTEGER NOT NULL,
@@ -134,6 +150,17 @@ CREATE TABLE events (
     payload TEXT NOT NULL,
     PRIMARY KEY (seq)
 );
+CREATE TABLE external_intents (
+    version INTEGER NOT NULL,
+    environment INTEGER NOT NULL,
+    asset INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    io_manager TEXT NOT NULL,
+    publication TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (version)
+);
 CREATE TABLE failures (
     environment INTEGER NOT NULL,
     asset INTEGER NOT NULL,
@@ -144,6 +171,18 @@ CREATE TABLE failures (
     PRIMARY KEY (environment, asset, ordinal)
 )
  WITHOUT ROWID;
+CREATE TABLE leases (
+    fence INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    environment INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started FLOAT NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (fence)
+);
 CREATE TABLE observations (
     asset INTEGER NOT NULL,
     tried_at INTEGER NOT NULL,
@@ -157,6 +196,17 @@ CREATE TABLE partition_keys (
     "key" TEXT NOT NULL,
     PRIMARY KEY (ordinal),
     CONSTRAINT partition_key_texts UNIQUE ("key")
+);
+CREATE TABLE pins (
+    id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    environment INTEGER NOT NULL,
+    version INTEGER,
+    generation INTEGER,
+    reason TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT pin_names UNIQUE (name)
 );
 CREATE TABLE pointer_log (
     environment INTEGER NOT NULL,
@@ -184,6 +234,29 @@ CREATE TABLE pointers (
     PRIMARY KEY (environment, asset, ordinal)
 )
  WITHOUT ROWID;
+CREATE TABLE pool_slots (
+    id INTEGER NOT NULL,
+    pool TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    weight INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    granted_at INTEGER,
+    PRIMARY KEY (id)
+);
+CREATE INDEX pool_slots_by_pool ON pool_slots (pool);
+CREATE TABLE read_leases (
+    id INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started FLOAT NOT NULL,
+    versions BLOB NOT NULL,
+    taken_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (id)
+);
 CREATE TABLE runs (
     id INTEGER NOT NULL,
     run_id TEXT NOT NULL,
@@ -199,6 +272,10 @@ CREATE TABLE runs (
     "plan" TEXT NOT NULL,
     counts TEXT NOT NULL,
     error TEXT,
+    priority INTEGER NOT NULL,
+    executor TEXT NOT NULL,
+    workers INTEGER NOT NULL,
+    cancel_asked_at INTEGER,
     PRIMARY KEY (id),
     CONSTRAINT run_ids UNIQUE (run_id)
 );
@@ -236,6 +313,16 @@ CREATE TABLE steps (
     ended_at INTEGER NOT NULL,
     version INTEGER,
     error TEXT,
+    load_time INTEGER,
+    compute_time INTEGER,
+    stage_time INTEGER,
+    check_time INTEGER,
+    publish_time INTEGER,
+    cpu_time INTEGER,
+    peak_memory INTEGER,
+    row_count INTEGER,
+    byte_count INTEGER,
+    call_size INTEGER,
     PRIMARY KEY (run_id, asset, ordinal, attempt)
 )
  WITHOUT ROWID;
@@ -262,5 +349,5 @@ CREATE TABLE versions (
     PRIMARY KEY (id)
 );
 CREATE INDEX versions_by_partition ON versions (asset, ordinal);
-INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0);
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO counters (id, generation, version, derivation, event, fence) VALUES (1, 0, 0, 0, 0, 0);
+INSERT INTO alembic_version (version_num) VALUES ('0003');

@@ -72,8 +72,8 @@ INSERT INTO events (seq, occurred_at, kind, asset, ordinal, run_id, payload) VAL
 """
 SET_RUN = """
 INSERT INTO runs (run_id, environment, status, started_at, ended_at, started_by, host, boot_id, pid, process_started,
-    plan, counts, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    plan, counts, error, priority, executor, workers)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, counts = excluded.counts,
     error = excluded.error
 """

@@ -23,10 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration, which these tables are the result of."""
 
-FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event) VALUES (1, 0, 0, 0, 0)"
+FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event, fence) VALUES (1, 0, 0, 0, 0, 0)"
 
 metadata = MetaData()
 
@@ -68,7 +68,15 @@ alembic_version = Table(
 )
 
 # One row, locked by every commit, so that numbers are given out in the order of commits.
-counters = entity("counters", "id", number("generation"), number("version"), number("derivation"), number("event"))
+counters = entity(
+    "counters",
+    "id",
+    number("generation"),
+    number("version"),
+    number("derivation"),
+    number("event"),
+    number("fence"),
+)
 
 environments = entity(
     "environments", "id", words("name"), number("created_at"), UniqueConstraint("name", name="environment_names")
@@ -275,6 +283,10 @@ runs = entity(
     words("plan"),
     words("counts"),
     words("error", nullable=True),
+    number("priority"),
+    words("executor"),
+    number("workers"),
+    number("cancel_asked_at", nullable=True),
     UniqueConstraint("run_id", name="run_ids"),
 )
 steps = relation(
@@ -290,6 +302,16 @@ steps = relation(
     number("ended_at"),
     number("version", nullable=True),
     words("error", nullable=True),
+    number("load_time", nullable=True),
+    number("compute_time", nullable=True),
+    number("stage_time", nullable=True),
+    number("check_time", nullable=True),
+    number("publish_time", nullable=True),
+    number("cpu_time", nullable=True),
+    number("peak_memory", nullable=True),
+    number("row_count", nullable=True),
+    number("byte_count", nullable=True),
+    number("call_size", nullable=True),
 )
 events = entity(
     "events",
@@ -300,6 +322,81 @@ events = entity(
     number("ordinal", nullable=True),
     words("run_id", nullable=True),
     words("payload"),
+)
+# Who may publish. The key is the fence: it rises at each claim, and a publication under a lease that is gone or has
+# expired is refused.
+leases = entity(
+    "leases",
+    "fence",
+    words("run_id"),
+    number("environment"),
+    words("host"),
+    words("boot_id"),
+    number("pid"),
+    Column("process_started", Float(53), nullable=False),
+    number("claimed_at"),
+    number("expires_at"),
+)
+# What each lease is about: of an asset, the ordinals as a serialised bitmap.
+claims = relation(
+    "claims",
+    ("fence", "environment", "asset"),
+    number("fence"),
+    number("environment"),
+    number("asset"),
+    octets("ordinals"),
+    Index("claims_by_asset", "environment", "asset"),
+)
+# Slots of pools that steps hold or wait for; those of a lease that is gone or has expired are free.
+pool_slots = entity(
+    "pool_slots",
+    "id",
+    words("pool"),
+    number("fence"),
+    words("step"),
+    number("weight"),
+    number("priority"),
+    number("asked_at"),
+    number("granted_at", nullable=True),
+    Index("pool_slots_by_pool", "pool"),
+)
+# What stays readable whatever retention says: a version, or everything as of a generation of an environment.
+pins = entity(
+    "pins",
+    "id",
+    words("name"),
+    number("environment"),
+    number("version", nullable=True),
+    number("generation", nullable=True),
+    words("reason", nullable=True),
+    number("created_at"),
+    UniqueConstraint("name", name="pin_names"),
+)
+# Versions that retention lets go of: deleted for good once the grace after ``marked_at`` is over.
+deletions = entity("deletions", "version", number("marked_at"), number("deleted_at", nullable=True))
+# Versions that somebody reads lazily.
+read_leases = entity(
+    "read_leases",
+    "id",
+    words("host"),
+    words("boot_id"),
+    number("pid"),
+    Column("process_started", Float(53), nullable=False),
+    octets("versions"),
+    number("taken_at"),
+    number("expires_at"),
+)
+# What is on its way to a target outside our files, until the target itself says that it is there.
+external_intents = entity(
+    "external_intents",
+    "version",
+    number("environment"),
+    number("asset"),
+    number("ordinal"),
+    words("run_id"),
+    words("io_manager"),
+    words("publication"),
+    number("created_at"),
 )
 # What changes the planner's state without a derivation, in the order of commits.
 changes = entity("changes", "seq", number("asset"), number("ordinal"), number("changed_at"))

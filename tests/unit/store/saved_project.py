@@ -1,4 +1,4 @@
-"""The project whose store was saved by the first schema, ``saved/schema_0001.db``; code versions are stated."""
+"""The project whose store was saved by each earlier schema, ``saved/schema_*.db``; code versions are stated."""
 
 from __future__ import annotations
 

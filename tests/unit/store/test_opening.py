@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assetflow.errors import ProjectError, StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from assetflow.store.opening import open_store
+from assetflow.store.opening import SCHEMA, open_store
 from assetflow.store.sqlite import database_path, lock_holder, patiently, store_error
 from tests.contract.store_records import Filler
 
@@ -46,7 +46,7 @@ def test_a_store_written_by_a_newer_assetflow_is_refused(tmp_path: Path) -> None
     connection.close()
     with pytest.raises(StoreTooNew) as caught:
         open_store(url(path))
-    assert "its schema is 7, and this assetflow knows schemas up to 2" in str(caught.value)
+    assert f"its schema is 7, and this assetflow knows schemas up to {SCHEMA}" in str(caught.value)
     assert caught.value.hint == "upgrade assetflow: pip install --upgrade assetflow"
 
 
