@@ -1,9 +1,9 @@
 """A disk that loses its power: what was never synced may be gone, cut short, or there under an older name.
 
-While a process works, :class:`Disk` writes down what each ``fsync`` makes durable: the content of a file, or the entries
-of a folder. :func:`after_power_loss` lays out what such a disk may hold afterwards. A file whose content was synced but
-whose entry was not is unreachable; an entry that was synced may lead to a file without its content; of the changes to a
-folder since it was synced, any may have reached the disk and any may not, in whatever order they were made.
+While a process works, :class:`Disk` writes down what each ``fsync`` makes durable: the content of a file, or the
+entries of a folder. :func:`after_power_loss` lays out what such a disk may hold afterwards. A file whose content was
+synced but whose entry was not is unreachable; an entry that was synced may lead to a file without its content; of the
+changes to a folder since it was synced, any may have reached the disk and any may not, in whatever order.
 
 The database's own files are left as they are: they are the database's business, which syncs them at each commit.
 """

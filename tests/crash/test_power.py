@@ -25,9 +25,9 @@ def drive(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("offset", [0, 8])
+@pytest.mark.parametrize("offset", [0, 12])
 def test_what_was_published_outlives_the_power(offset: int, tmp_path: Path) -> None:
-    done = drive(tmp_path, 16, offset)
+    done = drive(tmp_path, 24, offset)
 
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     assert int(done.stdout.split()[-1]) > 100, "the protocol has more moments than that"
