@@ -6,7 +6,6 @@ leaves nothing. The rows of the accepted ones are collected by table and written
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import cast
@@ -15,6 +14,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic
 from assetflow.store import statements as sql
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
@@ -59,7 +59,7 @@ _KEYS_TOLD = 100
 class Batch:
     """Changes that are committed together; use inside a write transaction, then :meth:`write`."""
 
-    def __init__(self, connection: sqlite3.Connection, names: Names, now: datetime) -> None:
+    def __init__(self, connection: Connection, names: Names, now: datetime) -> None:
         self._connection = connection
         self._names = names
         self._moment = now

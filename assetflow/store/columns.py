@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from assetflow.planner.state import Integers
+from assetflow.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Columns:
 
 
 def gathered(
-    connection: sqlite3.Connection,
+    connection: Connection,
     query: str,
     values: Sequence[object] | Mapping[str, object],
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from assetflow.keys import AssetKey
 from assetflow.planner.state import AssetState, InputColumn, Integers, Lanes
 from assetflow.store import statements as sql
 from assetflow.store.columns import Columns, gathered
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, to_json, to_lanes
 from assetflow.store.scopes import Scope
 
@@ -60,7 +60,7 @@ class _Pages:
 
 
 def read_pointers(
-    connection: sqlite3.Connection, layouts: Layouts, environment: int, scope: Scope
+    connection: Connection, layouts: Layouts, environment: int, scope: Scope
 ) -> tuple[dict[AssetKey, AssetState], set[int]]:
     """The pointers in ``scope``, and the ids of the code versions that they mention; assets without any are absent.
 
@@ -115,7 +115,7 @@ def distinct(column: Integers) -> set[int]:
     return {first} if bool((column == first).all()) else set(np.unique(column).tolist())
 
 
-def _pages(connection: sqlite3.Connection, environment: int, scope: Scope) -> Iterable[Columns]:
+def _pages(connection: Connection, environment: int, scope: Scope) -> Iterable[Columns]:
     if not scope.assets:
         return
     if scope.single:
@@ -172,7 +172,7 @@ def _mixed_inputs(
     return columns
 
 
-def _layouts(connection: sqlite3.Connection, layouts: Layouts, used: set[int]) -> Layouts:
+def _layouts(connection: Connection, layouts: Layouts, used: set[int]) -> Layouts:
     unknown = [number for number in used if number not in layouts]
     if unknown:
         query = "SELECT id, parameters FROM edge_layouts WHERE id IN (SELECT value FROM json_each(?))"
