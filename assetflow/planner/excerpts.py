@@ -15,6 +15,7 @@ from assetflow.graph import Edge, Node
 from assetflow.keys import AssetKey
 from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
+from assetflow.partitions.mappings import Identity
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
 from assetflow.planner.facts import Facts, Output, World, facts_of, output_of
@@ -108,9 +109,6 @@ def _looked_at(held: Holdings, kept: Kept, edge: KeptEdge, rows: Integers) -> It
         return
     upstream = held.pointers_of(edge.edge.upstream)
     yield _read_by_changed(kept, edge, upstream)
-    if edge.edge.upstream in held.world.state.former:
-        # It matters since when the upstream has been partitioned as it is.
-        yield upstream.oldest()
 
 
 def _passive_facts(world: World, kept: Kept, rows: Integers) -> Facts:
@@ -129,8 +127,10 @@ def all_facts(world: World, kept: Mapping[str, Kept], names: Iterable[str]) -> d
 
 
 def _read_by_changed(kept: Kept, edge: KeptEdge, upstream: KeptPointers) -> Integers:
-    """Of what an edge's changed rows read, all that was published after them, and perhaps more."""
+    """Of what an edge's changed rows read, all that causes may name, and perhaps more."""
     rows = edge.changed
+    if isinstance(edge.edge.mapping, Identity):
+        return flattened(*edge.runs(rows))
     oldest = [each.generation[rows[each.versioned[rows]]] for each in kept.pointers.values()]
     generation = min((int(each.min()) for each in oldest if len(each)), default=None)
     if generation is None:

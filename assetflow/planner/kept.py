@@ -159,11 +159,6 @@ class KeptPointers:
         first = len(self._latest) - 1 if len(self._latest) else 0
         self._latest = np.concatenate((self._latest[:first], _maxima(self.generation[first * _BLOCK :])))
 
-    def oldest(self) -> Integers:
-        """The row with the version that was published first, if there is any."""
-        rows = np.flatnonzero(self.versioned)
-        return rows[[self.generation[rows].argmin()]] if len(rows) else rows
-
     def newer(self, first: int, stop: int, generation: int) -> Integers:
         """The rows in ``[first, stop)`` with a version that was published after ``generation``."""
         if stop - first <= 2 * _BLOCK:

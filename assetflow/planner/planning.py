@@ -22,16 +22,19 @@ from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.freshness import conditions_of, late_notes
+from assetflow.planner.inherited import inherited_causes
 from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Tolerated, Waiting
-from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
+from assetflow.planner.reasons import own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
+from assetflow.planner.scene import Scene
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.spans import Flags, picked
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.planner.targets import choose
+from assetflow.planner.waiting import lacking_addresses, mapping_problems
 
 
 def plan(

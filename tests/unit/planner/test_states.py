@@ -110,7 +110,10 @@ def test_each_partition_counts_changes_since_it_was_built_itself() -> None:
     world.build("a", "2024-01-02")
     world.observe("raw", {f"2024-01-0{day}T05:00Z": "2" for day in (1, 2)})
     (cause,) = world.why("a").causes
-    assert (cause.count, cause.detail) == (2, "raw 2024-01-01T05:00Z, 2024-01-02T05:00Z changed")
+    assert (cause.count, cause.detail) == (
+        2,
+        "raw changed (2024-01-01T05:00Z, 2024-01-02T05:00Z published since)",
+    )
 
 
 def test_many_ranges_are_counted() -> None:
@@ -223,7 +226,7 @@ def test_an_absent_upstream_that_is_allowed_is_no_reason_to_wait_and_its_arrival
     assert world.run(world.plan()) == ["a will 2"]
     world.observe("raw", {"2024-01-01T07:00Z": "1"})
     assert lines(world.plan()) == ["a will 2024-01-01: input_changed"]
-    assert causes(world, "a", "2024-01-01") == [("input_changed", "raw 2024-01-01T07:00Z changed")]
+    assert causes(world, "a", "2024-01-01") == [("input_changed", "raw changed (2024-01-01T07:00Z published since)")]
 
 
 def test_an_upstream_that_waits_but_has_a_version_is_no_reason_to_wait() -> None:
