@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 
+from assetflow.keys import format_address
 from assetflow.planner.causes import Cause, CauseKind
 from assetflow.planner.changed_inputs import input_causes
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, Facts, World
@@ -72,15 +72,18 @@ def _failed(world: World, facts: Facts, rows: Flags) -> list[Cause]:
     failed = rows & ((facts.bits & FAILED) != 0)
     if not failed.any():
         return []
-    stories: Counter[tuple[str, str]] = Counter()
+    stories: dict[tuple[str, str], str] = {}
     for output in facts.outputs:
         failures = world.state.failures.get(output.key)
         if output.failed is None or failures is None:
             continue
         ordinals = facts.ordinals[output.failed & failed]
         places: list[int] = np.searchsorted(failures.ordinals, ordinals).tolist()
-        stories.update((failures.runs[place], failures.errors[place]) for place in places)
-    run, error = next(iter(stories))
+        for place, key in zip(places, facts.space.keys(ordinals), strict=True):
+            error = failures.errors[place]
+            # Errors that differ in nothing but the address that they begin with are one.
+            stories.setdefault((failures.runs[place], error.removeprefix(format_address(output.key, key))), error)
+    (run, _), error = next(iter(stories.items()))
     others = len(stories) - 1
     more = f", and {others} other {'error' if others == 1 else 'errors'}" if others else ""
     detail = f"failed in run {run}: {error}{more}"
