@@ -15,7 +15,7 @@ from assetflow.partitions.mappings import Identity
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.planner.causes import Cause
-from assetflow.planner.differences import Replaced, read_of, repartitioned, replaced
+from assetflow.planner.differences import Replaced, read_of, repartitioned, replaced, verb_of
 from assetflow.planner.evidence import Era, Evidence
 from assetflow.planner.facts import EdgeFacts, Facts, Output
 from assetflow.planner.former import otherwise
@@ -95,7 +95,8 @@ def input_causes(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> It
         yield _by_generation(facts, edge, upstream, told)
         return
     partitions = ranges_of(upstream.space, PartitionSet.from_ordinals([each.ordinal for each in found.changes]))
-    yield _cause(edge, others, f"{key} {', '.join(partitions)}".rstrip() + " changed", partitions)
+    words = [key, ", ".join(partitions), verb_of(found.changes)]
+    yield _cause(edge, others, " ".join(filter(None, words)), partitions)
 
 
 def _without(rows: Flags, found: Recorded) -> Flags:

@@ -10,7 +10,15 @@ import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced, shown_changes
+from assetflow.planner.differences import (
+    Replaced,
+    code_changes,
+    read_of,
+    repartitioned,
+    replaced,
+    shown_changes,
+    verb_of,
+)
 from assetflow.planner.evidence import Era, Evidence, Made, Moves, Read
 from assetflow.planner.former import former_words, otherwise
 from assetflow.planner.trace import Link, Reason, ReasonKind, few
@@ -242,13 +250,8 @@ def changed_input(
     partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
     ranges = ", ".join(few(evidence.ranges(upstream, partitions), shown))
     versions = shown_changes(evidence, upstream, changes, shown)
-    verb = "changed"
-    if all(not each.after for each in changes):
-        verb = "went away"
-    elif all(not each.before for each in changes):
-        verb = "came"
     former = former_words(evidence, upstream)
-    words = (upstream.asset, ranges, f"({former})" if former else "", verb)
+    words = (upstream.asset, ranges, f"({former})" if former else "", verb_of(changes))
     return Reason(
         "input_changed",
         " ".join([part for part in words if part]),

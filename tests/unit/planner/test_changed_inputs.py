@@ -68,8 +68,19 @@ def test_a_partition_that_went_away_is_named() -> None:
     world.observe("files", dict.fromkeys("abc", "1"))
     world.build("all")
     world.withdraw("files", "b")
-    assert details(world, "all") == ["files b changed"]
+    assert details(world, "all") == ["files b went away"]
     assert guessed(world, "all") == ["files changed"]
+
+
+def test_partitions_that_were_not_there_before_are_said_to_have_come() -> None:
+    files = source("files", partitions=StaticPartitions(["a", "b", "c"]))
+    world = World([files, computed("all", Input("files", missing="allow"))])
+    world.observe("files", {"a": "1"})
+    world.build("all")
+    world.observe("files", {"b": "1"})
+    assert details(world, "all") == ["files b came"]
+    world.observe("files", {"a": "2"})
+    assert details(world, "all") == ["files a...b changed"]
 
 
 def test_each_row_of_an_asset_is_told_by_what_it_read_itself() -> None:
