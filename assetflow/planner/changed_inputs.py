@@ -113,19 +113,30 @@ def _cause(edge: EdgeFacts, count: int, sentence: str, partitions: tuple[str, ..
 def _by_generation(facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags) -> Cause:
     """What is known without records: that an input changed, and what of it was published since the rows were.
 
-    Where a row reads the partition of its own key and nothing else, that is what changed.
+    Where a row reads the partition of its own key and nothing else, that is what changed. Where it had to be told which
+    changes are late, the history of the upstream was at hand.
     """
-    key = edge.edge.upstream
-    sure = isinstance(edge.edge.mapping, Identity)
-    since = _read_now(edge, upstream.output(key), rows) if sure else _published_since(facts, edge, upstream, rows)
-    if edge.told:
-        since |= told_late(edge, rows)
+    key, sure = edge.edge.upstream, True
+    if isinstance(edge.edge.mapping, Identity):
+        since = _read_now(edge, upstream.output(key), rows)
+    elif edge.told and bool(_judged(edge, len(rows))[rows].all()):
+        since = told_late(edge, rows)
+    else:
+        since, sure = _published_since(facts, edge, upstream, rows), False
     partitions = ranges_of(upstream.space, since)
     among = ", ".join(partitions)
     sentence = f"{key} changed"
     if partitions:
         sentence = f"{key} {among} changed" if sure else f"{key} changed ({among} published since)"
     return _cause(edge, int(np.count_nonzero(rows)), sentence, partitions)
+
+
+def _judged(edge: EdgeFacts, size: int) -> Flags:
+    """The rows of which it was told what changed."""
+    judged = np.zeros(size, np.bool_)
+    for each in edge.told:
+        judged[each.rows] = True
+    return judged
 
 
 def _read_now(edge: EdgeFacts, upstream: Output, rows: Flags) -> PartitionSet:
