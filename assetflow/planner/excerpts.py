@@ -17,9 +17,10 @@ from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
-from assetflow.planner.facts import Facts, Output, World, facts_of, output_of
+from assetflow.planner.facts import Facts, Output, World
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.holdings import Holdings, Kept, Rows, joined
+from assetflow.planner.judging import facts_of, output_of
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
 from assetflow.planner.spans import Flags, Integers, members, through
