@@ -5,7 +5,7 @@ The plan of everything is made from the partitions that are not up to date, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
@@ -23,7 +23,7 @@ from assetflow.planner.holdings import Holdings, Kept, Rows, joined
 from assetflow.planner.judging import facts_of, output_of
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
-from assetflow.planner.spans import Flags, Integers, members, through
+from assetflow.planner.spans import Flags, Integers, Lanes, members, through
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import Failures, Retained, State
 
@@ -167,6 +167,9 @@ class _Known:
 
     def verdict(self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None) -> None:
         """Nothing is late where no edge has a tolerance."""
+
+    def of_one_row(self, edges: Sequence[Edge]) -> Lanes:
+        return np.concatenate([self.kept[edge.computation].edges[edge.parameter].sums for edge in edges])
 
 
 def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:

@@ -6,7 +6,7 @@ selection. Rows are the existing partitions of a computation, ascending by ordin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,18 +114,21 @@ class Facts:
     space: PartitionSpace
     ordinals: Integers
     outputs: tuple[Output, ...]
-    edges: tuple[EdgeFacts, ...]
+    edges: Sequence[EdgeFacts]
     bits: Bits
     seen: int
     offers: Offers | None
     own: OwnReads | None = None
     """What the rows read of each other; None for a computation that does not read itself."""
-    settled: bool = False
-    """Whether it is known that its one row is as it should be, and that all that it reads is there."""
+    settled: tuple[str, ...] | None = None
+    """The upstream computations, where it is known that its one row is as it should be and all that it reads is there:
+    thousands of those are gone over without a look at their edges. None: where that is not known."""
 
     @property
     def late(self) -> Flags | None:
         """Rows that leave late data out; None: no row."""
+        if self.settled is not None:
+            return None
         found = [edge.late for edge in self.edges if edge.late is not None]
         return np.logical_or.reduce(found) if found else None
 

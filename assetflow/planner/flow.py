@@ -171,7 +171,7 @@ def _flow(
         return _NOTHING
     expired = request.expired.get(name)
     alone = expired is None and held is None and not request.force
-    if facts.settled and alone and all(flows[edge.upstream] is _NOTHING for edge in facts.edges):
+    if facts.settled is not None and alone and all(flows[each] is _NOTHING for each in facts.settled):
         return _NOTHING
     lacks = _lacks(facts.edges, all_facts, flows)
     busy = busy_rows(facts, force=request.force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
 import numpy as np
@@ -31,9 +31,10 @@ from assetflow.planner.scans import OwnReads
 from assetflow.planner.spans import Flags, Integers, Lanes, distinct, members, picked, rows_at
 from assetflow.planner.state import AssetState, InputColumn, empty_asset_state
 from assetflow.planner.tolerance import Recorded, Verdict, deadlines
+from assetflow.planner.unchanged import unchanged_facts
 
-_FLAG, _NO_FLAG = np.ones(1, np.bool_), np.zeros(1, np.bool_)
-_FLAG.flags.writeable = _NO_FLAG.flags.writeable = False
+_FLAG = np.ones(1, np.bool_)
+_FLAG.flags.writeable = False
 
 
 def facts_of(world: World, names: Iterable[str], known: Signatures | None = None) -> dict[str, Facts]:
@@ -46,7 +47,8 @@ def facts_of(world: World, names: Iterable[str], known: Signatures | None = None
     outputs = {key: output_of(world, node, key) for node in nodes for key in node.outputs}
     edges = known or Edges(world, outputs, nodes)
     code_ids = {str(record.version): number for number, record in world.state.codes.items()}
-    return {node.name: _facts(world, node, outputs, edges, code_ids) for node in nodes}
+    unchanged = unchanged_facts(world, nodes, outputs, edges, code_ids)
+    return {node.name: unchanged.get(node.name) or _facts(world, node, outputs, edges, code_ids) for node in nodes}
 
 
 def output_of(world: World, node: Node, key: AssetKey) -> Output:
@@ -86,10 +88,6 @@ def _facts(
     if node.kind == "source":
         return Facts(node, space, ordinals, outputs, (), bits, _union(bits), None)
 
-    if len(ordinals) == 1 and _as_built(world, node, outputs, code_ids):
-        read = _unchanged(node, outputs, shared)
-        if read is not None:
-            return Facts(node, space, ordinals, outputs, read, bits, 0, None, settled=True)
     recoded = {output.key: _mark_code(world, node, output, bits, code_ids) for output in outputs}
     edges: list[EdgeFacts] = []
     for edge in node.edges:
@@ -117,42 +115,6 @@ def _facts(
     spans = [each.spans for each in edges if each.edge.own]
     own = OwnReads.of(spans, space, ordinals) if spans else None
     return Facts(node, space, ordinals, outputs, tuple(edges), bits, _union(bits), offers, own)
-
-
-def _as_built(world: World, node: Node, outputs: Sequence[Output], code_ids: Mapping[str, int]) -> bool:
-    """Whether one row is published by the present code, and nothing else is known of it that would have to be judged.
-
-    Most rows of a project are like that, so that thousands of unpartitioned assets are judged by little more than this.
-    """
-    state, code = world.state, code_ids.get(world.codes.computations[node.name].version)
-    for output in outputs:
-        key, pointers = output.key, output.pointers
-        known = key in state.failures or key in state.retained or key in state.candidates
-        if known or world.graph.checks.get(key) or not output.complete:
-            return False
-        if pointers.code[0] != code or pointers.tolerated[0]:
-            return False
-    return True
-
-
-def _unchanged(node: Node, outputs: Sequence[Output], shared: Signatures) -> tuple[EdgeFacts, ...] | None:
-    """The edges of one row that reads exactly what it read when it was built; None where that is not so."""
-    edges: list[EdgeFacts] = []
-    for edge in node.edges:
-        if edge.own or edge.late_tolerance is not None:
-            return None
-        upstream, signature, premature = shared.signature(node, edge)
-        if premature is not None or signature.read.gather is not None or signature.existing.problems:
-            return None
-        if signature.read is not signature.existing:
-            return None
-        sums = signature.sums.tobytes()
-        for output in outputs:
-            column = output.pointers.inputs.get(edge.parameter)
-            if column is None or not column.present[0] or column.sums.tobytes() != sums:
-                return None
-        edges.append(EdgeFacts(edge, upstream, signature, _NO_FLAG, None))
-    return tuple(edges)
 
 
 def _union(bits: Bits) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -39,19 +39,54 @@ class Signatures(Protocol):
         """Which changes of an edge are late, where that may be so: by a tolerance, or by one that there was."""
         ...
 
+    def of_one_row(self, edges: Sequence[Edge]) -> Lanes:
+        """The signatures of edges, one for each, between unpartitioned assets whose upstream is published."""
+        ...
+
 
 class Edges:
     """The edges of some computations, as they are in a world; ``outputs`` has all that they read."""
 
     def __init__(self, world: World, outputs: Mapping[AssetKey, Output], nodes: list[Node]) -> None:
         self._world = world
-        self._views = {
-            key: UpstreamView(world.existing[world.graph.owner[key]], output.pointers.ordinals, output.pointers.hashes)
-            for key, output in outputs.items()
-        }
+        self._outputs = outputs
+        self._views: dict[AssetKey, UpstreamView] = {}
         self._spans: dict[tuple[object, int, int, bool], Spans] = {}
         self._premature: dict[tuple[object, int, int, bool], Flags | None] = {}
-        self._summands = self._mixed({(edge.upstream, edge.parameter) for node in nodes for edge in node.edges})
+        # Edges that read little are mixed together, and each finds its own in one array.
+        wanted = {(edge.upstream, edge.parameter) for node in nodes for edge in node.edges}
+        small = [pair for pair in wanted if len(outputs[pair[0]].pointers.ordinals) <= _SMALL]
+        self._mixed, starts = self._mixed_together(small)
+        self._starts = dict(zip(small, starts, strict=True))
+        self._summands = {
+            (key, parameter): mix(world.state.uids.get(key, 0), parameter, pointers.ordinals, pointers.hashes)
+            for key, parameter in wanted - self._starts.keys()
+            if (pointers := outputs[key].pointers)
+        }
+
+    def _mixed_together(self, pairs: Sequence[tuple[AssetKey, str]]) -> tuple[Lanes, list[int]]:
+        uids = self._world.state.uids
+        pointers = [self._outputs[key].pointers for key, _ in pairs]
+        edges = [(uids.get(key, 0), parameter) for key, parameter in pairs]
+        return mix_all(edges, [each.ordinals for each in pointers], [each.hashes for each in pointers])
+
+    def _summands_of(self, edge: Edge) -> Lanes:
+        """The summand of each version of an edge's upstream."""
+        place = edge.upstream, edge.parameter
+        start = self._starts.get(place)
+        if start is None:
+            return self._summands[place]
+        return self._mixed[start : start + len(self._outputs[edge.upstream].pointers.ordinals)]
+
+    def _view(self, key: AssetKey) -> UpstreamView:
+        view = self._views.get(key)
+        if view is None:
+            pointers, existing = self._outputs[key].pointers, self._world.existing[self._world.graph.owner[key]]
+            view = self._views[key] = UpstreamView(existing, pointers.ordinals, pointers.hashes)
+        return view
+
+    def of_one_row(self, edges: Sequence[Edge]) -> Lanes:
+        return self._mixed[[self._starts[edge.upstream, edge.parameter] for edge in edges]]
 
     def verdict(
         self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None
@@ -71,7 +106,7 @@ class Edges:
         rows = at if output.rows is None else output.rows[at]
         stamped = pointers.generation[at]
         recorded = Recorded(rows, column.sums[at], column.as_of[at], pointers.tolerated[at], stamped)
-        return recorded, self.history(edge).judge(signature.existing, self._views[edge.upstream], recorded)
+        return recorded, self.history(edge).judge(signature.existing, self._view(edge.upstream), recorded)
 
     def history(self, edge: Edge) -> History:
         """The moves of an edge's upstream."""
@@ -80,25 +115,12 @@ class Edges:
             edge, world.state.uids.get(edge.upstream, 0), world.spaces[owner], world.state.moves.get(edge.upstream)
         )
 
-    def _mixed(self, wanted: set[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], Lanes]:
-        uids = self._world.state.uids
-        small = [pair for pair in wanted if len(self._views[pair[0]].ordinals) <= _SMALL]
-        views = [self._views[key] for key, _ in small]
-        edges = [(uids.get(key, 0), parameter) for key, parameter in small]
-        mixed = mix_all(edges, [view.ordinals for view in views], [view.hashes for view in views])
-        summands = dict(zip(small, mixed, strict=True))
-        for key, parameter in wanted - summands.keys():
-            view = self._views[key]
-            summands[key, parameter] = mix(uids.get(key, 0), parameter, view.ordinals, view.hashes)
-        return summands
-
     def signature(self, node: Node, edge: Edge) -> tuple[str, EdgeSignature, Flags | None]:
         world = self._world
         upstream = world.graph.owner[edge.upstream]
         whole = node.partitions is None and world.graph.nodes[upstream].partitions is None
-        if whole and len(self._views[edge.upstream].ordinals):
-            summands = self._summands[edge.upstream, edge.parameter]
-            return upstream, EdgeSignature(_WHOLE, _WHOLE, summands, None), None
+        if whole and len(self._outputs[edge.upstream].pointers.ordinals):
+            return upstream, EdgeSignature(_WHOLE, _WHOLE, self._summands_of(edge), None), None
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
         key = (alike(edge.mapping), id(down), id(up), edge.own)
@@ -115,9 +137,9 @@ class Edges:
             down,
             ordinals,
             up,
-            self._views[edge.upstream],
+            self._view(edge.upstream),
             spans=spans,
-            summands=self._summands[edge.upstream, edge.parameter],
+            summands=self._summands_of(edge),
         )
         return upstream, signature, self._premature[key] if edge.missing == "wait" else None
 

@@ -66,6 +66,9 @@ def stale_outside(
         if own is not None and building is not None:
             around = building & ~rows[name] if name in rows else building
             needed[name] = traced(own, needed[name], around)
+        settled = facts[name].settled
+        if settled is not None and all(moves[each] is None for each in settled):
+            continue
         for edge in facts[name].edges:
             moving = moves[edge.upstream]
             if moving is None:

@@ -45,7 +45,12 @@ def lanes_hash(high: int, low: int) -> DataHash:
 
 def text_lanes(text: str) -> Lanes:
     """Two lanes, shape ``(2,)``, that identify a text."""
-    return np.frombuffer(blake2b(text.encode(), digest_size=16).digest(), dtype="<u8").astype(np.uint64)
+    return _texts_lanes([text])[0]
+
+
+def _texts_lanes(texts: Iterable[str]) -> Lanes:
+    octets = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
+    return np.frombuffer(octets, dtype="<u8").astype(np.uint64).reshape(-1, 2)
 
 
 def mix(uid: int, parameter: str, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:
@@ -55,14 +60,17 @@ def mix(uid: int, parameter: str, ordinals: NDArray[np.int64], hashes: Lanes) ->
 
 def mix_all(
     edges: Sequence[tuple[int, str]], ordinals: Sequence[NDArray[np.int64]], hashes: Sequence[Lanes]
-) -> list[Lanes]:
-    """The summands of many small edges ``(uid, parameter)`` at once: what :func:`mix` gives for each."""
+) -> tuple[Lanes, list[int]]:
+    """The summands of many small edges ``(uid, parameter)`` at once, one edge after the other, and where each begins.
+
+    They are what :func:`mix` gives for each.
+    """
     if not edges:
-        return []
-    sizes = [len(each) for each in ordinals]
-    seeds = np.stack([text_lanes(f"{uid}:{parameter}") for uid, parameter in edges])
+        return np.empty((0, 2), np.uint64), []
+    sizes = np.array([len(each) for each in ordinals], np.int64)
+    seeds = _texts_lanes(f"{uid}:{parameter}" for uid, parameter in edges)
     summands = _mixed(np.repeat(seeds, sizes, axis=0), np.concatenate(ordinals), np.concatenate(hashes))
-    return np.split(summands, np.cumsum(sizes)[:-1])
+    return summands, (np.cumsum(sizes) - sizes).tolist()
 
 
 def _mixed(seeds: Lanes, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:

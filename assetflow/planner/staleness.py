@@ -131,8 +131,9 @@ def assess(
 def with_upstreams(graph: AssetGraph, only: Iterable[str]) -> frozenset[str]:
     """The computations, all upstreams, and what these publish together with."""
     names = frozenset(only)
-    while True:
+    while len(names) < len(graph.nodes):
         closed = graph.with_mates(names | graph.ancestors(names))
         if closed == names:
-            return closed
+            break
         names = closed
+    return names
