@@ -49,7 +49,7 @@ class DynamicSpace:
         return False
 
     def existing(self, now: datetime) -> PartitionSet:
-        return PartitionSet.from_ordinals(self._sorted)
+        return PartitionSet.from_ascending(self._sorted)
 
     def has(self, ordinals: Ints) -> Flags:
         return self._found(ordinals)[1]

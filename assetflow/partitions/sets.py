@@ -99,6 +99,9 @@ class PartitionSet:
 
     def array(self) -> Ints:
         """The ordinals, ascending."""
+        size = len(self)
+        if size and self.max() - self.min() == size - 1:
+            return np.arange(self.min(), self.max() + 1)
         return np.frombuffer(self._bits.to_array(), np.int64)
 
     def ranges(self) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ Lanes = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
+_BLOCK = 16_384
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
@@ -74,15 +75,21 @@ def mix_all(
 
 
 def _mixed(seeds: Lanes, ordinals: NDArray[np.int64], hashes: Lanes) -> Lanes:
-    start = ordinals.astype(np.uint64) * _GOLDEN
-    lanes = np.empty((2, len(ordinals)), np.uint64)
-    high, low = hashes[:, 0], hashes[:, 1]
-    lanes[0] = (start + seeds[..., 0]) ^ high
-    lanes[1] = (start ^ seeds[..., 1]) + low
-    lanes = _final(lanes)
-    lanes[0] += low
-    lanes[1] ^= high
-    return np.ascontiguousarray(_final(lanes).T)
+    """Mixed a block at a time, whose lanes stay in the processor's cache and take no memory worth mentioning."""
+    mixed = np.empty((len(ordinals), 2), np.uint64)
+    for first in range(0, len(ordinals), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        start = ordinals[block].astype(np.uint64) * _GOLDEN
+        lanes = np.empty((2, len(start)), np.uint64)
+        high, low = hashes[block, 0], hashes[block, 1]
+        high_seeds, low_seeds = (each if each.ndim == 0 else each[block] for each in (seeds[..., 0], seeds[..., 1]))
+        lanes[0] = (start + high_seeds) ^ high
+        lanes[1] = (start ^ low_seeds) + low
+        lanes = _final(lanes)
+        lanes[0] += low
+        lanes[1] ^= high
+        mixed[block] = _final(lanes).T
+    return mixed
 
 
 def prefix_sums(summands: Lanes) -> Lanes:

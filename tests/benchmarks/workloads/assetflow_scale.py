@@ -58,6 +58,15 @@ def second(first: int) -> int: return 1
 def third(second: int) -> int: return 1
 defs = Definitions(assets=[first, second, third])
 """,
+    "reader": """
+from assetflow import AssetContext, Definitions, StaticPartitions, asset
+keys = StaticPartitions([f"key_{number:07d}" for number in range(COUNT)])
+@asset(partitions=keys)
+def first(context: AssetContext) -> int: return 1
+@asset
+def every(first: dict[str, int]) -> int: return 1
+defs = Definitions(assets=[first, every])
+""",
     "multi": """
 from assetflow import AssetContext, DailyPartitions, Definitions, MultiPartitions, StaticPartitions, asset
 cells = MultiPartitions({
