@@ -76,10 +76,18 @@ def read_pointers(
     ):
         key, rows = scope.assets.get(uid), slice(first, last)
         if key is not None:
-            numbers = (
-                each.values[rows] for each in (pages.ordinals, pages.version, pages.derivation, pages.generation)
+            states[key] = AssetState(
+                pages.ordinals.values[rows],
+                pages.version.values[rows],
+                pages.derivation.values[rows],
+                pages.generation.values[rows],
+                pages.hashes.values[rows],
+                code,
+                empty,
+                held,
+                tolerated,
+                inputs,
             )
-            states[key] = AssetState(*numbers, pages.hashes.values[rows], code, empty, held, tolerated, inputs)
     return states, distinct(pages.code.values)
 
 
