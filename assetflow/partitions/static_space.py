@@ -111,13 +111,17 @@ class StaticSpace:
         return self.declared[np.sort(self.places(ordinals))]
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        return self.first_ranges(partitions, None)[0]
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
         ranks = np.sort(self.places(partitions.array()))
         firsts, lasts = runs(ranks, np.diff(ranks) == 1)
-        pairs = zip(firsts.tolist(), lasts.tolist(), strict=True)
-        return [(self._key(first), self._key(last)) for first, last in pairs]
+        pairs = zip(firsts[:limit].tolist(), lasts[:limit].tolist(), strict=True)
+        shown = [(self._key(first), self._key(last)) for first, last in pairs]
+        return shown, len(firsts) - len(shown)
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
-        return range_texts(self.ranges_of_keys(partitions), limit)
+        return range_texts(*self.first_ranges(partitions, limit))
 
     def path_component(self, ordinal: int) -> str:
         key = self._key(int(self.places(np.array([ordinal], np.int64))[0]))

@@ -419,8 +419,9 @@ def _mended(world: World, facts: Facts, rows: Flags) -> Iterable[Cause]:
 
 
 def _ranges(space: PartitionSpace, partitions: PartitionSet) -> tuple[str, ...]:
-    ranges = [first if first == last else f"{first}...{last}" for first, last in space.ranges_of_keys(partitions)]
-    return tuple(ranges) if len(ranges) <= _SHOWN else (*ranges[:_SHOWN], f"+{len(ranges) - _SHOWN} more")
+    shown, hidden = space.first_ranges(partitions, _SHOWN)
+    ranges = [first if first == last else f"{first}...{last}" for first, last in shown]
+    return (*ranges, f"+{hidden} more") if hidden else tuple(ranges)
 
 
 def _listed(texts: Sequence[str]) -> str:
