@@ -23,6 +23,7 @@ from assetflow.planner.holdings import Holdings, Kept, Rows, joined
 from assetflow.planner.judging import facts_of, output_of
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
+from assetflow.planner.reading import NOTHING, WHOLE
 from assetflow.planner.spans import Flags, Integers, Lanes, members, through
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import Failures, Retained, State
@@ -153,6 +154,11 @@ class _Known:
         known = self.kept[node.name].edges[edge.parameter]
         upstream = self.kept[known.upstream]
         pointers = upstream.pointers[edge.upstream]
+        if node.partitions is None and upstream.node.partitions is None:
+            seen = self.rows is None or len(self.rows.get(known.upstream, _NO_ROWS))
+            if not seen or pointers.versioned[0]:
+                spans = WHOLE if seen else NOTHING
+                return known.upstream, EdgeSignature(spans, spans, known.sums.copy(), None), None
         if self.rows is None:
             every = np.arange(len(self.kept[node.name].existing))
             spans, existing, versioned, sums = known.spans, upstream.existing, pointers.versioned, known.sums.copy()

@@ -19,8 +19,11 @@ from assetflow.planner.signatures import mix, mix_all
 from assetflow.planner.spans import Flags, Lanes
 from assetflow.planner.tolerance import History, Recorded, Verdict
 
-_WHOLE = Spans(np.zeros(1, np.int64), np.ones(1, np.int64), straight=True)
+WHOLE = Spans(np.zeros(1, np.int64), np.ones(1, np.int64), straight=True)
 """What reads the one partition of an unpartitioned upstream, in an unpartitioned asset."""
+
+NOTHING = Spans(np.zeros(1, np.int64), np.zeros(1, np.int64))
+"""The same, where nobody looks at the upstream."""
 
 _SMALL = 256
 """Edges with at most so many upstream partitions are mixed together."""
@@ -120,7 +123,7 @@ class Edges:
         upstream = world.graph.owner[edge.upstream]
         whole = node.partitions is None and world.graph.nodes[upstream].partitions is None
         if whole and len(self._outputs[edge.upstream].pointers.ordinals):
-            return upstream, EdgeSignature(_WHOLE, _WHOLE, self._summands_of(edge), None), None
+            return upstream, EdgeSignature(WHOLE, WHOLE, self._summands_of(edge), None), None
         down, up = world.spaces[node.name], world.spaces[upstream]
         ordinals = world.existing[node.name]
         key = (alike(edge.mapping), id(down), id(up), edge.own)

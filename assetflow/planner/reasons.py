@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from assetflow.graph import Edge
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
@@ -42,6 +43,8 @@ class Scene:
 def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     """The causes that began at these rows of a computation."""
     facts = scene.facts[name]
+    if facts.seen == 0 and not scene.forced and name not in scene.expired:
+        return ()
     own = facts.node.outputs
     forced = int(np.count_nonzero(rows)) if scene.forced else 0
     expired = int(np.count_nonzero(rows & scene.expired[name])) if name in scene.expired else 0
@@ -60,11 +63,16 @@ def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
 def inherited_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     """The causes that began further up: one for each direct upstream that is stale, with the assets where it began."""
     facts, flow = scene.facts[name], scene.flows[name]
+    if facts.settled is not None:
+        pending = zip(facts.node.edges, flow.pending, strict=False)
+        moving = [edge for edge, flags in pending if flags is not None]
+        first = {edge.upstream: edge for edge in reversed(moving)}
+        return tuple([_one_upstream_stale(scene, edge) for edge in moving if first[edge.upstream] is edge])
     edges: dict[AssetKey, list[tuple[EdgeFacts, Flags]]] = {}
     for edge, pending in zip(facts.edges, flow.pending, strict=False):
         if pending is not None and (concerned := rows & pending).any():
             edges.setdefault(edge.edge.upstream, []).append((edge, concerned))
-    return tuple(_upstream_stale(scene, facts, key, concerned) for key, concerned in edges.items())
+    return tuple(_upstream_stale(scene, facts, concerned) for concerned in edges.values())
 
 
 def late_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
@@ -77,7 +85,7 @@ def late_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
             continue
         upstream = scene.facts[edge.upstream]
         key = edge.edge.upstream
-        partitions = _ranges(upstream.space, _told(edge, late))
+        partitions = _ranges(upstream.space, _told(edge, late).array())
         detail = f"{key} {', '.join(partitions)} changed late"
         count = int(np.count_nonzero(late))
         found.append(Cause("input_changed", count, detail, (key,), edge.edge.parameter, partitions=partitions))
@@ -300,7 +308,7 @@ def _input_changed(scene: Scene, facts: Facts, edge: EdgeFacts, rows: Flags) -> 
     since = _changed_partitions(facts, edge, upstream.output(key), changed)
     if edge.told:
         since |= _told(edge, changed)
-    partitions = _ranges(upstream.space, since)
+    partitions = _ranges(upstream.space, since.array())
     sentence = f"{key} {', '.join(partitions)} changed" if partitions else f"{key} changed"
     sentence = repartitioned(scene.world, facts, edge, upstream, changed) or sentence
     count = int(np.count_nonzero(changed))
@@ -334,7 +342,7 @@ def _covered(edge: EdgeFacts, rows: Flags, busy: Flags, size: int) -> Flags:
     return covered(rows & busy, edge.spans, size) | (covered(rows & ~busy, edge.spans, size) & edge.timely)
 
 
-def _upstream_stale(scene: Scene, reader: Facts, key: AssetKey, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:
+def _upstream_stale(scene: Scene, reader: Facts, edges: Sequence[tuple[EdgeFacts, Flags]]) -> Cause:
     """What moves upstream, through all edges that read one asset at the rows concerned."""
     first = edges[0][0]
     upstream, flow = scene.facts[first.upstream], scene.flows[first.upstream]
@@ -342,19 +350,36 @@ def _upstream_stale(scene: Scene, reader: Facts, key: AssetKey, edges: Sequence[
     busy = busy_rows(reader, force=scene.forced)
     read = [_covered(edge, rows, busy, len(flow.moves)) for edge, rows in edges]
     moving = flow.moves & np.logical_or.reduce(read)
-    partitions = _ranges(upstream.space, PartitionSet.from_ascending(picked(upstream.ordinals, moving)))
+    partitions = _ranges(upstream.space, picked(upstream.ordinals, moving))
     reached = [keys for edge, rows in edges for keys, flags in roots_through(edge, flow, busy) if (flags & rows).any()]
-    roots = tuple(sorted(frozenset[AssetKey]().union(*reached)))
+    count = int(np.count_nonzero(np.logical_or.reduce([rows for _, rows in edges])))
+    return _stale_cause(scene, first.edge, upstream, moving, reached, count, partitions)
 
+
+def _one_upstream_stale(scene: Scene, edge: Edge) -> Cause:
+    """The same, where one row reads one row."""
+    name = scene.world.graph.owner[edge.upstream]
+    upstream, flow = scene.facts[name], scene.flows[name]
+    assert flow.moves is not None
+    return _stale_cause(scene, edge, upstream, flow.moves, [keys for keys, _ in flow.roots], 1, ())
+
+
+def _stale_cause(
+    scene: Scene,
+    edge: Edge,
+    upstream: Facts,
+    moving: Flags,
+    reached: Sequence[frozenset[AssetKey]],
+    count: int,
+    partitions: tuple[str, ...],
+) -> Cause:
+    roots = tuple(sorted(reached[0] if len(reached) == 1 else frozenset[AssetKey]().union(*reached)))
     missing = not (moving & ((upstream.bits & MISSING) == 0)).any()
     manner = "is rebuilt" if scene.forced else "is missing" if missing else "is stale"
-    named = " ".join([key, ", ".join(partitions)]).rstrip()
+    named = " ".join([edge.upstream, ", ".join(partitions)]).rstrip()
     elsewhere = [root for root in roots if root not in upstream.node.outputs]
     origin = f", which began at {_listed(elsewhere)}" if elsewhere else ""
-    count = int(np.count_nonzero(np.logical_or.reduce([rows for _, rows in edges])))
-    return Cause(
-        "upstream_stale", count, f"{named} {manner}{origin}", roots, first.edge.parameter, partitions=partitions
-    )
+    return Cause("upstream_stale", count, f"{named} {manner}{origin}", roots, edge.parameter, partitions=partitions)
 
 
 def _failed(world: World, facts: Facts, rows: Flags) -> list[Cause]:
@@ -418,8 +443,11 @@ def _mended(world: World, facts: Facts, rows: Flags) -> Iterable[Cause]:
         yield Cause("code_changed", int(np.count_nonzero(rows)), "the checks changed", facts.node.outputs)
 
 
-def _ranges(space: PartitionSpace, partitions: PartitionSet) -> tuple[str, ...]:
-    shown, hidden = space.first_ranges(partitions, _SHOWN)
+def _ranges(space: PartitionSpace, ordinals: Integers) -> tuple[str, ...]:
+    """Some of ascending partitions, as ranges."""
+    if space.grain == "none":
+        return ()
+    shown, hidden = space.first_ranges(PartitionSet.from_ascending(ordinals), _SHOWN)
     ranges = [first if first == last else f"{first}...{last}" for first, last in shown]
     return (*ranges, f"+{hidden} more") if hidden else tuple(ranges)
 
