@@ -105,7 +105,9 @@ def _as_built(world: World, node: Node, outputs: Mapping[AssetKey, Output], code
         return False
     state, code = world.state, code_ids.get(world.codes.computations[node.name].version)
     for key in node.outputs:
-        output, known = outputs[key], key in state.failures or key in state.retained or key in state.candidates
+        output = outputs[key]
+        records = state.failures.get(key), state.retained.get(key), state.candidates.get(key)
+        known = any(each is not None and len(each.ordinals) for each in records)
         if known or world.graph.checks.get(key) or not output.complete:
             return False
         if output.pointers.code[0] != code or output.pointers.tolerated[0]:
