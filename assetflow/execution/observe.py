@@ -64,7 +64,7 @@ def observe_upstream(setting: Setting, selection: Selection, *, strict: bool) ->
     names = set(graph.nodes)
     if not selection.needs_states:
         chosen = choose(selection, graph, {}).every
-        names = {*chosen, *graph.ancestors(chosen)}
+        names = names if len(chosen) == len(names) else {*chosen, *graph.ancestors(chosen)}
     observed = observe([node for node in graph.nodes.values() if node.kind == "source" and node.name in names], setting)
     if strict and observed.unobserved:
         raise observed.unobserved[0].error

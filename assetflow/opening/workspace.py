@@ -178,9 +178,9 @@ class Workspace:
 
     def evidence(self) -> Evidence:
         """The past, for explanations."""
-        from assetflow.catalog.evidence import evidence_of
+        from assetflow.catalog.evidence import StoreEvidence
 
-        return evidence_of(self.setting)
+        return StoreEvidence(self.setting)
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""

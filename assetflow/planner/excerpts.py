@@ -5,7 +5,7 @@ The plan of everything is made from the partitions that are not up to date, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
@@ -18,12 +18,14 @@ from assetflow.partitions.keyed import KeyedMapping
 from assetflow.partitions.mappings import Identity
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
-from assetflow.planner.facts import Facts, Output, World, facts_of, output_of
+from assetflow.planner.facts import Facts, Output, World
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.holdings import Holdings, Kept, Rows, joined
+from assetflow.planner.judging import facts_of, output_of
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
-from assetflow.planner.spans import Flags, Integers, members, through
+from assetflow.planner.reading import NOTHING, WHOLE
+from assetflow.planner.spans import Flags, Integers, Lanes, members, through
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import Failures, Retained, State
 
@@ -152,6 +154,11 @@ class _Known:
         known = self.kept[node.name].edges[edge.parameter]
         upstream = self.kept[known.upstream]
         pointers = upstream.pointers[edge.upstream]
+        if node.partitions is None and upstream.node.partitions is None:
+            seen = self.rows is None or len(self.rows.get(known.upstream, _NO_ROWS))
+            if not seen or pointers.versioned[0]:
+                spans = WHOLE if seen else NOTHING
+                return known.upstream, EdgeSignature(spans, spans, known.sums.copy(), None), None
         if self.rows is None:
             every = np.arange(len(self.kept[node.name].existing))
             spans, existing, versioned, sums = known.spans, upstream.existing, pointers.versioned, known.sums.copy()
@@ -166,6 +173,9 @@ class _Known:
 
     def verdict(self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None) -> None:
         """Nothing is late where no edge has a tolerance."""
+
+    def of_one_row(self, edges: Sequence[Edge]) -> Lanes:
+        return np.concatenate([self.kept[edge.computation].edges[edge.parameter].sums for edge in edges])
 
 
 def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:

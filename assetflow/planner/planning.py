@@ -199,10 +199,12 @@ def _steps(scene: Scene, name: str) -> list[Step]:
     if flow.certainty is None:
         return []
     steps: list[Step] = []
+    there = set(np.unique(flow.certainty).tolist())
     for certainty, codes in CERTAINTIES.items():
-        rows = np.logical_or.reduce([flow.certainty == code for code in codes])
-        if not rows.any():
+        found = [flow.certainty == code for code in codes if code in there]
+        if not found:
             continue
+        rows = np.logical_or.reduce(found) if len(found) > 1 else found[0]
         step = Step(
             computation=name,
             outputs=facts.node.outputs,
@@ -282,7 +284,7 @@ def _notes(scene: Scene, name: str) -> list[str]:
     facts, flow = scene.facts[name], scene.flows[name]
     notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
     notes += strange_keys(scene.world, facts)
-    if flow.moves is None:
+    if flow.moves is None or facts.settled is not None:
         return notes
     ordinals = picked(facts.ordinals, flow.moves)
     for edge in facts.edges:

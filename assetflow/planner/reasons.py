@@ -20,6 +20,8 @@ from assetflow.planner.wording import changed_components, component_changes, lis
 def own_causes(scene: Scene, name: str, rows: Flags) -> tuple[Cause, ...]:
     """The causes that began at these rows of a computation."""
     facts = scene.facts[name]
+    if facts.seen == 0 and not scene.forced and name not in scene.expired:
+        return ()
     own = facts.node.outputs
     forced = int(np.count_nonzero(rows)) if scene.forced else 0
     expired = int(np.count_nonzero(rows & scene.expired[name])) if name in scene.expired else 0

@@ -13,8 +13,11 @@ SHOWN = 3
 
 def ranges_of(space: PartitionSpace, partitions: PartitionSet) -> tuple[str, ...]:
     """The first few ranges of partitions, and how many more there are."""
-    ranges = [first if first == last else f"{first}...{last}" for first, last in space.ranges_of_keys(partitions)]
-    return tuple(ranges) if len(ranges) <= SHOWN else (*ranges[:SHOWN], f"+{len(ranges) - SHOWN} more")
+    if space.grain == "none":
+        return ()
+    shown, hidden = space.first_ranges(partitions, SHOWN)
+    ranges = [first if first == last else f"{first}...{last}" for first, last in shown]
+    return (*ranges, f"+{hidden} more") if hidden else tuple(ranges)
 
 
 def listed(texts: Sequence[str]) -> str:
