@@ -17,7 +17,10 @@
     │   ├── OutputError                what the function returned cannot be published
     │   ├── SchemaMismatch             the output contradicts the declared schema
     │   ├── CheckFailed                a blocking check did not pass
-    │   └── GroupIncomplete            another asset of its publish group could not be built
+    │   ├── GroupIncomplete            another asset of its publish group could not be built
+    │   ├── StepTimeout                it took longer than its timeout
+    │   ├── WorkerDied                 the process that built it ended (transient)
+    │   └── StepCanceled               it was stopped because its run was canceled
     ├── StorageError                   a data file
     │   ├── DataMissing                a recorded version has lost its file
     │   ├── DataUnreadable             a data file cannot be read
@@ -217,6 +220,20 @@ class CheckFailed(StepError):
 
 class GroupIncomplete(StepError):
     """The partition could be built, but not all that is published together with it."""
+
+
+class StepTimeout(StepError):
+    """An attempt took longer than the ``timeout`` of its computation, and was ended."""
+
+
+class WorkerDied(StepError):
+    """The process that built the partition ended before it had an answer."""
+
+    transient = True
+
+
+class StepCanceled(StepError):
+    """An attempt was stopped because its run was canceled."""
 
 
 class StorageError(AssetflowError):

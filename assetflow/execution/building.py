@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from assetflow.publish.stored import StoredInput
 from assetflow.store.records import FailureRecord, KeyAddition, Publication, VersionRecord
 
 
-def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], Executor]) -> None:
+def build(ledger: Ledger, rows: Sequence[int], executor: Executor) -> None:
     """Compute, stage, check and publish the rows, in the order that people expect; a failure stops only its own."""
     if not rows:
         return
@@ -34,7 +34,7 @@ def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], 
     planned = [(row, asset, parts.ids.take()) for row in rows for asset in ledger.node.outputs]
     ids = {(row, asset): version for row, asset, version in planned}
     stages = Stages(parts.setting, parts.run_id, [_stage(ledger, *each) for each in planned])
-    executor = executor_for(stages)
+    parts.desk.take(stages)
     reader = _Inputs(ledger, rows)
     size = ledger.node.batch.max_partitions if ledger.node.batch else 1
     try:
@@ -45,9 +45,9 @@ def build(ledger: Ledger, rows: Sequence[int], executor_for: Callable[[Stages], 
                 for row in chunk
             )
             task = Task(ledger.node.name, "build", parts.run_id, 1, tasks, reader.known_schemas(tasks))
-            _settle(ledger, chunk, executor.submit(task).result(), stages)
+            _settle(ledger, chunk, executor.submit(task).result().outcomes, stages)
     finally:
-        executor.close()
+        parts.desk.forget(stages)
         stages.close()
 
 

@@ -21,7 +21,7 @@ from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
-from assetflow.execution.stages import Stages, VersionIds
+from assetflow.execution.stages import Desk, VersionIds
 from assetflow.execution.together import Together
 from assetflow.execution.tolerating import record_left_out
 from assetflow.execution.treatments import check_candidates, check_current, reuse
@@ -92,6 +92,17 @@ class _Run:
         run_id = setting.run_ids() if run_id is None else run_id
         live = LiveState(state, lambda key: self._exists(setting.graph.owner[key]))
         to_build = sum(step.asset_partitions for step in plan.steps if step.certainty in ("will", "may"))
+        desk = Desk()
+        self._executor = InlineExecutor(
+            Workshop(
+                setting.graph,
+                setting.managers,
+                setting.storage,
+                setting.codes.checks,
+                desk.open_folder,
+                setting.clock,
+            )
+        )
         self._parts = RunParts(
             run_id,
             setting,
@@ -105,6 +116,7 @@ class _Run:
             self._current,
             self._progress,
             versions,
+            desk,
         )
 
     def execute(self, waiting: int, replan: Replan | None) -> RunResult:
@@ -239,7 +251,7 @@ class _Run:
             offers = self._offers(decision)
             if offers is not None or len(asked.check) or decision.stays.any():
                 todo = self._left_to_build(ledger, decision, asked, offers, todo)
-        build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
+        build(ledger, _rows(todo), self._executor)
 
     def _spoiled(self, ledger: Ledger, together: Together, todo: Flags) -> Flags:
         """Leave alone what would not be published for a member of the publish group that was not built."""
@@ -256,7 +268,7 @@ class _Run:
         self, ledger: Ledger, decision: Decision, asked: _Asked, offers: Offers | None, todo: Flags
     ) -> Flags:
         """Check, reuse and leave alone what can be; gives the rows that nothing spares."""
-        checker = InlineExecutor(self._workshop(None))
+        checker = self._executor
         # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
         again = todo & decision.stays & members(decision.ordinals, asked.build)
         # What is too old is found anew: an earlier version would not be any newer.
@@ -293,17 +305,6 @@ class _Run:
                 present, versions, _ = self._parts.pointed(asset, decision.ordinals)
                 lacking |= present & unchecked(self._parts.state, setting.graph, asset, versions)
         return lacking
-
-    def _workshop(self, stages: Stages | None) -> Workshop:
-        setting = self._setting
-        return Workshop(
-            setting.graph,
-            setting.managers,
-            setting.storage,
-            setting.codes.checks,
-            stages.open_folder if stages else None,
-            setting.clock,
-        )
 
     def _exists(self, computation: str) -> Integers:
         if computation not in self._existing:

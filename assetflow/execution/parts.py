@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from assetflow.execution.journal import Entry, Journal
 from assetflow.execution.live import LiveState
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.stages import VersionIds
+from assetflow.execution.stages import Desk, VersionIds
 from assetflow.execution.task import (
     CurrentVersion,
 )
@@ -43,6 +43,8 @@ class RunParts:
     """Told of every asset partition that is done."""
     versions: dict[VersionId, VersionRecord]
     """Versions met so far; those that this run published are here before they are in the store."""
+    desk: Desk = field(default_factory=Desk)
+    """Where executors ask for folders."""
 
     def fetch(self, versions: Iterable[int]) -> None:
         """Make sure that these versions are in :attr:`versions`."""

@@ -44,7 +44,7 @@ def check_current(ledger: Ledger, rows: Sequence[int], executor: Executor) -> No
     ledger.parts.fetch(version for version in versions if version)
     for row in rows:
         subjects = {asset: version for asset in ledger.node.outputs if (version := ledger.current(row, asset))}
-        (outcome,) = executor.submit(_check_task(ledger, row, subjects)).result()
+        (outcome,) = executor.submit(_check_task(ledger, row, subjects)).result().outcomes
         times = (outcome.started_at, outcome.ended_at)
         staged_by_asset = {staged.asset: staged for staged in outcome.outputs}
         refused = False
@@ -74,7 +74,7 @@ def _republish(
 ) -> None:
     """Publish versions that the store has, all outputs of one row, unless a blocking check refuses one of them."""
     subjects = {asset: found[asset][row] for asset in ledger.node.outputs}
-    (outcome,) = executor.submit(_check_task(ledger, row, subjects)).result()
+    (outcome,) = executor.submit(_check_task(ledger, row, subjects)).result().outcomes
     kept = [replace(_kept(ledger, staged.asset, staged.version), checks=staged.checks) for staged in outcome.outputs]
     times = (outcome.started_at, outcome.ended_at)
     refusals = {staged.asset: refusal(ledger.place(row, staged.asset), staged.checks) for staged in kept}
