@@ -67,6 +67,8 @@ class AssetflowError(Exception):
 
     exit_code: ClassVar[int] = 1
     transient: ClassVar[bool] = False
+    raised: tuple[str, ...] = ()
+    """The qualified names of what a user's function raised and of its base classes; empty where nothing was."""
 
     def __init__(self, message: str, *, hint: str | None = None, location: SourceLocation | None = None) -> None:
         super().__init__(message)
@@ -90,6 +92,15 @@ class AssetflowError(Exception):
             "hint": self.hint,
             "location": str(self.location) if self.location else None,
         }
+
+
+def class_names(kind: type[BaseException]) -> tuple[str, ...]:
+    """The qualified names of an exception class and of its bases, which tell in another process what was raised.
+
+    >>> class_names(KeyError)[:2]
+    ('builtins.KeyError', 'builtins.LookupError')
+    """
+    return tuple(f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__[:-1])
 
 
 def _rebuild(kind: type[AssetflowError], fields: dict[str, object], args: tuple[object, ...]) -> AssetflowError:

@@ -45,6 +45,7 @@ def retry(arguments: Namespace) -> Answer:
             everything=arguments.all,
             executor=arguments.executor,
             workers=arguments.workers,
+            fail_fast=arguments.fail_fast,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
             on_event=listener,
@@ -52,6 +53,18 @@ def retry(arguments: Namespace) -> Answer:
         )
     idle = "Nothing is left to do: what the run was to do is done, and up to date."
     return result_answer(result, idle)
+
+
+def cancel(arguments: Namespace) -> Answer:
+    """Ask a run to stop."""
+    with open_project(arguments) as project:
+        project.cancel(arguments.run_id)
+
+    def told(page: Page) -> None:
+        page.line(f"Run {arguments.run_id} was asked to stop; what it has published stays.")
+        page.line(f"  hint: assetflow runs show {arguments.run_id}", style="cyan", lead="  hint:")
+
+    return Answer(lambda: {"run_id": arguments.run_id, "cancel_asked": True}, told)
 
 
 def _show_runs(page: Page, found: Sequence[Document]) -> None:
@@ -165,6 +178,11 @@ def _retry_arguments(parser: Parser) -> None:
 COMMANDS = {
     "runs": Command(_runs_arguments, runs, "List the latest runs."),
     "runs show": Command(_show_arguments, show, "Show how one run went: its steps, and its failures in full."),
+    "runs cancel": Command(
+        _show_arguments,
+        cancel,
+        "Ask a run to stop, whatever process it is in: it starts nothing more, and what was published stays.",
+    ),
     "runs retry": Command(
         _retry_arguments,
         retry,

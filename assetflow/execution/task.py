@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, StepTimeout
 from assetflow.io import StoredPartition
-from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId, format_address
 from assetflow.publish.stored import StoredInput
-from assetflow.store.records import FileRecord, KeyAddition
+from assetflow.store.records import FileRecord, KeyAddition, Measures
 
 if TYPE_CHECKING:
     from assetflow.execution.workshop import Workshop
@@ -127,23 +127,23 @@ class PartitionOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
-    """What one call took, in seconds; ``peak_memory`` is the most that its process has ever had, in bytes."""
-
-    load: float
-    compute: float
-    stage: float
-    check: float
-    cpu: float
-    peak_memory: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TaskResult:
     """One outcome for each partition of a task, in order, and what the call took."""
 
     outcomes: tuple[PartitionOutcome, ...]
     measures: Measures | None = None
+
+
+def timed_out(task: Task) -> StepTimeout:
+    """The error of a task that took longer than its timeout."""
+    first, last = task.partitions[0], task.partitions[-1]
+    place = format_address(task.computation, first.key)
+    if last is not first:
+        place += f"...{last.key}"
+    return StepTimeout(
+        f"{place}: attempt {task.attempt} took longer than its timeout of {task.timeout or 0:g} s, and was ended",
+        hint="give it a longer timeout=, or fewer partitions in one call",
+    )
 
 
 class Executor(Protocol):
