@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from assetflow.catalog import Catalog
     from assetflow.catalog.comparing import Comparison
     from assetflow.catalog.status import Status
-    from assetflow.execution.loop import RunOptions
+    from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
     from assetflow.opening.live import LiveProject
@@ -184,7 +184,9 @@ class Project:
         ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure.
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        options = _options(executor, workers, fail_fast)
+        from assetflow.execution.options import RunOptions
+
+        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
 
         def planned(assessment: Assessment) -> Plan:
@@ -219,9 +221,10 @@ class Project:
         date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises UsageError for a
         run that there is not, or that cannot be tried again, and as :meth:`materialize`.
         """
+        from assetflow.execution.options import RunOptions
         from assetflow.execution.retrying import RunToRetry
 
-        options = _options(executor, workers, fail_fast)
+        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
         earlier = RunToRetry(self.setting, run_id, everything=everything)
         select = earlier.selection(self.graph)
         observe = observe and select is not None
@@ -434,10 +437,3 @@ class Project:
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         return self._workspace.state()
-
-
-def _options(executor: str | None, workers: int | None, fail_fast: bool) -> RunOptions:
-    from assetflow.execution.executors.choosing import executor_named
-    from assetflow.execution.loop import RunOptions
-
-    return RunOptions(executor_named(executor, workers), fail_fast)

@@ -6,25 +6,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 
 from assetflow.errors import AssetflowError, StorageError
 from assetflow.execution.driving import Driver, Ending
-from assetflow.execution.executors.inline import InlineExecutor
 from assetflow.execution.journal import Entry, Journal
 from assetflow.execution.live import LiveState
+from assetflow.execution.options import RunOptions
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
 from assetflow.execution.stages import Desk, VersionIds
-from assetflow.execution.task import ExecutorFactory
 from assetflow.execution.treating import Treatment
 from assetflow.execution.units import units_of
-from assetflow.execution.waiting import RealTime, Waiting
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId
@@ -40,15 +38,6 @@ from assetflow.store.records import RunRecord, VersionRecord
 Replan = Callable[[], tuple[Plan, State]]
 _ROUNDS = 3
 """How often a run tries what other runs got in the way of."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a plan is run: by which executor, whether the first failure ends it, and how it waits."""
-
-    executor: ExecutorFactory = InlineExecutor
-    fail_fast: bool = False
-    waiting: Waiting = field(default_factory=RealTime)
 
 
 def run_plan(

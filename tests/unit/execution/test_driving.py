@@ -27,8 +27,8 @@ from assetflow import (
 from assetflow.errors import StepCanceled, WorkerDied
 from assetflow.execution import driving, loop
 from assetflow.execution.attempt import run_task
-from assetflow.execution.loop import RunOptions
-from assetflow.execution.result import RunResult
+from assetflow.execution.options import RunOptions
+from assetflow.execution.result import RunEvent, RunResult
 from assetflow.execution.task import Task, TaskResult
 from assetflow.execution.workshop import Workshop
 
@@ -246,7 +246,6 @@ def test_what_runs_may_finish_when_something_else_has_failed(opened: Opened, mon
     @asset(code_version="1")
     def bad() -> object:
         together.wait()
-        failed.set()
         raise ValueError
 
     @asset(code_version="1")
@@ -259,8 +258,12 @@ def test_what_runs_may_finish_when_something_else_has_failed(opened: Opened, mon
     def later(good: set[int]) -> object:
         return good
 
+    def told(event: RunEvent) -> None:
+        if event.outcome == "failed":
+            failed.set()
+
     with opened(bad, good, later) as project, through(monkeypatch, fail_fast=True):
-        counts = {outcome: n for outcome, n in project.materialize().counts.items() if n}
+        counts = {outcome: n for outcome, n in project.materialize(on_event=told).counts.items() if n}
         assert counts == {"failed": 1, "materialized": 1, "canceled": 1}
 
 
