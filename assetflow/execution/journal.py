@@ -126,6 +126,7 @@ class Journal:
     def attempted(self, entry: Entry) -> None:
         """Record an attempt that another one follows; only the last one counts."""
         self._steps.append(self._step(entry, None))
+        self._hand_over()  # people look at it while the next one is waited for
 
     def _count(self, entry: Entry, committed_at: datetime | None = None) -> None:
         self.counts.setdefault(entry.asset, no_counts())[entry.outcome] += 1

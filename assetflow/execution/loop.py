@@ -127,6 +127,8 @@ class _Run:
             self._trigger,
             this_process(),
             recorded(self._plan, setting.graph, setting.codes, setting.spaces),
+            executor=self._options.name,
+            workers=self._executor.slots,
         )
         ending: Ending = "done"
         try:

@@ -17,8 +17,10 @@ class RunOptions:
     executor: ExecutorFactory = InlineExecutor
     fail_fast: bool = False
     waiting: Waiting = field(default_factory=RealTime)
+    name: str = "inline"
+    """The executor's, for the record."""
 
     @classmethod
     def asked(cls, executor: str | None, workers: int | None, *, fail_fast: bool) -> RunOptions:
         """The options that a user asks for. Raises UsageError for an executor that there is not."""
-        return cls(executor_named(executor, workers), fail_fast)
+        return cls(executor_named(executor, workers), fail_fast, name=executor or "inline")

@@ -65,6 +65,22 @@ def test_what_failed_is_tried_again_and_every_attempt_is_recorded(opened: Opened
         assert project.plan().steps == ()
 
 
+def test_a_failed_attempt_is_recorded_before_the_next_one_begins(opened: Opened) -> None:
+    seen: list[list[str]] = []
+
+    @asset(retry_policy=TWICE, code_version="1")
+    def flaky(context: AssetContext) -> int:
+        project.store.writer.flush()
+        seen.append([step.status for step in attempts(project, context.run_id)])
+        if context.attempt == 1:
+            raise ValueError
+        return 1
+
+    with opened(flaky) as project:
+        assert project.materialize().status == "success"
+        assert seen == [[], ["failed"]]
+
+
 def test_after_the_last_attempt_it_has_failed(opened: Opened) -> None:
     with opened(flaky(Flaky(9, ValueError("no")), retry_policy=TWICE)) as project:
         result = project.materialize()

@@ -123,6 +123,8 @@ def test_independent_steps_run_at_once_and_dependent_ones_after_each_other(
         result = project.materialize()
         assert (result.status, project.load("both")) == ("success", {1, 2})
         assert (made[0].most, made[0].order[-1], made[0].closed) == (2, "both", [False])
+        (run,) = project.store.reader.runs()
+        assert (run.executor, run.workers) == ("inline", 2)
         assert project.store.reader.intents() == []
 
 
@@ -217,12 +219,15 @@ def test_a_worker_that_dies_during_checks_fails_the_step(opened: Opened, monkeyp
 
 def test_canceling_stops_what_runs(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driving, "_LOOK_EVERY", 0.01)
-    never = threading.Event()
+    never, third = threading.Event(), threading.Event()
 
     @asset(partitions=StaticPartitions([*"abcd"]), code_version="1")
     def parts(context: AssetContext) -> object:
-        if context.partition_key != "a":
+        if context.partition_key == "b":
+            third.wait(20)
             project.cancel(context.run_id)
+        if context.partition_key != "a":
+            third.set()  # it took the slot of the first, which is published then
             never.wait(20)
         return {1}
 
