@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from assetflow.errors import AssetflowError, StepCanceled
+from assetflow.errors import AssetflowError, InvalidPartition, StepCanceled
 from assetflow.execution.checking import refusal
 from assetflow.execution.journal import Call, Entry
 from assetflow.execution.ledger import Ledger
@@ -62,13 +62,13 @@ class Building:
         derivations: list[Derived] = []
         finished: list[VersionId] = []
         added: dict[KeyAddition, None] = {}
-        for row, outcome in zip(rows, result.outcomes, strict=True):
-            if isinstance(outcome.error, StepCanceled):
-                _cancel(ledger, row, outcome, call)
+        for row, given in zip(rows, result.outcomes, strict=True):
+            if isinstance(given.error, StepCanceled):
+                _cancel(ledger, row, given, call)
                 continue
-            made = ledger.derived(row)
+            made, outcome = ledger.derived(row), _with_room(ledger, row, given)
             error = outcome.error or _refusal(ledger, row, outcome)
-            if outcome.error is not None and may_retry(self._policy, outcome.error, attempt):
+            if given.error is not None and may_retry(self._policy, given.error, attempt):
                 failed[row] = _Tried(outcome, made)
                 continue
             if error is not None:
@@ -120,6 +120,19 @@ def _cancel(ledger: Ledger, row: int, outcome: PartitionOutcome, call: Call) -> 
     for asset in ledger.node.outputs:
         ledger.note(ledger.entry(row, asset, "canceled", times, call=call))
     ledger.lose([row])
+
+
+def _with_room(ledger: Ledger, row: int, outcome: PartitionOutcome) -> PartitionOutcome:
+    """The outcome, failed where the keys that it adds do not fit."""
+    if outcome.error is not None or not outcome.added:
+        return outcome
+    try:
+        additions = [(addition.name, addition.keys) for addition in outcome.added]
+        ledger.parts.room.require(additions, ledger.parts.setting.reader.keys())
+    except InvalidPartition as error:
+        message = f"{ledger.place(row)}: context.add_partitions: {error.message}"
+        return replace(outcome, error=InvalidPartition(message, hint=error.hint), added=())
+    return outcome
 
 
 def _refusal(ledger: Ledger, row: int, outcome: PartitionOutcome) -> AssetflowError | None:

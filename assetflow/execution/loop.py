@@ -31,6 +31,7 @@ from assetflow.planner.plan import Partitions, Plan, Step
 from assetflow.planner.recording import recorded
 from assetflow.planner.spans import Integers
 from assetflow.planner.state import State
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.liveness import this_process
 from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord, VersionRecord
@@ -112,6 +113,7 @@ class _Run:
             self._current,
             self._progress,
             versions,
+            KeyRoom(setting.graph),
             desk,
             self._executor.deferred,
             Random(run_id).random,

@@ -25,6 +25,7 @@ from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.setting import Setting
 from assetflow.store.records import DerivationKind, LineageRow, Pointers, Publication, VersionRecord
 
@@ -155,6 +156,7 @@ class _Moves:
             self._projection,
             lambda entry: None,
             versions,
+            KeyRoom(setting.graph),
         )
         self.published: dict[tuple[AssetKey, int], VersionId] = {}
 
