@@ -238,9 +238,23 @@ class StepTimeout(StepError):
 
 
 class WorkerDied(StepError):
-    """The process that built the partition ended before it had an answer."""
+    """The process that built the partition ended before it had an answer; ``output``: the last that it printed."""
 
     transient = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        output: str = "",
+        hint: str | None = None,
+        location: SourceLocation | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, location=location)
+        self.output = output
+
+    def document(self) -> dict[str, object]:
+        return {**super().document(), "output": self.output}
 
 
 class StepCanceled(StepError):

@@ -92,11 +92,14 @@ class Project:
         """
         from assetflow.opening.loading import load_project
 
-        root, config, definitions = load_project(path)
+        sources, config, definitions = load_project(path)
+        root = sources.root
         with working_in(root):
-            return cls(
+            project = cls(
                 definitions, store=config.store, storage=config.storage, environment=config.environment, root=root
             )
+        project._workspace.loaded_from(sources, config.definitions, config.executors)
+        return project
 
     def __enter__(self) -> Self:
         return self
@@ -184,9 +187,7 @@ class Project:
         ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure.
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        from assetflow.execution.options import RunOptions
-
-        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
 
         def planned(assessment: Assessment) -> Plan:
@@ -200,7 +201,7 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, workers, on_event, trigger, options, include_late=include_late)
+        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late)
 
     def retry(
         self,
@@ -221,10 +222,9 @@ class Project:
         and what is up to date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises
         UsageError for a run that there is not, or that cannot be tried again, and as :meth:`materialize`.
         """
-        from assetflow.execution.options import RunOptions
         from assetflow.execution.retrying import RunToRetry
 
-        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast)
         earlier = RunToRetry(self.setting, run_id, everything=everything)
         select = earlier.selection(self.graph)
         observe = observe and select is not None
@@ -235,14 +235,13 @@ class Project:
 
         late, as_of, known = earlier.recorded.include_late, earlier.recorded.as_of, earlier.known
         chosen = select or "*"
-        return self._run(chosen, planned, as_of, workers, on_event, trigger, options, include_late=late, known=known)
+        return self._run(chosen, planned, as_of, on_event, trigger, options, include_late=late, known=known)
 
     def _run(
         self,
         select: str,
         planned: Callable[[Assessment], Plan],
         now: datetime | None,
-        workers: int | None,
         on_event: Listener | None,
         trigger: str,
         options: RunOptions,
@@ -256,8 +255,8 @@ class Project:
         def made(as_of: datetime | None) -> tuple[Plan, World]:
             assessment = self._workspace.assessed(select, as_of, include_late=include_late, known=known)
             plan = planned(assessment)
-            if on_event is not None or (workers or 1) > 1:
-                plan = self._workspace.estimated(plan, assessment, workers)
+            if on_event is not None or options.workers > 1:
+                plan = self._workspace.estimated(plan, assessment, options.workers)
             return plan, assessment.world
 
         def again() -> tuple[Plan, State]:
@@ -386,6 +385,15 @@ class Project:
         from assetflow.execution.canceling import cancel_run
 
         cancel_run(self.setting, run_id)
+
+    def logs(self, run_id: str, step: str | None = None) -> list[dict[str, object]]:
+        """What the user code of a run, or of one asset's step in it, printed and logged, line by line.
+
+        Raises UsageError for a run that there is not.
+        """
+        from assetflow.opening.logs import run_lines
+
+        return [line.to_dict() for line in run_lines(self.setting, run_id, step)]
 
     def explain(
         self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None

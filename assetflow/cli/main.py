@@ -42,6 +42,7 @@ _COMMANDS = {
     "runs": ("runs", "list the latest runs"),
     "runs show": ("runs", "show how one run went"),
     "runs cancel": ("runs", "ask a run to stop"),
+    "runs logs": ("runs", "show what user code printed and logged in a run"),
     "runs retry": ("runs", "try again what a run left to do"),
     "explain": ("comparing", "say why something ran in one run and not in another"),
     "partitions": ("partitions", "list the dynamic partitions"),

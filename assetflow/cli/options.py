@@ -50,8 +50,8 @@ def add_due(parser: Parser) -> None:
 
 def add_executor(parser: Parser) -> None:
     """Add ``--executor``, ``--workers`` and ``--fail-fast``."""
-    parser.add_argument("--executor", metavar="E", help="where steps run: inline")
-    parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
+    parser.add_argument("--executor", metavar="E", help="where steps run: inline (the default) or processes")
+    parser.add_argument("--workers", metavar="N", type=positive, help="how many processes; otherwise one for each core")
     parser.add_argument("--fail-fast", action="store_true", help="begin nothing new after the first failure")
 
 

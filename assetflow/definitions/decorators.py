@@ -57,7 +57,8 @@ class ComputedKeywords(SharedKeywords, total=False):
     automation_condition: object
     retry_policy: RetryPolicy | None
     timeout: str | timedelta | None
-    max_memory: object
+    max_memory: str | int | None
+    isolated: bool
     pool: str | tuple[str, float] | None
     publish_group: str | None
     on_drift: Literal["fail", "evolve", "warn"]
@@ -97,7 +98,6 @@ class CheckKeywords(TypedDict, total=False):
 
 _NOT_YET: Mapping[str, object] = {
     "automation_condition": None,
-    "max_memory": None,
     "pool": None,
     "on_drift": "fail",
     "can_subset": False,
@@ -116,7 +116,9 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
     a parameter; ``partitions`` and ``batch`` cut the asset into parts; ``schema``, ``hashing`` and ``io_manager``
     concern what is published, ``freshness_policy`` how late it may be; assets of one ``publish_group`` are published
     together, partition by partition; a call that fails is tried again as its ``retry_policy`` says, and one that takes
-    longer than its ``timeout`` has failed; ``code_version`` replaces the automatic one;
+    longer than its ``timeout`` has failed; where steps run in processes, one that takes more than ``max_memory``
+    (``"2GB"``) is ended, and ``isolated`` gives each call a process of its own;
+    ``code_version`` replaces the automatic one;
     ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
     ``metadata`` are for people.
 
@@ -333,6 +335,8 @@ def _computation(
         publish_group=read.text("publish_group"),
         retry_policy=read.retry_policy(),
         timeout=read.timeout(),
+        max_memory=read.size("max_memory"),
+        isolated=read.flag("isolated"),
         multiple=multiple,
         location=location_of(function),
         unsupported=read.unsupported(_NOT_YET),

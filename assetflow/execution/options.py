@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assetflow.execution.executors.choosing import executor_named
 from assetflow.execution.executors.inline import InlineExecutor
 from assetflow.execution.task import ExecutorFactory
 from assetflow.execution.waiting import RealTime, Waiting
@@ -19,8 +18,4 @@ class RunOptions:
     waiting: Waiting = field(default_factory=RealTime)
     name: str = "inline"
     """The executor's, for the record."""
-
-    @classmethod
-    def asked(cls, executor: str | None, workers: int | None, *, fail_fast: bool) -> RunOptions:
-        """The options that a user asks for. Raises UsageError for an executor that there is not."""
-        return cls(executor_named(executor, workers), fail_fast, name=executor or "inline")
+    workers: int = 1

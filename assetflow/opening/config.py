@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
+from assetflow.opening.executors import EXECUTORS, ExecutorSettings
+
+_EXECUTION: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "executor": (lambda value: value in EXECUTORS, 'write "inline" or "processes"'),
+    "workers": (lambda value: type(value) is int and value > 0, "write a whole number from 1"),
+    "isolation": (lambda value: isinstance(value, bool), "write true or false"),
+}
+"""Where steps run: what is accepted, and what to write."""
 
 FILE = "pyproject.toml"
 
@@ -38,6 +46,14 @@ class ProjectConfig:
     store: str = "sqlite:///.assetflow/store.db"
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
+    executor: str = "inline"
+    workers: int | None = None
+    isolation: bool = False
+
+    @property
+    def executors(self) -> ExecutorSettings:
+        """Where steps run."""
+        return ExecutorSettings(self.executor, self.workers, self.isolation)
 
 
 def find_root(start: Path) -> Path:
@@ -66,7 +82,8 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
         raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
     given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
     overriding = {name: value for name, value in given.items() if value}
-    return ProjectConfig(**{**_checked(path, written), **_checked_variables(overriding)})
+    checked: dict[str, Any] = {**_checked(path, written), **_checked_variables(overriding)}
+    return ProjectConfig(**checked)
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -88,13 +105,20 @@ def _table(path: Path) -> dict[str, object] | None:
     )
 
 
-def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
-    checked: dict[str, str] = {}
+def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    checked: dict[str, object] = {}
     for name, value in settings.items():
         place = SourceLocation(str(path), _line_of(path, name))
+        if name in _EXECUTION:
+            accepted, hint = _EXECUTION[name]
+            if not accepted(value):
+                raise ProjectError(f"[tool.assetflow] {name} = {value!r} cannot be used", hint=hint, location=place)
+            checked[name] = value
+            continue
         if name not in _FORMS:
-            near = get_close_matches(name, _FORMS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_FORMS)}"
+            known = (*_FORMS, *_EXECUTION)
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):

@@ -95,6 +95,16 @@ def absolute_url(url: str, root: Path) -> str:
     return f"{scheme}{separator}{root.absolute() / path}" if separator and scheme.startswith("sqlite") else url
 
 
+def logs_folder(url: str, root: Path) -> Path:
+    """Where what user code prints is kept: beside a store that is a file, else where it would be by default.
+
+    >>> logs_folder("sqlite:///state/store.db", Path("/shop")), logs_folder("postgresql://db/shop", Path("/shop"))
+    (PosixPath('/shop/state/logs'), PosixPath('/shop/.assetflow/logs'))
+    """
+    scheme, _, path = absolute_url(url, root).partition(":///")
+    return Path(path).parent / "logs" if scheme.startswith("sqlite") else root / ".assetflow" / "logs"
+
+
 def setting_of(
     graph: AssetGraph,
     code: ProjectCode,
@@ -104,6 +114,7 @@ def setting_of(
     managers: Managers,
     environment: str,
     clock: Callable[[], datetime],
+    logs: Path,
 ) -> Setting:
     """Bind definitions to a store and a storage; clears what dead processes left.
 
@@ -126,6 +137,7 @@ def setting_of(
         writer=store.writer,
         clock=clock,
         run_ids=lambda: uuid4().hex[:12],
+        logs=logs,
     )
     names = {number: name for name, number in store.reader.environments().items()} if leftovers.runs else {}
     for number in {run.environment for run in leftovers.runs}:

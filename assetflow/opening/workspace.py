@@ -8,13 +8,15 @@ from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assetflow.definitions.collect import Definitions
 from assetflow.errors import UsageError
+from assetflow.execution.sources import Sources
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, is_environment_name
+from assetflow.opening.executors import ExecutorSettings
 from assetflow.opening.loading import working_in
 from assetflow.partitions.sets import Ints
 from assetflow.planner.data_times import ageing_assets
@@ -26,6 +28,8 @@ from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
+    from assetflow.execution.executors.setup import WorkerCode
+    from assetflow.execution.options import RunOptions
     from assetflow.opening.code import ProjectCode
     from assetflow.planner.changes import Changes
     from assetflow.planner.evidence import Evidence
@@ -68,11 +72,33 @@ class Workspace:
         self.clock = clock
         self._store_url, self._storage_url = store, storage
         self.graph: AssetGraph = build_graph(definitions)
+        self.definitions = definitions
+        self.loaded, self._target = Sources(root, [root / ".assetflow"]), cast("str | None", None)
+        self._executors = ExecutorSettings()
         self._dynamic = self.graph.dynamic_names()
         self._keyed: tuple[Mapping[str, Ints], Setting] | None = None
         self.managers = Managers(definitions.io_managers)
         other = None if environment == DEFAULT_ENVIRONMENT else environment
         check_managers(self.graph, self.managers, temporary=store is None, environment=other)
+
+    def loaded_from(self, sources: Sources, target: str, executors: ExecutorSettings) -> None:
+        """Remember what the definitions were imported from, and the project's settings for runs."""
+        self.loaded, self._target, self._executors = sources, target, executors
+
+    def run_options(self, executor: str | None, workers: int | None, *, fail_fast: bool) -> RunOptions:
+        """How a run is carried out that is asked to use an executor. Raises UsageError."""
+        from assetflow.execution.options import RunOptions
+        from assetflow.opening.executors import chosen_executor
+
+        chosen = chosen_executor(executor, workers, self._executors, self.worker_code)
+        return RunOptions(chosen.make, fail_fast, name=chosen.name, workers=chosen.workers)
+
+    def worker_code(self) -> WorkerCode:
+        """What worker processes need to have the same definitions. Raises UsageError."""
+        from assetflow.opening.workers import check_cross_process, worker_code
+
+        check_cross_process(self.graph, self.managers)
+        return worker_code(self.definitions, self._target, self.loaded)
 
     def close(self) -> None:
         """Let go of the store; what is temporary is deleted."""
@@ -84,14 +110,15 @@ class Workspace:
         from assetflow.opening.code import project_code
 
         with working_in(self.root):
-            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
+            inside = project_predicate(self.root, [self.root / ".assetflow", self.storage.root])
+            return project_code(self.graph, inside, self.loaded.text)
 
     @cached_property
     def store(self) -> Store:
         """The metadata store, created on first use. Raises StoreError."""
         from assetflow.opening.setting import store_of
 
-        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
+        store = store_of(self._url, self.root)
         self._closing.callback(store.close)
         return store
 
@@ -120,7 +147,7 @@ class Workspace:
     @cached_property
     def _opened(self) -> Setting:
         """Opening it clears what dead processes left behind."""
-        from assetflow.opening.setting import setting_of
+        from assetflow.opening.setting import logs_folder, setting_of
 
         return setting_of(
             self.graph,
@@ -130,7 +157,12 @@ class Workspace:
             managers=self.managers,
             environment=self.environment,
             clock=self.clock,
+            logs=logs_folder(self._url, self.root),
         )
+
+    @property
+    def _url(self) -> str:
+        return self._store_url or f"sqlite:///{self._temporary / 'store.db'}"
 
     @cached_property
     def _temporary(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
@@ -36,3 +37,5 @@ class Setting:
     writer: StoreWriter
     clock: Callable[[], datetime]
     run_ids: Callable[[], str]
+    logs: Path | None = None
+    """Where what user code prints is kept, a folder for each run; None: nowhere."""
