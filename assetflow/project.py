@@ -387,10 +387,7 @@ class Project:
         cancel_run(self.setting, run_id)
 
     def logs(self, run_id: str, step: str | None = None) -> list[dict[str, object]]:
-        """What the user code of a run, or of one asset's step in it, printed and logged, line by line.
-
-        Raises UsageError for a run that there is not.
-        """
+        """The lines that user code printed and logged in a run, or in one asset's step. Raises UsageError."""
         from assetflow.opening.logs import run_lines
 
         return [line.to_dict() for line in run_lines(self.setting, run_id, step)]
