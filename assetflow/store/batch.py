@@ -258,6 +258,8 @@ class Batch:
         counters = [self.generation, self._version, self._derivation, self._event]
         if counters != self._counters:
             self._connection.execute(sql.SET_COUNTERS, counters)
+        if self.generation != self._counters[0]:
+            self._connection.execute(sql.ADD_COMMIT, (self.generation, self._now))
 
     def _verified(self, publication: Publication) -> tuple[Row | None, list[int]]:
         """The version's row where the store has it already, and the generations that the inputs were read at."""

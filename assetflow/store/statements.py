@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COUNTERS = "SELECT generation, version, derivation, event FROM counters WHERE id = 1"
 SET_COUNTERS = "UPDATE counters SET generation = ?, version = ?, derivation = ?, event = ? WHERE id = 1"
+ADD_COMMIT = "INSERT INTO commits (generation, committed_at) VALUES (?, ?)"
 
 # For each [environment, asset, ordinal]: where it points, and whether its last try failed.
 STANDING = """
