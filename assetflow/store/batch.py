@@ -13,7 +13,7 @@ from typing import cast
 
 from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
-from assetflow.store import dynamic
+from assetflow.store import dynamic, renaming, retention
 from assetflow.store import statements as sql
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
@@ -35,6 +35,7 @@ from assetflow.store.records import (
     VersionState,
     Withdrawal,
 )
+from assetflow.store.retention import Doomed, PinRecord, ReadLease
 from assetflow.store.rows import (
     Row,
     check_row,
@@ -78,6 +79,7 @@ class Batch:
         self._released: list[Row] = []
         self._derivations: list[Row] = []
         self._retired: list[Row] = []
+        self._forgotten: dict[str, list[Row]] = {"version": [], "partition": []}
         self._inputs: list[Row] = []
         self._log: list[Row] = []
         self._checks: list[Row] = []
@@ -109,6 +111,8 @@ class Batch:
         for ticket in group.after:
             self._committed(ticket, _place(group))
         resolved = [self._verified(publication) for publication in group.publications]
+        for withdrawal in group.withdrawals:
+            self._refuse_moved(withdrawal)
         self.generation += 1
         for publication, (known, as_of) in zip(group.publications, resolved, strict=True):
             self._move(publication, known, as_of)
@@ -116,6 +120,8 @@ class Batch:
             self._withdraw(withdrawal)
         for addition in group.added:
             self._add_keys(addition)
+        for event in group.events:
+            self._add_event(event, {})
         self._settled += [(version,) for version in group.finished_intents]
         return self.generation
 
@@ -217,6 +223,49 @@ class Batch:
         self._version += count
         return range(first, first + count)
 
+    def pin(self, pin: PinRecord, event: EventRecord) -> bool:
+        """Write a pin down; False where there is one of that name."""
+        return self._told(retention.add_pin(self._connection, pin), event)
+
+    def unpin(self, name: str, event: EventRecord) -> bool:
+        """Forget a pin; False where there is none of that name."""
+        return self._told(retention.drop_pin(self._connection, name), event)
+
+    def _told(self, done: bool, event: EventRecord) -> bool:
+        if done:
+            self._add_event(event, {})
+        return done
+
+    def lease_reads(self, lease: ReadLease) -> int:
+        """Write a read lease down; gives its number."""
+        return retention.add_read_lease(self._connection, lease)
+
+    def release_reads(self, numbers: list[int]) -> int:
+        """Forget read leases."""
+        retention.drop_read_leases(self._connection, numbers)
+        return self.generation
+
+    def mark_deletions(self, marked: list[int], unmarked: list[int]) -> int:
+        """Note which versions nothing keeps any more."""
+        retention.mark(self._connection, marked, unmarked, self._now)
+        return self.generation
+
+    def delete_versions(self, doomed: Doomed) -> list[VersionId]:
+        """Say that versions are gone; gives those that are."""
+        moved = {(uid, ordinal) for _, uid, ordinal in self._pointer_rows}
+        gone = retention.delete(self._connection, doomed, self._now, moved)
+        self._changes += [(uid, ordinal, self._now) for uid, ordinal in sorted({row[1:] for row in gone})]
+        return [VersionId(version) for version, _, _ in gone]
+
+    def finish_deletions(self, versions: list[VersionId]) -> int:
+        """Note that the files of deleted versions are gone."""
+        retention.finish(self._connection, versions, self._now)
+        return self.generation
+
+    def forget_history(self, before: datetime) -> tuple[int, int]:
+        """Delete events and steps from before a time that nothing needs; gives how many of each."""
+        return retention.forget_history(self._connection, before)
+
     def open_environment(self, name: str) -> int:
         """The id of an environment."""
         return self._names.environment(name, self._moment)
@@ -224,6 +273,10 @@ class Batch:
     def intern_assets(self, keys: list[AssetKey], spaces: Mapping[AssetKey, str]) -> dict[AssetKey, int]:
         """The uids of assets."""
         return self._names.assets(keys, spaces)
+
+    def rename_asset(self, old: AssetKey, new: AssetKey, event: EventRecord) -> bool:
+        """Give an asset another key; False where the new one has versions."""
+        return self._told(renaming.rename(self._connection, old, new), event)
 
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys."""
@@ -240,6 +293,8 @@ class Batch:
             (sql.RELEASE_VERSION, self._released),
             (sql.INSERT_DERIVATION, self._derivations),
             (sql.RETIRE_DERIVATION, self._retired),
+            (sql.FORGET_VERSION, self._forgotten["version"]),
+            (sql.FORGET_PARTITION, self._forgotten["partition"]),
             (sql.INSERT_INPUT, self._inputs),
             (sql.SET_POINTER, moved),
             (sql.DROP_POINTER, gone),
@@ -264,22 +319,30 @@ class Batch:
     def _verified(self, publication: Publication) -> tuple[Row | None, list[int]]:
         """The version's row where the store has it already, and the generations that the inputs were read at."""
         place = format_address(publication.asset, publication.partition)
-        key = (publication.environment, publication.uid, publication.ordinal)
-        expected = publication.expected_generation
-        standing = self._pointers.get(key)
+        self._refuse_moved(publication)
+        known = None
+        if not isinstance(publication.version, VersionRecord):
+            known = self._known_version(publication.version)
+            if known is None or known[:2] != (publication.uid, publication.ordinal):
+                raise StoreError(f"{place}: the store has no version {publication.version} of it")
+            if known[2] == "deleted":
+                raise PublishConflict(
+                    f"{place}: version {publication.version} was deleted by gc in the meantime",
+                    hint="run it again: it is planned anew",
+                )
+        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
+
+    def _refuse_moved(self, move: Publication | Withdrawal) -> None:
+        expected = move.expected_generation
+        standing = self._pointers.get((move.environment, move.uid, move.ordinal))
         if expected is not None and expected != (standing[0] if standing else 0):
+            place = format_address(move.asset, move.partition)
             planned = f"generation {expected}" if expected else "nothing published"
             found = f"generation {standing[0]}" if standing else "nothing published"
             raise PublishConflict(
                 f"{place}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
                 hint="run it again: it is planned anew",
             )
-        known = None
-        if not isinstance(publication.version, VersionRecord):
-            known = self._known_version(publication.version)
-            if known is None or known[:2] != (publication.uid, publication.ordinal):
-                raise StoreError(f"{place}: the store has no version {publication.version} of it")
-        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
 
     def _known_version(self, version: VersionId) -> Row | None:
         """Asset, ordinal, state and schema."""
@@ -351,9 +414,17 @@ class Batch:
     def _withdraw(self, withdrawal: Withdrawal) -> None:
         environment, uid, ordinal = key = (withdrawal.environment, withdrawal.uid, withdrawal.ordinal)
         standing = self._pointers.pop(key, None)
+        if withdrawal.forget == "partition":
+            self._forgotten["partition"].append((uid, ordinal))
+            if key in self._failing:
+                self._failing.discard(key)
+                self._failure_rows[key] = None
+                self._changes.append((uid, ordinal, self._now))
         if standing is None:
             return
         self._retired.append((standing[1],))
+        if withdrawal.forget == "version":
+            self._forgotten["version"].append((standing[1],))
         self._pointer_rows[key] = None
         self._log.append((environment, uid, ordinal, self.generation, None, None, self._now))
         self._changes.append((uid, ordinal, self._now))

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
@@ -17,7 +18,7 @@ from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import Ints
 from assetflow.planner.changes import Changes
 from assetflow.planner.state import Attempts, Codes, State
-from assetflow.store import dumps, dynamic, history, integrity, lineage
+from assetflow.store import dumps, dynamic, history, integrity, lineage, retention
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.answers import Answers
@@ -42,6 +43,7 @@ from assetflow.store.records import (
     StepRecord,
     VersionRecord,
 )
+from assetflow.store.retention import Deletion, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
 from assetflow.store.sqlite import connect, translated
 from assetflow.store.state import Remembered, asked, read_keys
 from assetflow.store.tail import read_changes
@@ -200,6 +202,66 @@ class SqliteReader:
         """Every move of an asset's pointers, between two ordinals."""
         low, high = -(2**63) if first is None else first, 2**63 - 1 if last is None else last
         return self._pointers(HISTORY, environment, uid, low, high)
+
+    def generation_at(self, moment: datetime) -> int:
+        """The last generation that was committed by then."""
+        with self._snapshot() as connection:
+            return retention.generation_at(connection, moment)
+
+    def committed_at(self, generation: int) -> datetime | None:
+        """When a generation was committed."""
+        with self._snapshot() as connection:
+            return retention.committed_at(connection, generation)
+
+    def pointer_log(self) -> PointerLog:
+        """Every move of every pointer."""
+        with self._snapshot() as connection:
+            return retention.pointer_log(connection)
+
+    def kept_versions(self) -> KeptVersions:
+        """All versions that have data."""
+        with self._snapshot() as connection:
+            return retention.kept_versions(connection)
+
+    def run_moves(self, environment: int, run_id: str) -> RunMoves:
+        """The pointers that a run moved."""
+        with self._snapshot() as connection:
+            return retention.run_moves(connection, environment, run_id)
+
+    def pins(self) -> list[PinRecord]:
+        """All pins, by name."""
+        with self._snapshot() as connection:
+            return retention.pins(connection)
+
+    def read_leases(self) -> list[ReadLease]:
+        """All read leases."""
+        with self._snapshot() as connection:
+            return retention.read_leases(connection)
+
+    def deletions(self, versions: Collection[VersionId]) -> dict[VersionId, Deletion]:
+        """Which of the versions are marked or deleted."""
+        with self._snapshot() as connection:
+            return retention.deletions(connection, versions)
+
+    def unfinished_deletions(self) -> list[tuple[VersionId, str | None, str | None]]:
+        """Deleted versions whose files may be left."""
+        with self._snapshot() as connection:
+            return retention.unfinished_deletions(connection)
+
+    def locations(self) -> set[str]:
+        """Every place where a version lies or may be written."""
+        with self._snapshot() as connection:
+            return retention.locations(connection)
+
+    def old_history(self, before: datetime) -> tuple[int, int]:
+        """How many events and steps from before a time nothing needs."""
+        with self._snapshot() as connection:
+            return retention.old_history(connection, before)
+
+    def identity(self) -> str | None:
+        """What tells this store from others."""
+        with self._snapshot() as connection:
+            return retention.identity(connection)
 
     def version(self, version: VersionId) -> VersionRecord:
         """One version. Raises UnknownVersion."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DerivationKind = Literal["computed", "reused", "rollback", "accept", "tolerated", "observed"]
 """``computed``: also where computing gave the data of a version that was there, which is kept."""
 
-VersionState = Literal["published", "quarantined", "observed"]
+VersionState = Literal["published", "quarantined", "observed", "deleted"]
+"""``deleted``: retention let go of it; its record stays."""
+
 RunStatus = Literal["running", "success", "failed", "canceled"]
 StepStatus = Literal["running", "materialized", "unchanged", "reused", "failed", "quarantined", "blocked", "canceled"]
 
@@ -143,7 +145,11 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A pointer that goes away: a source key that is no longer observed."""
+    """A pointer that goes away: a source key that is no longer observed, a partition that is wiped.
+
+    ``forget`` keeps what it led to from being published again because code and inputs are the same: ``"version"``, or
+    ``"partition"`` for every version of it. ``expected_generation`` and ``partition`` as in :class:`Publication`.
+    """
 
     environment: int
     asset: AssetKey
@@ -151,6 +157,9 @@ class Withdrawal:
     ordinal: int
     run_id: str | None
     created_at: datetime
+    forget: Literal["nothing", "version", "partition"] = "nothing"
+    expected_generation: int | None = None
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +176,8 @@ class Group:
     """Publications that become visible together or not at all, in one generation.
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
-    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it.
+    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it;
+    ``events`` are told with it.
     """
 
     publications: tuple[Publication, ...]
@@ -176,6 +186,7 @@ class Group:
     after: tuple[Ticket, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
     added: tuple[KeyAddition, ...] = ()
+    events: tuple[EventRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A version was computed, or found again by computing, under the derivation's key: it may be reused by that key.
 RETIRE_DERIVATION = "UPDATE derivations SET retired = 1 WHERE id = ? AND kind = 'computed'"
+# What was withdrawn for good is not published again because code and inputs are the same.
+FORGET_VERSION = """
+UPDATE derivations SET retired = 0 WHERE retired = 1 AND version = (SELECT version FROM derivations WHERE id = ?)
+"""
+FORGET_PARTITION = """
+UPDATE derivations SET retired = 0 WHERE retired = 1 AND version IN (
+    SELECT id FROM versions WHERE asset = ? AND ordinal = ?
+)
+"""
 INSERT_INPUT = """
 INSERT INTO derivation_inputs (derivation, parameter, upstream, sums, ranges, partitions, as_of)
 VALUES (?, ?, ?, ?, ?, ?, ?)
