@@ -15,7 +15,7 @@ from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
 from assetflow.errors import UsageError
 from assetflow.graph import AssetGraph
-from assetflow.keys import DEFAULT_ENVIRONMENT, VersionId
+from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
 from assetflow.opening.workspace import Workspace
 from assetflow.planner.explain import Explanation, explain
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetflow.catalog.status import Status
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.opening.going_back import Partition
     from assetflow.opening.live import LiveProject
     from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
+    from assetflow.publish.moments import AsOf
     from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
@@ -316,16 +318,52 @@ class Project:
         return version_rows(self.setting, self.graph.require(asset), partition)
 
     def rollback(
-        self, asset: AssetRef, partition: str | None = None, *, to: int, with_downstream: bool = False
+        self,
+        asset: AssetRef | None = None,
+        partition: Partition = None,
+        *,
+        to: int | None = None,
+        as_of: AsOf | None = None,
+        run: str | None = None,
+        with_downstream: bool = False,
+        reason: str | None = None,
     ) -> dict[str, object]:
-        """Publish an earlier version again; it is held until code or inputs change. Raises UnknownVersion."""
-        from assetflow.execution.repointing import roll_back
+        """Publish again, as one publication: a version, what was there as of a moment, or what was there before a run.
 
-        key = self.graph.require(asset)
-        assessment = self._workspace.assessed(f"{key}+", None)
-        return roll_back(
-            assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
-        ).to_dict()
+        It is held until code or inputs change. Raises UnknownVersion, VersionDeleted, InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import rolled_back
+
+        key = None if asset is None else self.graph.require(asset)
+        found = rolled_back(
+            self._workspace,
+            key,
+            partition,
+            to=to,
+            as_of=as_of,
+            run=run,
+            with_downstream=with_downstream,
+            reason=reason,
+        )
+        return found.to_dict()
+
+    def publish(self, version: int, *, reason: str, override: bool = True) -> dict[str, object]:
+        """Publish a version that blocking checks refused; who did it, when and why is recorded.
+
+        Raises UnknownVersion, UsageError, and CheckFailed unless ``override``.
+        """
+        from assetflow.opening.going_back import published
+
+        return published(self._workspace, version, override=override, reason=reason).to_dict()
+
+    def wipe(self, asset: AssetRef, partition: Partition = None, *, reason: str) -> dict[str, object]:
+        """Take what is published of an asset, or of some partitions, out of what readers see; versions stay until gc.
+
+        Raises InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import wiped
+
+        return wiped(self._workspace, self.graph.require(asset), partition, reason=reason).to_dict()
 
     def accept(self, asset: AssetRef, reason: str) -> dict[str, object]:
         """Take what is published as what today's code and inputs give; the reason is kept."""

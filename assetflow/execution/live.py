@@ -91,6 +91,20 @@ class LiveState:
                 self.tickets.append(move.ticket)
             moved[move.ordinal] = (move, len(self.tickets))
 
+    def withdraw(self, key: AssetKey, ordinals: Integers) -> None:
+        """Take out pointers that go away."""
+        live = self.asset(key)
+        kept = ~members(live.ordinals, ordinals)
+        self._assets[key] = LiveAsset(
+            live.ordinals[kept],
+            live.version[kept],
+            live.hashes[kept],
+            live.empty[kept],
+            live.generation[kept],
+            live.sequence[kept],
+            live.unavailable,
+        )
+
     def _merged(self, live: LiveAsset, moved: Sequence[tuple[Move, int]]) -> LiveAsset:
         moves = [move for move, _ in moved]
         ordinals = np.array([move.ordinal for move in moves], np.int64)

@@ -91,7 +91,8 @@ class Workspace:
         """The metadata store, created on first use. Raises StoreError."""
         from assetflow.opening.setting import store_of
 
-        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
+        url = self._store_url or f"sqlite:///{self._temporary / 'store.db'}"
+        store = store_of(url, self.root, self.clock)
         self._closing.callback(store.close)
         return store
 

@@ -321,6 +321,10 @@ class StoreReader(Protocol):
         """Those of the derivations that the store has."""
         ...
 
+    def derivations_of(self, version: VersionId) -> list[DerivationRecord]:
+        """Every derivation of a version, in the order of commits."""
+        ...
+
     def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
         """What a derivation read, by parameter."""
         ...

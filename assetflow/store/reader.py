@@ -287,6 +287,11 @@ class SqliteReader:
         with self._snapshot() as connection:
             return _versions.derivations(connection, derivations)
 
+    def derivations_of(self, version: VersionId) -> list[DerivationRecord]:
+        """Every derivation of a version, in the order of commits."""
+        with self._snapshot() as connection:
+            return _versions.derivations_of(connection, version)
+
     def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
         """What a derivation read."""
         with self._snapshot() as connection:

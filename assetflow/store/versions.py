@@ -20,7 +20,6 @@ DERIVATIONS = """
 SELECT d.id, d.version, a.key, d.asset, d.ordinal, d.kind, c.version, d.key, d.run_id, d.created_at, d.generation,
     d.reason
 FROM derivations AS d JOIN assets AS a ON a.uid = d.asset LEFT JOIN code_versions AS c ON c.id = d.code
-WHERE d.id IN (SELECT value FROM json_each(?))
 """
 INPUTS = """
 SELECT i.parameter, a.key, i.upstream, i.sums, i.ranges, i.partitions, i.as_of
@@ -56,7 +55,14 @@ def versions_of(
 
 def derivations(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, DerivationRecord]:
     """Those of the derivations that the store has."""
-    return {row[0]: _derivation(row) for row in connection.execute(DERIVATIONS, (to_json(list(ids)),))}
+    statement = DERIVATIONS + "WHERE d.id IN (SELECT value FROM json_each(?))"
+    return {row[0]: _derivation(row) for row in connection.execute(statement, (to_json(list(ids)),))}
+
+
+def derivations_of(connection: sqlite3.Connection, version: VersionId) -> list[DerivationRecord]:
+    """Every derivation of a version."""
+    statement = DERIVATIONS + "WHERE d.version = ? ORDER BY d.id"
+    return [_derivation(row) for row in connection.execute(statement, (version,))]
 
 
 def inputs_of(connection: sqlite3.Connection, derivation: int) -> tuple[InputRecord, ...]:
