@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
     from assetflow.publish.moments import AsOf
+    from assetflow.publish.retention import Retention
     from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
@@ -70,6 +71,7 @@ class Project:
         environment: str = DEFAULT_ENVIRONMENT,
         root: str | Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        retention: Retention | None = None,
     ) -> None:
         self.root = Path(root).absolute() if root is not None else Path.cwd()
         self.name = self.root.name
@@ -82,6 +84,7 @@ class Project:
             environment=environment,
             root=self.root,
             clock=clock,
+            retention=retention,
         )
         self.graph: AssetGraph = self._workspace.graph
         self.managers = self._workspace.managers
@@ -97,7 +100,12 @@ class Project:
         root, config, definitions = load_project(path)
         with working_in(root):
             return cls(
-                definitions, store=config.store, storage=config.storage, environment=config.environment, root=root
+                definitions,
+                store=config.store,
+                storage=config.storage,
+                environment=config.environment,
+                root=root,
+                retention=config.retention,
             )
 
     def __enter__(self) -> Self:
@@ -299,17 +307,25 @@ class Project:
         return status_of(assessment, names, by_asset, notes)
 
     def load(
-        self, asset: AssetRef, partition: str | None = None, *, version: int | None = None, as_type: object = None
+        self,
+        asset: AssetRef,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        as_type: object = None,
     ) -> object:
         """The published value of an asset, of one partition or of all of them together; or of one ``version``.
 
-        ``as_type`` is an annotation as for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
+        ``as_of`` is a generation or a moment with its zone: what was published then. ``as_type`` is an annotation as
+        for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
 
-        Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+        Raises UnknownAsset, InvalidPartition, UnknownVersion, VersionDeleted, DataMissing and DataUnreadable.
         """
         from assetflow.catalog.reading import load_value
 
-        return load_value(self.setting, self.graph.require(asset), partition, version, as_type)
+        key, hold = self.graph.require(asset), self._workspace.read_leases.hold
+        return load_value(self.setting, key, partition, version, as_type, as_of=as_of, hold=hold)
 
     def versions(self, asset: AssetRef, partition: str | None = None) -> list[dict[str, object]]:
         """The versions of an asset or of one partition, the newest first, as in the versions document."""
@@ -371,6 +387,56 @@ class Project:
 
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
+
+    def pin(
+        self,
+        name: str,
+        asset: AssetRef | None = None,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        reason: str | None = None,
+    ) -> dict[str, object]:
+        """Keep what is current of an asset partition, a version, or everything as of a moment (default: now).
+
+        Raises UsageError, UnknownVersion, VersionDeleted and InvalidPartition.
+        """
+        from assetflow.opening.keeping import pin
+
+        key = None if asset is None else self.graph.require(asset)
+        return pin(self.setting, name, key, partition, version=version, as_of=as_of, reason=reason)
+
+    def pins(self) -> list[dict[str, object]]:
+        """What is pinned, by name."""
+        from assetflow.opening.keeping import pins
+
+        return pins(self.setting)
+
+    def unpin(self, name: str) -> dict[str, object]:
+        """Let go of a pin. Raises UsageError."""
+        from assetflow.opening.keeping import unpin
+
+        return unpin(self.setting, name)
+
+    def gc(self, *, apply: bool = False) -> dict[str, object]:
+        """What nothing keeps; with ``apply`` it is marked, and deleted once its grace is over.
+
+        Raises UsageError for what an asset says of its retention.
+        """
+        from assetflow.opening.collecting import collected
+
+        return collected(self.setting, self._workspace.retention, apply=apply)
+
+    def rename(self, old: str, new: str) -> dict[str, object]:
+        """Call an asset by the key that the definitions give it now: all that is recorded of it stays with it.
+
+        Raises UnknownAsset and UsageError.
+        """
+        from assetflow.opening.keeping import rename
+
+        self.__dict__.pop("catalog", None)
+        return rename(self._workspace, old, new)
 
     def partitions(self, name: str) -> list[str]:
         """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""

@@ -17,6 +17,7 @@ from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
+from assetflow.publish.past import refuse_former
 from assetflow.publish.resolving import resolve
 from assetflow.publish.setting import Setting
 from assetflow.store.records import Pointers, VersionRecord
@@ -70,7 +71,7 @@ def roll_back_to(
     """
     _refuse_source(setting, asset)
     uid, space = setting.uids[asset], setting.spaces[setting.graph.owner[asset]]
-    _refuse_former(setting, asset, generation)
+    refuse_former(setting.reader, setting.graph, setting.uids, setting.environment, asset, generation)
     then = setting.reader.pointers_as_of(setting.environment, uid, generation)
     now = setting.reader.pointers(setting.environment, uid)
     before, current = _by_ordinal(then), _by_ordinal(now)
@@ -281,21 +282,6 @@ def _refuse_source(setting: Setting, asset: AssetKey) -> None:
         raise UsageError(
             f"{asset} is a source: its versions are observed, not published", hint="name an asset that is built"
         )
-
-
-def _refuse_former(setting: Setting, asset: AssetKey, generation: int) -> None:
-    """Refuse a moment at which the asset was partitioned otherwise."""
-    if len(setting.reader.pointers_as_of(setting.environment, setting.uids[asset], generation).ordinals):
-        return
-    for uid, (_, space) in setting.reader.spaces_of([asset]).items():
-        if uid == setting.uids[asset] or space is None:
-            continue
-        if len(setting.reader.pointers_as_of(setting.environment, uid, generation).ordinals):
-            now = space_words(ordinal_space(setting.graph.node_of(asset).partitions))
-            raise UsageError(
-                f"{asset} was {space_words(space)} at generation {generation}; now it is {now}",
-                hint=f"declare it as it was to roll back, or read single versions: assetflow versions {asset}",
-            )
 
 
 def _by_ordinal(pointers: Pointers) -> dict[int, VersionId]:

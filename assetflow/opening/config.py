@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
+
+if TYPE_CHECKING:
+    from assetflow.publish.retention import Retention
 
 FILE = "pyproject.toml"
 
@@ -38,6 +41,8 @@ class ProjectConfig:
     store: str = "sqlite:///.assetflow/store.db"
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
+    retention: Retention | None = None
+    """What ``[tool.assetflow.retention]`` says; None: the defaults."""
 
 
 def find_root(start: Path) -> Path:
@@ -66,7 +71,28 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
         raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
     given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
     overriding = {name: value for name, value in given.items() if value}
-    return ProjectConfig(**{**_checked(path, written), **_checked_variables(overriding)})
+    retention = _retention(path, written.pop("retention", None))
+    return ProjectConfig(**{**_checked(path, written), **_checked_variables(overriding)}, retention=retention)
+
+
+def _retention(path: Path, given: object) -> Retention | None:
+    if given is None:
+        return None
+    from assetflow.publish.retention import read_retention
+
+    place = SourceLocation(str(path), _line_of(path, "retention"))
+    if not isinstance(given, dict):
+        raise ProjectError(
+            f"[tool.assetflow] retention = {given!r} cannot be used",
+            hint='write a table [tool.assetflow.retention] with lines such as keep_for = "30d"',
+            location=place,
+        )
+    try:
+        return read_retention(cast("dict[str, object]", given))
+    except ValueError as error:
+        raise ProjectError(
+            f"[tool.assetflow.retention]: {error}", hint="mend that line of pyproject.toml", location=place
+        ) from None
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -93,8 +119,9 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
     for name, value in settings.items():
         place = SourceLocation(str(path), _line_of(path, name))
         if name not in _FORMS:
-            near = get_close_matches(name, _FORMS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_FORMS)}"
+            near = get_close_matches(name, [*_FORMS, "retention"], n=1)
+            known = ", ".join([*_FORMS, "retention"])
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {known}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
@@ -121,5 +148,7 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
 
 def _line_of(path: Path, name: str) -> int:
     lines = path.read_text(encoding="utf-8").splitlines()
+    if name == "retention" and "[tool.assetflow.retention]" in (stripped := [line.strip() for line in lines]):
+        return stripped.index("[tool.assetflow.retention]") + 1
     start = next((n for n, line in enumerate(lines, 1) if line.strip() == "[tool.assetflow]"), 1)
     return next((n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name), start)

@@ -127,6 +127,7 @@ def setting_of(
         clock=clock,
         run_ids=lambda: uuid4().hex[:12],
     )
+    storage.owner = store.reader.identity()
     names = {number: name for name, number in store.reader.environments().items()} if leftovers.runs else {}
     for number in {run.environment for run in leftovers.runs}:
         # A run that died may have left projections behind.

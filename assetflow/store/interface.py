@@ -301,6 +301,10 @@ class StoreReader(Protocol):
         """How many events and steps :meth:`StoreWriter.forget_history` would delete."""
         ...
 
+    def last_version(self) -> int:
+        """The greatest version id that was given out."""
+        ...
+
     def identity(self) -> str | None:
         """What tells this store from others; None before its first environment is opened."""
         ...

@@ -258,6 +258,11 @@ class SqliteReader:
         with self._snapshot() as connection:
             return retention.old_history(connection, before)
 
+    def last_version(self) -> int:
+        """The greatest version id that was given out."""
+        with self._snapshot() as connection:
+            return retention.last_version(connection)
+
     def identity(self) -> str | None:
         """What tells this store from others."""
         with self._snapshot() as connection:

@@ -271,6 +271,11 @@ def locations(connection: sqlite3.Connection) -> set[str]:
     return {location for (location,) in connection.execute(LOCATIONS)}
 
 
+def last_version(connection: sqlite3.Connection) -> int:
+    """The greatest version id that was given out."""
+    return connection.execute("SELECT version FROM counters WHERE id = 1").fetchone()[0]
+
+
 def identity(connection: sqlite3.Connection) -> str | None:
     """What tells this store from others; None before its first environment is opened."""
     row = connection.execute("SELECT name, created_at FROM environments ORDER BY id LIMIT 1").fetchone()
