@@ -281,10 +281,13 @@ class Project:
         strict_observe: bool = False,
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
+        from assetflow.catalog.reading import override_notes
+
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
         assessment = self._workspace.assessed(key, now)
-        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
+        found = explain(assessment, key, partition, self._workspace.evidence())
+        return replace(found, notes=(*notes, *override_notes(self.store.reader, found.version)))
 
     def status(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from assetflow.planner.recording import RECORD, request_of
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
 from assetflow.publish.moments import AsOf, generation_of
-from assetflow.publish.past import pointers_at, refuse_deleted, refuse_former, refuse_unversioned
+from assetflow.publish.past import OVERRIDDEN, pointers_at, refuse_deleted, refuse_former, refuse_unversioned
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import stored_input
+from assetflow.store.interface import StoreReader
 from assetflow.store.records import RunRecord
 
 
@@ -115,6 +117,8 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             records += earlier
             keys += names.keys(asset, np.array([record.ordinal for record in earlier], np.int64), other)
     rows = sorted(zip(records, keys, strict=True), key=lambda row: -row[0].version)
+    deletions = setting.reader.deletions([record.version for record in records])
+    overridden = overrides(setting.reader, [record.version for record in records])
     return [
         {
             "version": record.version,
@@ -129,10 +133,36 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             "data_hash": record.data_hash,
             "current": record.version in current,
             "empty": record.empty,
+            "overridden": overridden.get(record.version),
+            "deleted_at": moment.isoformat()
+            if (found := deletions.get(record.version)) and (moment := found.deleted_at)
+            else None,
             "former": None if record.uid == uid else space_words(names.former.get(record.uid, WHOLE)),
         }
         for record, key in rows
     ]
+
+
+def overrides(reader: StoreReader, versions: Sequence[VersionId]) -> dict[VersionId, dict[str, object]]:
+    """Of the versions that somebody published although checks refused them: who, when, why and which checks."""
+    found: dict[VersionId, dict[str, object]] = {}
+    for result in reader.check_results(versions):
+        told = result.metadata.get(OVERRIDDEN)
+        if isinstance(told, Mapping):
+            given = cast("Mapping[str, object]", told)
+            checks = cast("list[str]", found.get(result.version, {}).get("checks", []))
+            found[result.version] = {**given, "checks": [*checks, result.name]}
+    return found
+
+
+def override_notes(reader: StoreReader, version: VersionId | None) -> tuple[str, ...]:
+    """What to tell people of a version that was published although checks refused it."""
+    told = {} if version is None else overrides(reader, [version])
+    return tuple(
+        f"version {number} was published by {each['by']} on {str(each['at'])[:10]} although "
+        f"{', '.join(cast('list[str]', each['checks']))} refused it: {each['reason']}"
+        for number, each in told.items()
+    )
 
 
 def run_rows(setting: Setting, limit: int) -> list[dict[str, object]]:

@@ -69,7 +69,14 @@ def move(arguments: Namespace) -> Answer:
     """Give an asset another key."""
     with open_project(arguments) as project:
         document = project.rename(arguments.old, arguments.new)
-    return Answer(lambda: document, lambda page: page.line(f"{document['from']} is called {document['to']} now."))
+    return Answer(lambda: document, lambda page: _show_renamed(page, document))
+
+
+def _show_renamed(page: Page, document: Mapping[str, object]) -> None:
+    new = document["to"]
+    page.line(f"{document['from']} is called {new} now.")
+    hint = f"the name of a function is code: if {new} is stale for it alone, assetflow accept {new} --reason renamed"
+    page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
 
 
 def _confirmed(question: str) -> bool:

@@ -12,11 +12,9 @@ from assetflow.execution.repointing import Moved, Moves
 from assetflow.keys import CodeVersion, VersionId, format_address
 from assetflow.planner.staleness import Assessment
 from assetflow.publish.liveness import this_user
+from assetflow.publish.past import OVERRIDDEN
 from assetflow.publish.setting import Setting
 from assetflow.store.records import CheckRecord, EventRecord, Publication, VersionRecord
-
-OVERRIDDEN = "overridden"
-"""In the metadata of a check's result: who published the version all the same, when and why."""
 
 
 def publish_refused(

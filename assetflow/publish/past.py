@@ -12,6 +12,9 @@ from assetflow.partitions.ordinal_spaces import ordinal_space, space_words
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import Pointers, VersionRecord
 
+OVERRIDDEN = "overridden"
+"""In the metadata of a check's result: who published the version all the same, when and why."""
+
 
 def pointers_at(reader: StoreReader, environment: int, uid: int, generation: int | None) -> Pointers:
     """Where an asset's partitions point now (None), or pointed as of a generation."""

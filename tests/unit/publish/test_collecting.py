@@ -356,7 +356,11 @@ class TestEvents:
             build(project, world, 2)
             project.rollback("table", to=1, reason="why not", with_downstream=True)
             world.now += 11 * DAY
-            before = (project.status().to_dict(), project.plan().to_dict()["steps"], project.plan("*", force=True).to_dict())
+            before = (
+                project.status().to_dict(),
+                project.plan().to_dict()["steps"],
+                project.plan("*", force=True).to_dict(),
+            )
             found = project.gc()
             assert found["events"] > 0 < found["steps"]
             applied = project.gc(apply=True)
@@ -364,13 +368,19 @@ class TestEvents:
             kinds = [row.event.kind for row in project.store.reader.events_since(0)]
             assert kinds.count("rolled_back") == 2
             assert kinds.count("materialized") == 2
-            after = (project.status().to_dict(), project.plan().to_dict()["steps"], project.plan("*", force=True).to_dict())
+            after = (
+                project.status().to_dict(),
+                project.plan().to_dict()["steps"],
+                project.plan("*", force=True).to_dict(),
+            )
             for left, right in zip(before, after, strict=True):
                 assert without_ids(left) == without_ids(right)
 
 
 def without_ids(document: Any) -> Any:
-    return {key: value for key, value in document.items() if key != "plan_id"} if isinstance(document, dict) else document
+    return (
+        {key: value for key, value in document.items() if key != "plan_id"} if isinstance(document, dict) else document
+    )
 
 
 class TestMistakes:
@@ -379,7 +389,10 @@ class TestMistakes:
         [
             ("short", "table: metadata retention = 'short' cannot be used"),
             ({"keep_versions": 0}, "table: metadata retention: keep_versions = 0 is no whole number from 1 on"),
-            ({"keep_for": "soon"}, "table: metadata retention: keep_for = 'soon' is no duration; write \"12h\" or \"30d\""),
+            (
+                {"keep_for": "soon"},
+                'table: metadata retention: keep_for = \'soon\' is no duration; write "12h" or "30d"',
+            ),
             (
                 {"grace": "1d"},
                 "table: metadata retention: there is no setting grace; there is keep_versions, keep_for, quarantined",
