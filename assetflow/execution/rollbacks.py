@@ -65,7 +65,7 @@ def roll_back_to(
     with_downstream: bool,
     reason: str | None = None,
 ) -> Moved:
-    """Publish again what partitions (None: all) were as of a generation, where they have moved since.
+    """Publish again what partitions (None: all) were as of a generation, where it is another version now.
 
     Those that had no version then are withdrawn. Raises UsageError, VersionDeleted, DataMissing and PublishConflict.
     """
@@ -75,13 +75,12 @@ def roll_back_to(
     then = setting.reader.pointers_as_of(setting.environment, uid, generation)
     now = setting.reader.pointers(setting.environment, uid)
     before, current = _by_ordinal(then), _by_ordinal(now)
-    stood = dict(zip(now.ordinals.tolist(), now.generation.tolist(), strict=True))
     every = np.union1d(then.ordinals, now.ordinals)
     every = every[space.has(every)]
     chosen = every if partitions is None else (PartitionSet.from_ordinals(every) & partitions).array()
     target = Target()
     for ordinal in chosen.tolist():
-        if ordinal not in current or stood[ordinal] > generation:
+        if current.get(ordinal) != before.get(ordinal):
             target.versions[ordinal] = before.get(ordinal, VersionId(0))
     return _carry_out(assessment, setting, {asset: target}, [], with_downstream=with_downstream, reason=reason)
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assetflow.errors import UnknownAsset, UsageError
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, VersionId, format_address, is_asset_key, nearest_names
 from assetflow.partitions.ordinal_spaces import ordinal_space
@@ -60,6 +62,8 @@ def pin(
         generation = generation_of(setting.reader, as_of, now)
     else:
         generation = setting.reader.generation()
+    if generation is not None:
+        _refuse_incomplete(setting, generation)
     made = PinRecord(name, setting.environment, now, pinned, generation, reason)
     told = {"name": name, "version": pinned, "generation": generation, "by": this_user(), "reason": reason}
     if not setting.writer.pin(made, EventRecord(now, "pinned", payload=told)):
@@ -97,6 +101,20 @@ def _current(setting: Setting, asset: AssetKey, partition: str | None) -> Versio
             f"{format_address(asset, partition)} has no version to pin", hint=f"assetflow materialize --select {asset}"
         )
     return VersionId(int(found.version[at][0]))
+
+
+def _refuse_incomplete(setting: Setting, generation: int) -> None:
+    """Refuse to promise a moment of which something is gone already."""
+    reader = setting.reader
+    kept = reader.kept_versions().version
+    for asset, name in setting.graph.owner.items():
+        if setting.graph.nodes[name].kind == "source":
+            continue
+        then = reader.pointers_as_of(setting.environment, setting.uids[asset], generation)
+        gone = ~np.isin(then.version, kept)
+        if gone.any():
+            records = reader.versions([VersionId(version) for version in then.version[gone].tolist()])
+            refuse_deleted(reader, list(records.values()), setting.spaces[name].keys(then.ordinals[gone]))
 
 
 def _document(made: PinRecord, setting: Setting) -> dict[str, object]:
