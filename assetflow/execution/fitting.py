@@ -12,7 +12,7 @@ from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.spans import Integers, members
 from assetflow.publish.resolving import integers, resolve
 from assetflow.publish.setting import Setting
-from assetflow.store.records import LineageRow, Pointers, VersionRecord
+from assetflow.store.records import LineageRow, Pointers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +47,8 @@ class Fitting:
 
     def made_from(
         self, moved: Mapping[tuple[AssetKey, int], VersionId], only: int | None = None
-    ) -> dict[int, dict[AssetKey, VersionRecord]]:
-        """By partition: the newest versions that read nothing of what was moved but what is published of it now.
+    ) -> dict[AssetKey, dict[int, VersionId]]:
+        """By output and partition: the newest versions that read of what was moved only what is published of it now.
 
         ``moved`` gives the version of each partition that was moved, 0 where it was withdrawn.
         """
@@ -59,14 +59,19 @@ class Fitting:
                 of_asset = verdicts[row.asset]
                 place = (row.ordinal, row.version)
                 of_asset[place] = of_asset.get(place, True) and fits
-        found: dict[int, dict[AssetKey, VersionRecord]] = {}
-        for asset, judged in verdicts.items():
-            best = {ordinal: version for (ordinal, version), fits in sorted(judged.items()) if fits}
-            records = self._setting.reader.versions(list(best.values()))
-            for ordinal, version in best.items():
-                if records[version].state == "published" and self._setting.storage.holds(records[version]):
-                    found.setdefault(ordinal, {})[asset] = records[version]
-        return found
+        return {asset: self._there(judged) for asset, judged in verdicts.items()}
+
+    def _there(self, judged: Mapping[tuple[int, VersionId], bool]) -> dict[int, VersionId]:
+        """By partition the newest version that fits, where it is published and has its files."""
+        reader, storage = self._setting.reader, self._setting.storage
+        best = {ordinal: version for (ordinal, version), fits in sorted(judged.items()) if fits}
+        if not best:
+            return best
+        if reader.facts_of(list(best.values())).states - {"published"}:
+            records = reader.versions(list(best.values()))
+            best = {ordinal: version for ordinal, version in best.items() if records[version].state == "published"}
+        lost = {v for v, each in reader.files_of(list(best.values())).items() if not storage.has_files(*each)}
+        return {ordinal: version for ordinal, version in best.items() if version not in lost}
 
     def _judged(
         self, upstream: AssetKey, places: Mapping[int, VersionId], only: int | None

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from assetflow.errors import PublishConflict, UsageError
 from assetflow.execution.commits import move
-from assetflow.execution.decisions import decide
+from assetflow.execution.decisions import Reading, decide
 from assetflow.execution.journal import Journal
-from assetflow.execution.ledger import HAPPENED, Ledger
+from assetflow.execution.ledger import HAPPENED
 from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
+from assetflow.execution.records import ranges_of
 from assetflow.execution.stages import VersionIds
-from assetflow.execution.task import StagedVersion
-from assetflow.execution.together import Pending, apart
+from assetflow.execution.together import Pending
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.sets import PartitionSet
@@ -31,6 +32,8 @@ from assetflow.store.records import (
     EventRecord,
     Group,
     Publication,
+    ReadColumns,
+    Repointing,
     Ticket,
     VersionRecord,
     Withdrawal,
@@ -38,6 +41,9 @@ from assetflow.store.records import (
 
 _RANGES_TOLD = 100
 """How many ranges of partitions an event lists."""
+
+_LOOKED_AT = 100
+"""Of so many versions it is asked whether they have files, for an asset that has no projection yet."""
 
 
 def repoint(setting: Setting, group: Group) -> Ticket:
@@ -76,11 +82,8 @@ def accept(assessment: Assessment, setting: Setting, asset: AssetKey, reason: st
     ordinals = assessment.ordinals(asset)[assessment.states(asset) == stale].tolist()
     pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
     current = dict(zip(pointers.ordinals.tolist(), pointers.version.tolist(), strict=True))
-    records = setting.reader.versions([VersionId(current[ordinal]) for ordinal in ordinals])
     moves = Moves(assessment, setting)
-    moves.point(
-        node, {ordinal: {asset: records[VersionId(current[ordinal])]} for ordinal in ordinals}, "accept", reason
-    )
+    moves.point(node, asset, {ordinal: VersionId(current[ordinal]) for ordinal in ordinals}, "accept", reason)
     return moves.publish()
 
 
@@ -110,6 +113,7 @@ class Moves:
         self._own: Ticket = Pending()
         self._publications: list[Publication] = []
         self._withdrawals: list[Withdrawal] = []
+        self._repointings: list[Repointing] = []
         self._events: list[EventRecord] = []
         self.published: dict[tuple[AssetKey, int], VersionId] = {}
         self.withdrawn: dict[tuple[AssetKey, int], VersionId] = {}
@@ -122,42 +126,82 @@ class Moves:
     def point(
         self,
         node: Node,
-        wanted: Mapping[int, Mapping[AssetKey, VersionRecord]],
+        asset: AssetKey,
+        wanted: Mapping[int, VersionId],
         kind: DerivationKind,
         reason: str | None,
         *,
         unless_same: bool = False,
     ) -> None:
-        """Point partitions, by ordinal, at versions of some of the node's outputs, as made by today's code and inputs.
+        """Point partitions of one output, by ordinal, at versions, as made by today's code and inputs.
 
         ``unless_same`` leaves those alone whose pointer says just that.
         """
         if not wanted:
             return
+        setting, parts = self._setting, self._parts
         ordinals = np.fromiter(sorted(wanted), np.int64, len(wanted))
-        decision = decide(node, ordinals, self._parts)
-        ledger = Ledger(self._parts, decision)
-        publications: list[Publication] = []
-        now = self._setting.clock()
-        for row, ordinal in enumerate(ordinals.tolist()):
-            made = None
-            for asset, record in wanted[ordinal].items():
-                if unless_same and decision.same[row] and ledger.current(row, asset) == record.version:
-                    continue
-                made = made or apart(ledger.derived(row), self._own)
-                self._parts.versions[record.version] = record
-                staged = StagedVersion(
-                    asset,
-                    record.version,
-                    record.data_hash,
-                    empty=record.empty,
-                    row_count=record.row_count,
-                    byte_count=record.byte_count,
-                )
-                publications.append(ledger.publication(row, record.version, staged, made, kind, now, reason=reason))
-                self.published[asset, ordinal] = record.version
-        move(self._parts, publications, self._own)
-        self._told(HAPPENED[kind], publications, reason)
+        versions = np.fromiter((wanted[ordinal] for ordinal in ordinals.tolist()), np.int64, len(wanted))
+        decision = decide(node, ordinals, parts)
+        present, current, expected = parts.pointed(asset, ordinals)
+        rows = np.arange(len(ordinals))
+        if unless_same:
+            rows = np.flatnonzero(~(decision.same & present & (current == versions)))
+        if not len(rows):
+            return
+        ordinals, versions = ordinals[rows], versions[rows]
+        facts = setting.reader.facts_of(versions.tolist())
+        places = np.searchsorted(facts.version, versions)
+        space = setting.spaces[node.name]
+        self._repointings.append(
+            Repointing(
+                environment=setting.environment,
+                asset=asset,
+                uid=setting.uids[asset],
+                kind=kind,
+                code=setting.codes.computations[node.name].version,
+                ordinals=ordinals.tolist(),
+                versions=versions.tolist(),
+                keys=decision.keys[rows].astype(">u8").tobytes(),
+                expected=expected[rows].tolist(),
+                inputs=tuple(self._read(reading, rows) for reading in decision.readings),
+                created_at=setting.clock(),
+                held=kind == "rollback",
+                reason=reason,
+                key_of=space.key,
+            )
+        )
+        self.published.update(
+            zip(((asset, o) for o in ordinals.tolist()), map(VersionId, versions.tolist()), strict=True)
+        )
+        parts.live.repoint(asset, ordinals, versions, facts.hashes[places], facts.empty[places] > 0, self._own)
+        told = self._event(HAPPENED[kind], asset, ordinals.tolist(), reason)
+        if len(rows) == 1:
+            told = replace(told, payload={"version": int(versions[0]), **told.payload})
+        self._events.append(told)
+
+    def _read(self, reading: Reading, rows: Integers) -> ReadColumns:
+        """What one edge reads, by row."""
+        own = self._parts.live.is_last(self._own)
+        live, read = reading.live, reading.signature.read
+        generation = self._parts.state.generation
+        sums = reading.signature.sums[rows].astype(">u8").tobytes()
+        uid = self._setting.uids[reading.edge.upstream]
+        pending = live.sequence > 0
+        if own and pending.all():
+            as_of: list[int | None] = [None] * len(rows)
+        elif not (own and pending.any()):
+            as_of = [generation] * len(rows)
+        else:
+            touched = (bool(pending[reading.positions(row)].any()) for row in rows.tolist())
+            as_of = [None if each else generation for each in touched]
+        counts = (read.hi - read.lo)[rows]
+        if bool((counts == 1).all()) and len(live.ordinals):
+            at = read.lo[rows] if read.gather is None else read.gather[read.lo[rows]]
+            ranges: list[Sequence[tuple[int, int]]] = [((o, o),) for o in live.ordinals[at].tolist()]
+        else:
+            ranges = [ranges_of(live.ordinals[reading.positions(row)]) for row in rows.tolist()]
+        return ReadColumns(reading.edge.parameter, uid, sums, ranges, counts.tolist(), as_of)
 
     def add(self, publication: Publication, record: VersionRecord, event: EventRecord) -> None:
         """Point one partition as the publication says, and tell of it."""
@@ -202,16 +246,17 @@ class Moves:
     def publish(self, left: Sequence[tuple[AssetKey, str | None, str]] = ()) -> Moved:
         """Commit all of it and refresh the projections; gives what was done. Raises PublishConflict."""
         setting = self._setting
-        if not self._publications and not self._withdrawals:
+        if not self._publications and not self._withdrawals and not self._repointings:
             return Moved((), (), tuple(left))
         setting.writer.save_code(list(setting.code_sources))
-        group = Group(tuple(self._publications), tuple(self._withdrawals), events=tuple(self._events))
+        group = Group(
+            tuple(self._publications),
+            tuple(self._withdrawals),
+            events=tuple(self._events),
+            repointings=tuple(self._repointings),
+        )
         assets = {asset for asset, _ in (*self.published, *self.withdrawn)}
-        with_files = {
-            asset
-            for (asset, _), version in self.published.items()
-            if self._parts.versions[version].location is not None
-        }
+        with_files = {asset for asset in assets if self._has_files(asset)}
         try:
             ticket = repoint(setting, group)
         except PublishConflict:
@@ -237,19 +282,9 @@ class Moves:
             found += [(asset, key, version) for key, (_, version) in zip(keys, pairs, strict=True)]
         return tuple(found)
 
-    def _told(self, kind: str, publications: Sequence[Publication], reason: str | None) -> None:
-        """One event for each asset, whether one partition of it is moved or very many."""
-        by_asset: dict[AssetKey, list[Publication]] = {}
-        for publication in publications:
-            by_asset.setdefault(publication.asset, []).append(publication)
-        for asset, moved in by_asset.items():
-            if len(moved) == 1:
-                (event,) = moved[0].events
-                told = replace(event, payload={**event.payload, "by": this_user()})
-                self._publications.append(replace(moved[0], events=(told,)))
-                continue
-            self._events.append(self._event(kind, asset, [each.ordinal for each in moved], reason))
-            self._publications += [replace(each, events=()) for each in moved]
+    def _has_files(self, asset: AssetKey) -> bool:
+        versions = (version for (key, _), version in self.published.items() if key == asset)
+        return any(self._setting.reader.files_of([version]) for version in islice(versions, _LOOKED_AT))
 
     def _event(self, kind: str, asset: AssetKey, ordinals: Sequence[int], reason: str | None) -> EventRecord:
         setting = self._setting

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from assetflow.errors import DataMissing, UnknownVersion, UsageError, VersionDeleted
+from assetflow.errors import DataMissing, UnknownVersion, UsageError
 from assetflow.execution.fitting import Fitting
 from assetflow.execution.repointing import Moved, Moves
 from assetflow.graph import Node
@@ -17,7 +16,7 @@ from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
-from assetflow.publish.past import refuse_former
+from assetflow.publish.past import refuse_deleted, refuse_former
 from assetflow.publish.resolving import resolve
 from assetflow.publish.setting import Setting
 from assetflow.store.records import Pointers, VersionRecord
@@ -159,26 +158,20 @@ def _carry_out(
     reason: str | None,
 ) -> Moved:
     """One publication of all targets, in the order of the graph, and of what was made from them."""
-    records = {asset: _usable(setting, asset, target) for asset, target in targets.items()}
+    for asset, target in targets.items():
+        _refuse_unusable(setting, asset, target)
     moves = Moves(assessment, setting)
     below = setting.graph.descendants([setting.graph.owner[asset] for asset in targets]) if with_downstream else ()
     owners = {setting.graph.owner[asset] for asset in targets}
     for name, node in setting.graph.nodes.items():
         if name in owners:
-            _restore(moves, node, targets, records, reason)
+            _restore(moves, node, targets, reason)
         if with_downstream and moves.moved and (name in below or (name in owners and node.own_edges)):
             _follow(moves, assessment, setting, node, reason)
     return moves.publish(left)
 
 
-def _restore(
-    moves: Moves,
-    node: Node,
-    targets: Targets,
-    records: Mapping[AssetKey, Mapping[VersionId, VersionRecord]],
-    reason: str | None,
-) -> None:
-    wanted: dict[int, dict[AssetKey, VersionRecord]] = {}
+def _restore(moves: Moves, node: Node, targets: Targets, reason: str | None) -> None:
     for asset in node.outputs:
         target = targets.get(asset)
         if target is None:
@@ -186,28 +179,26 @@ def _restore(
         gone = [ordinal for ordinal, version in target.versions.items() if not version]
         if gone:
             moves.withdraw(asset, np.array(sorted(gone), np.int64), "rolled_back", reason, forget=False)
-        for ordinal, version in target.versions.items():
-            if version:
-                wanted.setdefault(ordinal, {})[asset] = records[asset][version]
-    moves.point(node, wanted, "rollback", reason)
+        wanted = {ordinal: version for ordinal, version in target.versions.items() if version}
+        moves.point(node, asset, wanted, "rollback", reason)
 
 
 def _follow(moves: Moves, assessment: Assessment, setting: Setting, node: Node, reason: str | None) -> None:
     """Take along the partitions of a computation that have versions made from what was moved."""
     fitting = Fitting(setting, node)
 
-    def untouched(wanted: dict[int, dict[AssetKey, VersionRecord]]) -> dict[int, dict[AssetKey, VersionRecord]]:
+    def follow(only: int | None) -> None:
         moved = moves.moved
-        kept = {o: {a: r for a, r in each.items() if (a, o) not in moved} for o, each in wanted.items()}
-        return {ordinal: each for ordinal, each in kept.items() if each}
+        for asset, found in fitting.made_from(moved, only).items():
+            wanted = {ordinal: version for ordinal, version in found.items() if (asset, ordinal) not in moved}
+            moves.point(node, asset, wanted, "rollback", reason, unless_same=True)
 
     if not node.own_edges:
-        moves.point(node, untouched(fitting.made_from(moves.moved)), "rollback", reason, unless_same=True)
+        follow(None)
         return
     # Each partition is among the upstreams of those after it.
     for ordinal in setting.spaces[node.name].ordered(assessment.ordinals(node.outputs[0])).tolist():
-        found = untouched(fitting.made_from(moves.moved, ordinal))
-        moves.point(node, found, "rollback", reason, unless_same=True)
+        follow(ordinal)
 
 
 def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version: VersionId) -> VersionRecord:
@@ -244,36 +235,29 @@ def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version:
     return record
 
 
-def _usable(setting: Setting, asset: AssetKey, target: Target) -> dict[VersionId, VersionRecord]:
-    """The records of the versions, all of which can be published again. Raises UsageError and DataMissing."""
+def _refuse_unusable(setting: Setting, asset: AssetKey, target: Target) -> None:
+    """Raise VersionDeleted, UsageError or DataMissing where a version cannot be published again."""
     wanted = {version: ordinal for ordinal, version in target.versions.items() if version}
-    records = setting.reader.versions(list(wanted))
-    space = setting.spaces[setting.graph.owner[asset]]
-
-    def place(version: VersionId) -> str:
-        return format_address(asset, space.key(wanted[version]))
-
-    def more(found: list[VersionId]) -> str:
-        return f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-
-    gone = [version for version, record in records.items() if record.state == "deleted"]
-    if gone:
-        when = setting.reader.deletions(gone[:1])[gone[0]].marked_at
-        raise VersionDeleted(
-            f"{place(gone[0])}: version {gone[0]} was deleted by gc{more(gone)}; it was marked on {when:%Y-%m-%d}",
-            hint="pin what is to stay: assetflow pin; what is left of it: assetflow versions " + place(gone[0]),
-        )
-    managers = {record.io_manager for record in records.values() if record.io_manager is not None}
-    for name in sorted(managers):
-        if not setting.managers[name].versioned:
+    if not wanted:
+        return
+    space, reader = setting.spaces[setting.graph.owner[asset]], setting.reader
+    facts = reader.facts_of(list(wanted))
+    if "deleted" in facts.states:
+        records = sorted(reader.versions(list(wanted)).values(), key=lambda record: record.version)
+        keys = space.keys(np.array([wanted[record.version] for record in records], np.int64))
+        refuse_deleted(reader, records, keys)
+    for name in sorted(facts.io_managers):
+        if name in setting.managers and not setting.managers[name].versioned:
             raise UsageError(f"{asset}: its IO manager {name!r} keeps no earlier versions, so there is no rollback")
-    lost = [version for version, record in records.items() if not setting.storage.holds(record)]
+    files = reader.files_of(list(wanted))
+    lost = [version for version, each in files.items() if not setting.storage.has_files(*each)]
     if lost:
+        place = format_address(asset, space.key(wanted[lost[0]]))
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         raise DataMissing(
-            f"{place(lost[0])}: the files of version {lost[0]} are missing or cut short{more(lost)}",
-            hint=f"choose another one: `assetflow versions {place(lost[0])}`",
+            f"{place}: the files of version {lost[0]} are missing or cut short{more}",
+            hint=f"choose another one: `assetflow versions {place}`",
         )
-    return records
 
 
 def _refuse_source(setting: Setting, asset: AssetKey) -> None:

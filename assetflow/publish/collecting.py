@@ -7,15 +7,16 @@ next gc finds again, never a version without files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from assetflow.keys import AssetKey, VersionId
+from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, VersionId
 from assetflow.planner.moments import micros
 from assetflow.planner.state import Integers
 from assetflow.publish.liveness import is_gone, this_user
+from assetflow.publish.projection import project_all
 from assetflow.publish.retention import Retention, live_versions, retention_of_assets
 from assetflow.publish.setting import Setting
 from assetflow.store.encoding import from_micros
@@ -72,6 +73,7 @@ def collect(setting: Setting, retention: Retention, *, apply: bool) -> Collected
     """
     reader, writer, now = setting.reader, setting.writer, setting.clock()
     if apply:
+        _project(setting)
         _finish(setting)
     generation = reader.generation()
     pins = reader.pins()
@@ -127,6 +129,13 @@ def _live(setting: Setting, retention: Retention, now: datetime) -> Integers:
         by_uid,
         in_use_since=min(running, default=None),
     )
+
+
+def _project(setting: Setting) -> None:
+    """Bring projections up to the pointers: what readers without the catalog still look for must not go."""
+    for name, number in setting.reader.environments().items():
+        suffix = None if name == DEFAULT_ENVIRONMENT else name
+        project_all(replace(setting, environment=number, suffix=suffix))
 
 
 def _finish(setting: Setting) -> None:

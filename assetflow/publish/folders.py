@@ -198,6 +198,14 @@ class Storage:
         except OSError:
             return False
 
+    def has_files(self, location: str, files: Iterable[tuple[str, int]]) -> bool:
+        """Whether files of these names and sizes in bytes are at a location."""
+        folder = str(self.folder(location))
+        try:
+            return all(os.stat(f"{folder}/{name}").st_size == size for name, size in files)
+        except OSError:
+            return False
+
     def discard(self, location: str) -> None:
         """Delete one version's folder, if it is there. Raises StorageError."""
         folder = self.folder(location)

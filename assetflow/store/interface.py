@@ -26,6 +26,7 @@ from assetflow.store.records import (
     StageIntent,
     StepRecord,
     Ticket,
+    VersionFacts,
     VersionRecord,
 )
 from assetflow.store.retention import Deletion, Doomed, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
@@ -315,6 +316,14 @@ class StoreReader(Protocol):
 
     def versions(self, versions: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
         """Those of the versions that the store has."""
+        ...
+
+    def facts_of(self, versions: Collection[int]) -> VersionFacts:
+        """What moving pointers needs of those of the versions that the store has, quicker than their records."""
+        ...
+
+    def files_of(self, versions: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+        """Of those of the versions that have files: the location, and the names and sizes in bytes."""
         ...
 
     def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:

@@ -41,6 +41,7 @@ from assetflow.store.records import (
     RunStatus,
     StageIntent,
     StepRecord,
+    VersionFacts,
     VersionRecord,
 )
 from assetflow.store.retention import Deletion, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
@@ -281,6 +282,16 @@ class SqliteReader:
         """Those of the versions that the store has."""
         with self._snapshot() as connection:
             return _versions.versions(connection, versions)
+
+    def facts_of(self, versions: Collection[int]) -> VersionFacts:
+        """What moving pointers needs of those of the versions that the store has."""
+        with self._snapshot() as connection:
+            return _versions.facts_of(connection, versions)
+
+    def files_of(self, versions: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+        """Of those of the versions that have files: the location, and the names and sizes in bytes."""
+        with self._snapshot() as connection:
+            return _versions.files_of(connection, versions)
 
     def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
         """The versions of an asset, or of one partition, newest first."""

@@ -6,7 +6,7 @@ ordinals, 0 for an unpartitioned asset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 
 if TYPE_CHECKING:
-    from assetflow.planner.state import Integers
+    from assetflow.planner.state import Integers, Lanes
 
 DerivationKind = Literal["computed", "reused", "rollback", "accept", "tolerated", "observed"]
 """``computed``: also where computing gave the data of a version that was there, which is kept."""
@@ -162,6 +162,57 @@ class Withdrawal:
     partition: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadColumns:
+    """What one edge read, for many partitions: columns of :class:`InputRecord`; None in ``as_of`` as there."""
+
+    parameter: str
+    upstream_uid: int
+    sums: bytes
+    ranges: Sequence[Sequence[tuple[int, int]]]
+    counts: Sequence[int]
+    as_of: Sequence[int | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repointing:
+    """Pointer moves to versions that the store has, of many partitions of one asset: columns of :class:`Publication`.
+
+    ``keys`` holds 16 bytes for each partition; ``key_of`` names a partition for error messages.
+    """
+
+    environment: int
+    asset: AssetKey
+    uid: int
+    kind: DerivationKind
+    code: CodeVersion
+    ordinals: Sequence[int]
+    versions: Sequence[int]
+    keys: bytes
+    expected: Sequence[int]
+    inputs: tuple[ReadColumns, ...]
+    created_at: datetime
+    held: bool
+    reason: str | None
+    key_of: Callable[[int], str | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionFacts:
+    """What moving pointers needs of versions: aligned columns, versions ascending; times and texts left out.
+
+    ``hashes`` are lanes of the data hashes. ``states`` and ``io_managers`` are those that occur.
+    """
+
+    version: Integers
+    uid: Integers
+    ordinals: Integers
+    empty: Integers
+    hashes: Lanes
+    states: frozenset[str]
+    io_managers: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class KeyAddition:
     """Keys that become dynamic partitions, by the run that added them; None for a user."""
@@ -187,6 +238,7 @@ class Group:
     finished_intents: tuple[VersionId, ...] = ()
     added: tuple[KeyAddition, ...] = ()
     events: tuple[EventRecord, ...] = ()
+    repointings: tuple[Repointing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,15 @@ FROM (
 LEFT JOIN pointers AS p ON p.environment = k.environment AND p.asset = k.asset AND p.ordinal = k.ordinal
 LEFT JOIN failures AS f ON f.environment = k.environment AND f.asset = k.asset AND f.ordinal = k.ordinal
 """
+STANDING_OF = """
+SELECT p.ordinal, p.generation, p.derivation FROM json_each(?3) AS k
+CROSS JOIN pointers AS p ON p.environment = ?1 AND p.asset = ?2 AND p.ordinal = k.value
+"""
+FAILING_OF = "SELECT ordinal FROM failures WHERE environment = ? AND asset = ?"
+KNOWN_VERSIONS = """
+SELECT v.id, v.asset, v.ordinal, v.state, v.schema_id, v.data_hash, v.empty
+FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value
+"""
 KNOWN_VERSION = "SELECT asset, ordinal, state, schema_id FROM versions WHERE id = ?"
 
 INSERT_VERSION = """

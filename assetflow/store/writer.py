@@ -169,6 +169,8 @@ class SqliteWriter:
     def publish(self, group: Group) -> Ticket:
         """Enqueue one atomic publication."""
         moves = [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+        for each in group.repointings:
+            moves += [(each.environment, each.uid, ordinal) for ordinal in each.ordinals]
         if len(moves) > 1 and len(set(moves)) != len(moves):
             raise ValueError("a group moves each pointer once")
         return self._enqueue(lambda batch: batch.publish(group), sync=group.sync, group=group)

@@ -277,7 +277,7 @@ class TestRaces:
             record = reader.version(first)
             writer.delete_versions(Doomed((first,), reader.generation(), ()))
             moves = Moves(assess(project.graph, state, project.setting.codes, world.now), project.setting)
-            moves.point(project.graph.node_of("table"), {0: {AssetKey("table"): record}}, "rollback", None)
+            moves.point(project.graph.node_of("table"), AssetKey("table"), {0: record.version}, "rollback", None)
             with pytest.raises(PublishConflict, match=f"table: version {first} was deleted by gc in the meantime"):
                 moves.publish()
 
