@@ -284,7 +284,7 @@ class Moves:
 
     def _has_files(self, asset: AssetKey) -> bool:
         versions = (version for (key, _), version in self.published.items() if key == asset)
-        return any(self._setting.reader.files_of([version]) for version in islice(versions, _LOOKED_AT))
+        return bool(self._setting.reader.files_of(list(islice(versions, _LOOKED_AT))))
 
     def _event(self, kind: str, asset: AssetKey, ordinals: Sequence[int], reason: str | None) -> EventRecord:
         setting = self._setting

@@ -14,6 +14,9 @@ from assetflow.store.records import (
     VersionRecord,
 )
 
+_ASKED = 1_000
+"""Versions that the store is asked about at once: mostly, the first ones have files, or none has."""
+
 
 def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId, VersionRecord]) -> None:
     """Write the projection of one asset.
@@ -53,9 +56,14 @@ def project_all(setting: Setting) -> None:
     for asset, name in setting.graph.owner.items():
         if setting.graph.nodes[name].kind == "source":
             continue
-        pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
-        if has_projection(setting, asset) or setting.reader.files_of(pointers.version.tolist()):
+        if has_projection(setting, asset) or _has_files(setting, asset):
             project_current(setting, asset, {})
+
+
+def _has_files(setting: Setting, asset: AssetKey) -> bool:
+    versions = setting.reader.pointers(setting.environment, setting.uids[asset]).version.tolist()
+    pieces = (versions[first : first + _ASKED] for first in range(0, len(versions), _ASKED))
+    return any(setting.reader.files_of(piece) for piece in pieces)
 
 
 def has_projection(setting: Setting, asset: AssetKey) -> bool:

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
-import numpy as np
-
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
@@ -23,6 +21,7 @@ from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
+from assetflow.store.columns import gathered
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
 from assetflow.store.lateness import Lateness
@@ -60,7 +59,7 @@ SELECT ordinal, version, derivation, generation FROM (
 ) WHERE version IS NOT NULL ORDER BY ordinal
 """
 HISTORY = """
-SELECT ordinal, coalesce(version, 0), coalesce(derivation, 0), generation
+SELECT ordinal, coalesce(version, 0) AS version, coalesce(derivation, 0) AS derivation, generation
 FROM pointer_log WHERE environment = ? AND asset = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal, generation
 """
 HEADS = """
@@ -417,7 +416,6 @@ class SqliteReader:
         return integrity.advice()
 
     def _pointers(self, query: str, *values: int) -> Pointers:
+        names = ("ordinal", "version", "derivation", "generation")
         with self._snapshot() as connection:
-            rows = connection.execute(query, values).fetchall()
-        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
-        return Pointers(*(np.array(column, np.int64) for column in columns))
+            return Pointers(*gathered(connection, query, values, numbers=names).numbers)
