@@ -222,9 +222,9 @@ class Project:
     ) -> Result:
         """Try again what a run was to do and did not: what failed, was quarantined, blocked or canceled, or waited.
 
-        The partitions are those of then, as are those that exist; code and inputs are those of now, and what is up to
-        date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises UsageError for a
-        run that there is not, or that cannot be tried again, and as :meth:`materialize`.
+        The partitions are those of then, as are those that exist, dynamic ones too; code and inputs are those of now,
+        and what is up to date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises
+        UsageError for a run that there is not, or that cannot be tried again, and as :meth:`materialize`.
         """
         from assetflow.execution.retrying import RunToRetry
 
@@ -237,8 +237,10 @@ class Project:
         def planned(assessment: Assessment) -> Plan:
             return earlier.plan(assessment, notes)
 
-        late = earlier.recorded.include_late
-        return self._run(select or "*", planned, earlier.recorded.as_of, workers, on_event, trigger, include_late=late)
+        late, as_of = earlier.recorded.include_late, earlier.recorded.as_of
+        return self._run(
+            select or "*", planned, as_of, workers, on_event, trigger, include_late=late, known=earlier.known
+        )
 
     def _run(
         self,
@@ -250,12 +252,13 @@ class Project:
         trigger: str,
         *,
         include_late: bool,
+        known: Callable[[State], State] | None = None,
     ) -> Result:
         from assetflow.execution.loop import run_plan
         from assetflow.results import Result
 
         def made(as_of: datetime | None) -> tuple[Plan, World]:
-            assessment = self._workspace.assessed(select, as_of, include_late=include_late)
+            assessment = self._workspace.assessed(select, as_of, include_late=include_late, known=known)
             plan = planned(assessment)
             if on_event is not None:
                 plan = self._workspace.estimated(plan, assessment, workers)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from assetflow.catalog.evidence import StoreEvidence, evidence_of
+from assetflow.catalog.evidence import StoreEvidence
 from assetflow.catalog.fates import FATES, RAN, Fate, RecordedRun
 from assetflow.definitions.inputs import AssetRef
 from assetflow.keys import AssetKey, VersionId
@@ -163,7 +163,7 @@ def compare_runs(
     that cannot be read, UnknownAsset and InvalidPartition.
     """
     runs = RecordedRun.read(setting, first), RecordedRun.read(setting, second)
-    evidence = evidence_of(setting)
+    evidence = StoreEvidence(setting)
     mentioned = dict.fromkeys((*runs[0].assets(), *runs[1].assets()))
     if asset is None:
         order = {key: place for place, key in enumerate(setting.graph.owner)}

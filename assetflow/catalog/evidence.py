@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -24,20 +24,42 @@ _UNKNOWN = "unknown"
 """The space of what was recorded before spaces were, of an asset that is not declared any more."""
 
 
-@dataclass(frozen=True, slots=True)
 class StoreEvidence:
-    """What a store tells of the past; ``codes`` are the code versions of now, which it may not have seen yet.
+    """What a store tells of the past of an opened project's environment; nothing is read before it is asked for."""
 
-    ``eras`` has every uid, and ``latest`` those that assets have now, or had last.
-    """
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self.reader: StoreReader = setting.reader
+        self.environment: int = setting.environment
 
-    reader: StoreReader
-    environment: int
-    names: PartitionNames
-    codes: Mapping[CodeVersion, CodeSource]
-    eras: Mapping[int, Era]
-    latest: Mapping[AssetKey, int]
-    uids: Mapping[Era, int]
+    @cached_property
+    def names(self) -> PartitionNames:
+        """How partitions are called."""
+        setting = self._setting
+        return partition_names(setting.graph, setting.spaces, setting.uids, self.reader)
+
+    @cached_property
+    def codes(self) -> Mapping[CodeVersion, CodeSource]:
+        """The code versions of now, which the store may not have seen yet."""
+        return {source.version: source for source in self._setting.code_sources}
+
+    @cached_property
+    def eras(self) -> Mapping[int, Era]:
+        """What every uid stands for."""
+        return eras_of(self.reader)
+
+    @cached_property
+    def latest(self) -> Mapping[AssetKey, int]:
+        """The uids that assets have now, or had last."""
+        latest: dict[AssetKey, int] = {}
+        for uid, era in self.eras.items():
+            latest.setdefault(era.asset, uid)
+        return {**latest, **self._setting.uids}
+
+    @cached_property
+    def uids(self) -> Mapping[Era, int]:
+        """The uid of every era."""
+        return {era: uid for uid, era in self.eras.items()}
 
     def present(self, asset: AssetKey) -> Era:
         """The asset as it is partitioned now, or was last."""
@@ -116,20 +138,6 @@ class StoreEvidence:
 def eras_of(reader: StoreReader) -> dict[int, Era]:
     """What every uid stands for, the newest of an asset first."""
     return {uid: Era(AssetKey(key), space or _UNKNOWN) for uid, (key, space) in reader.spaces_of().items()}
-
-
-def evidence_of(setting: Setting) -> StoreEvidence:
-    """The past of an opened project's environment."""
-    reader = setting.reader
-    eras = eras_of(reader)
-    latest: dict[AssetKey, int] = {}
-    for uid, era in eras.items():
-        latest.setdefault(era.asset, uid)
-    latest.update(setting.uids)
-    codes = {source.version: source for source in setting.code_sources}
-    names = partition_names(setting.graph, setting.spaces, setting.uids, reader)
-    uids = {era: uid for uid, era in eras.items()}
-    return StoreEvidence(reader, setting.environment, names, codes, eras, latest, uids)
 
 
 def _joined(runs: list[Pointers]) -> Pointers:

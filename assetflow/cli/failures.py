@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from assetflow.cli.terminal import Page
+from assetflow.cli.words import count
 from assetflow.errors import AssetflowError, DefinitionErrors, SourceLocation
+from assetflow.keys import AssetKey, format_address
 
 _REPORT = "this is a fault of assetflow itself; please report it, with the trace"
 
@@ -43,16 +46,41 @@ def show_error(page: Page, error: BaseException) -> None:
         _show(page, _internal(error), None, _REPORT, trace)
 
 
-def show_fields(page: Page, subject: str, fields: Mapping[str, object]) -> None:
-    """Print the fields of an error document as the error of a subject, such as an asset partition."""
-    message = str(fields.get("message", ""))
-    told = message if message.startswith((f"{subject}:", f"{subject} ")) else f"{subject}: {message}"
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Partitions of one asset, in order, with the same error but for their addresses; ``said`` follows an address."""
+
+    addresses: tuple[str, ...]
+    said: str
+    fields: Mapping[str, object]
+
+
+def alike(failures: Iterable[tuple[AssetKey, str | None, Mapping[str, object]]]) -> list[Alike]:
+    """Failures, each an asset, a partition and the fields of the error document, by what they have in common."""
+    found: dict[object, list[str]] = {}
+    first: dict[object, tuple[str, Mapping[str, object]]] = {}
+    for asset, partition, fields in failures:
+        address, message = format_address(asset, partition), str(fields.get("message", ""))
+        said = message.removeprefix(address) if message.startswith((f"{address}:", f"{address} ")) else f": {message}"
+        rest = {name: str(value) for name, value in fields.items() if name != "message"}
+        same = (asset, said, *sorted(rest.items()))
+        found.setdefault(same, []).append(address)
+        first.setdefault(same, (said, fields))
+    return [Alike(tuple(addresses), *first[same]) for same, addresses in found.items()]
+
+
+def show_alike(page: Page, failure: Alike) -> None:
+    """Print an error that some partitions share, once."""
+    addresses = failure.addresses
+    subject = addresses[0]
+    if len(addresses) > 1:
+        subject = f"{subject} to {addresses[-1]} ({count(len(addresses), 'partition')})"
     _show(
         page,
-        told,
-        cast("str | None", fields.get("location")),
-        cast("str | None", fields.get("hint")),
-        str(fields.get("traceback") or ""),
+        subject + failure.said,
+        cast("str | None", failure.fields.get("location")),
+        cast("str | None", failure.fields.get("hint")),
+        str(failure.fields.get("traceback") or ""),
     )
 
 

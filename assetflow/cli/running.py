@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from assetflow.cli.failures import show_fields
+from assetflow.cli.failures import Alike, alike, show_alike
 from assetflow.cli.options import (
     add_due,
     add_executor,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = {"success": 0, "failed": 1, "canceled": 130}
 _TOLD_FAILURES = 5
-"""So many failures are shown in full; `runs show` has the others."""
+"""So many different failures are shown in full; `runs show` has the others."""
 
 
 def materialize(arguments: Namespace) -> Answer:
@@ -87,12 +87,13 @@ def _show(page: Page, result: Result, when_idle: str) -> None:
         page.line(when_idle)
     else:
         _table(page, result)
-        for failure in result.failures[:_TOLD_FAILURES]:
+        told, left = _told_failures(result)
+        for failure in told:
             page.line()
-            show_fields(page, format_address(failure.asset, failure.partition), failure.error)
-        if len(result.failures) > _TOLD_FAILURES:
+            show_alike(page, failure)
+        if left:
             page.line()
-            page.line(f"... and {count(len(result.failures) - _TOLD_FAILURES, 'more failure')}")
+            page.line(f"... and {count(left, 'more failure')}")
         page.line()
         page.line(_summary(result))
     for entry in result.plan.waiting:
@@ -103,6 +104,12 @@ def _show(page: Page, result: Result, when_idle: str) -> None:
         page.line(f"  note: {note}")
     for hint in _next_steps(result):
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:")
+
+
+def _told_failures(result: Result) -> tuple[list[Alike], int]:
+    """The failures that are shown, equal ones together, and how many are not."""
+    every = alike((each.asset, each.partition, each.error) for each in result.failures)
+    return every[:_TOLD_FAILURES], sum(len(each.addresses) for each in every[_TOLD_FAILURES:])
 
 
 def _table(page: Page, result: Result) -> None:
@@ -127,7 +134,7 @@ def _summary(result: Result) -> str:
 
 def _next_steps(result: Result) -> list[str]:
     steps: list[str] = []
-    if len(result.failures) > _TOLD_FAILURES:
+    if _told_failures(result)[1]:
         steps.append(f"all failures: assetflow runs show {result.run_id}")
     if result.counts["quarantined"]:
         steps.append("what was quarantined is not published; readers see the old version")

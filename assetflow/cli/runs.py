@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from assetflow.cli.failures import show_fields
+from assetflow.cli.failures import alike, show_alike
 from assetflow.cli.options import add_executor, add_observe, open_project
 from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.progress import following
 from assetflow.cli.running import result_answer
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import duration, moment, ranges
-from assetflow.keys import format_address
+from assetflow.keys import AssetKey
 
 Document = Mapping[str, object]
 
@@ -125,11 +125,14 @@ def _show_run(page: Page, run: Document) -> None:
     if steps:
         page.line()
         (_list_steps if len(steps) <= _LISTED_STEPS else _count_steps)(page, steps)
-    for step in steps:
-        if step["error"]:
-            page.line()
-            address = format_address(cast("str", step["asset"]), cast("str | None", step["partition"]))
-            show_fields(page, address, cast("Document", step["error"]))
+    failed = [
+        (AssetKey(cast("str", step["asset"])), cast("str | None", step["partition"]), cast("Document", step["error"]))
+        for step in steps
+        if step["error"]
+    ]
+    for failure in alike(failed):
+        page.line()
+        show_alike(page, failure)
 
 
 def _list_steps(page: Page, steps: Sequence[Document]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, InvalidPartition
 from assetflow.execution.checking import refusal
 from assetflow.execution.journal import Entry
 from assetflow.execution.ledger import Ledger
@@ -144,8 +145,8 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
     derivations: list[Derived] = []
     finished: list[VersionId] = []
     added: dict[KeyAddition, None] = {}
-    for row, outcome in zip(rows, outcomes, strict=True):
-        made = ledger.derived(row)
+    for row, given in zip(rows, outcomes, strict=True):
+        made, outcome = ledger.derived(row), _with_room(ledger, row, given)
         times = (outcome.started_at, outcome.ended_at)
         error = outcome.error or _refusal(ledger, row, outcome)
         if error is not None:
@@ -162,6 +163,19 @@ def _settle(ledger: Ledger, rows: Sequence[int], outcomes: Sequence[PartitionOut
                 finished.extend(stages.finish(staged.version))
     if publications:
         ledger.commit(publications, entries, derivations, finished=finished, added=tuple(added))
+
+
+def _with_room(ledger: Ledger, row: int, outcome: PartitionOutcome) -> PartitionOutcome:
+    """The outcome, failed where the keys that it adds do not fit."""
+    if outcome.error is not None or not outcome.added:
+        return outcome
+    try:
+        additions = [(addition.name, addition.keys) for addition in outcome.added]
+        ledger.parts.room.require(additions, ledger.parts.setting.reader.keys())
+    except InvalidPartition as error:
+        message = f"{ledger.place(row)}: context.add_partitions: {error.message}"
+        return replace(outcome, error=InvalidPartition(message, hint=error.hint), added=())
+    return outcome
 
 
 def _refusal(ledger: Ledger, row: int, outcome: PartitionOutcome) -> AssetflowError | None:

@@ -34,6 +34,7 @@ from assetflow.planner.plan import Partitions, Plan, Step
 from assetflow.planner.recording import recorded
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import Retained, State
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.liveness import this_process
 from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord, VersionRecord
@@ -105,6 +106,7 @@ class _Run:
             self._current,
             self._progress,
             versions,
+            KeyRoom(setting.graph),
         )
 
     def execute(self, waiting: int, replan: Replan | None) -> RunResult:

@@ -22,6 +22,7 @@ from assetflow.planner.signatures import hash_lanes
 from assetflow.planner.spans import members
 from assetflow.planner.state import AssetState, empty_asset_state
 from assetflow.planner.targets import choose
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.setting import Setting
 from assetflow.store.records import EventRecord, Group, ObservationRecord, Publication, VersionRecord, Withdrawal
 
@@ -63,7 +64,7 @@ def observe_upstream(setting: Setting, selection: Selection, *, strict: bool) ->
     names = set(graph.nodes)
     if not selection.needs_states:
         chosen = choose(selection, graph, {}).every
-        names = {*chosen, *graph.ancestors(chosen)}
+        names = names if len(chosen) == len(names) else {*chosen, *graph.ancestors(chosen)}
     observed = observe([node for node in graph.nodes.values() if node.kind == "source" and node.name in names], setting)
     if strict and observed.unobserved:
         raise observed.unobserved[0].error
@@ -108,6 +109,7 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
 
 def _extended(node: Node, added: Mapping[str, tuple[str, ...]], setting: Setting) -> PartitionSpace:
     """Add what a source found to dynamic partitions; gives its own partitions, which may be among them."""
+    KeyRoom(setting.graph).require(added.items(), setting.reader.keys())
     for name, keys in added.items():
         setting.writer.add_partitions(name, keys)
     present = setting.reader.dynamic()

@@ -18,6 +18,7 @@ from assetflow.execution.task import (
 from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import State
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import StoredInput, stored_input, stored_partition
 from assetflow.store.records import VersionRecord
@@ -43,6 +44,8 @@ class RunParts:
     """Told of every asset partition that is done."""
     versions: dict[VersionId, VersionRecord]
     """Versions met so far; those that this run published are here before they are in the store."""
+    room: KeyRoom
+    """For keys that its attempts add to dynamic partitions."""
 
     def fetch(self, versions: Iterable[int]) -> None:
         """Make sure that these versions are in :attr:`versions`."""

@@ -25,6 +25,7 @@ from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.liveness import this_user
 from assetflow.publish.setting import Setting
 from assetflow.store.records import (
@@ -109,6 +110,7 @@ class Moves:
             self._projection,
             lambda entry: None,
             versions,
+            KeyRoom(setting.graph),
         )
         self._own: Ticket = Pending()
         self._publications: list[Publication] = []

@@ -10,8 +10,9 @@ from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.plan import Plan
-from assetflow.planner.retrying import left_to_do, plan_retry, still_there
+from assetflow.planner.retrying import as_of_run, left_to_do, plan_retry, still_there
 from assetflow.planner.staleness import Assessment
+from assetflow.planner.state import State
 from assetflow.publish.recorded import recorded_run
 from assetflow.publish.setting import Setting
 from assetflow.store.records import Fared
@@ -35,6 +36,10 @@ class RunToRetry:
     def selection(self, graph: AssetGraph) -> str | None:
         """A selection of the assets concerned that are still declared; None for none."""
         return " or ".join(graph.nodes[name].outputs[0] for name in self.wanted if name in graph.nodes) or None
+
+    def known(self, state: State) -> State:
+        """The state as far as the run could know which partitions there are."""
+        return as_of_run(state, self.recorded)
 
     def plan(self, assessment: Assessment, notes: tuple[str, ...] = ()) -> Plan:
         """The plan that does it. Raises UsageError when the definitions have nothing of it any more."""

@@ -13,9 +13,9 @@ from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, format_address, neares
 from assetflow.partitions.definitions import DynamicPartitions, dynamic_names
 from assetflow.partitions.dynamic_partitions import require_keys, require_set
 from assetflow.partitions.keyed import StaticMapping
-from assetflow.partitions.multi_partitions import WIDTHS, MultiPartitions
 from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.sets import Flags, Ints
+from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.projection import has_projection, project_current
 from assetflow.publish.setting import Setting
 
@@ -42,7 +42,7 @@ def add(setting: Setting, name: str, keys: Iterable[str]) -> list[str]:
     """Add keys to a set; gives those that were not there. Raises UsageError and InvalidPartition."""
     require_set(name, setting.graph.dynamic_names())
     wanted = require_keys(name, keys)
-    _require_space(setting, name, wanted)
+    KeyRoom(setting.graph).require([(name, wanted)], setting.reader.keys())
     return _projected(setting, name, setting.writer.add_partitions(name, wanted)) if wanted else []
 
 
@@ -73,22 +73,6 @@ def _projected(setting: Setting, name: str, changed: list[str]) -> list[str]:
             if has_projection(there, asset):
                 project_current(there, asset, {})
     return changed
-
-
-def _require_space(setting: Setting, name: str, keys: Sequence[str]) -> None:
-    """Keys of a dimension have to fit into its bits."""
-    crossed = [node.name for node in _nodes(setting, name) if isinstance(node.partitions, MultiPartitions)]
-    if not crossed:
-        return
-    dictionary, most = setting.reader.keys(), 1 << WIDTHS["dynamic"]
-    found = dictionary.find(keys)
-    last = dictionary.last + len(dictionary.missing(keys))
-    if bool((np.where(found == 0, last, found) >= most).any()):
-        raise InvalidPartition(
-            f"{name}: not added, for {crossed[0]} has it as a dimension, and the store has or would have more than "
-            f"{most - 1} keys",
-            hint="keep assets with very many keys in a project of their own",
-        )
 
 
 def _require_known(setting: Setting, name: str, keys: Sequence[str]) -> None:

@@ -165,13 +165,24 @@ class Workspace:
         with working_in(self.root):
             return observe_upstream(self.setting, parse_selection(select), strict=strict)
 
-    def assessed(self, select: str, now: datetime | None, *, include_late: bool = False) -> Assessment:
-        """The assessment of a selection and its upstreams; ``now`` None: by the clock. Raises UsageError."""
+    def assessed(
+        self,
+        select: str,
+        now: datetime | None,
+        *,
+        include_late: bool = False,
+        known: Callable[[State], State] | None = None,
+    ) -> Assessment:
+        """The assessment of a selection and its upstreams; ``now`` None: by the clock. Raises UsageError.
+
+        ``known`` gives what shall be gone by of what is recorded; None: all of it.
+        """
         setting = self.setting
         selection = parse_selection(select)
         only = None if selection.needs_states else choose(selection, self.graph, {}).every
         moment = checked_moment(now) or self.clock()
-        return assess(self.graph, self.state(), setting.codes, moment, only=only, include_late=include_late)
+        state = self.state() if known is None else known(self.state())
+        return assess(self.graph, state, setting.codes, moment, only=only, include_late=include_late)
 
     def estimated(self, plan: Plan, assessment: Assessment, workers: int | None) -> Plan:
         """The plan with what its steps are expected to cost, judged by the store's past. Raises UsageError."""
@@ -187,9 +198,9 @@ class Workspace:
 
     def evidence(self) -> Evidence:
         """The past, for explanations."""
-        from assetflow.catalog.evidence import evidence_of
+        from assetflow.catalog.evidence import StoreEvidence
 
-        return evidence_of(self.setting)
+        return StoreEvidence(self.setting)
 
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""

@@ -49,7 +49,7 @@ class DynamicSpace:
         return False
 
     def existing(self, now: datetime) -> PartitionSet:
-        return PartitionSet.from_ordinals(self._sorted)
+        return PartitionSet.from_ascending(self._sorted)
 
     def has(self, ordinals: Ints) -> Flags:
         return self._found(ordinals)[1]
@@ -109,19 +109,23 @@ class DynamicSpace:
         return np.concatenate((self.present[np.sort(self._ranks(places[inside]))], ordinals[~inside]))
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        return self.first_ranges(partitions, None)[0]
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
         ordinals = partitions.array()
         places, inside = self._found(ordinals)
         ranks = np.sort(self._ranks(places[inside]))
         firsts, lasts = runs(ranks, np.diff(ranks) == 1)
+        strangers = ordinals[~inside]
+        firsts = np.concatenate((self.present[firsts], strangers))
+        lasts = np.concatenate((self.present[lasts], strangers))
         key = self.dictionary.key
-        pairs = zip(self.present[firsts].tolist(), self.present[lasts].tolist(), strict=True)
-        return [
-            *((key(first), key(last)) for first, last in pairs),
-            *((key(each), key(each)) for each in ordinals[~inside].tolist()),
-        ]
+        pairs = zip(firsts[:limit].tolist(), lasts[:limit].tolist(), strict=True)
+        shown = [(key(first), key(last)) for first, last in pairs]
+        return shown, len(firsts) - len(shown)
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
-        return range_texts(self.ranges_of_keys(partitions), limit)
+        return range_texts(*self.first_ranges(partitions, limit))
 
     def path_component(self, ordinal: int) -> str:
         # The folder must not depend on which other keys there are: where case may clash, it always counts as a clash.

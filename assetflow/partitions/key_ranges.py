@@ -16,17 +16,15 @@ def runs(ordinals: Ints, joined: Bools) -> tuple[Ints, Ints]:
     return ordinals[np.concatenate(([0], breaks + 1))], ordinals[np.concatenate((breaks, [ordinals.size - 1]))]
 
 
-def range_texts(ranges: list[tuple[str, str]], limit: int | None) -> list[str]:
-    """Ranges as people write them, the first ``limit`` of them and how many more there are.
+def range_texts(ranges: list[tuple[str, str]], hidden: int) -> list[str]:
+    """Ranges as people write them, and how many more there are.
 
-    >>> range_texts([("2013-01-01", "2013-01-31"), ("2013-03-10", "2013-03-10")], None)
+    >>> range_texts([("2013-01-01", "2013-01-31"), ("2013-03-10", "2013-03-10")], 0)
     ['2013-01-01...2013-01-31', '2013-03-10']
-    >>> range_texts([("a", "a"), ("c", "c"), ("e", "f")], 1)
+    >>> range_texts([("a", "a")], 2)
     ['a', 'and 2 more ranges']
     """
-    shown = ranges if limit is None else ranges[:limit]
-    texts = [escape_key(a) if a == b else f"{escape_key(a)}...{escape_key(b)}" for a, b in shown]
-    hidden = len(ranges) - len(shown)
+    texts = [escape_key(a) if a == b else f"{escape_key(a)}...{escape_key(b)}" for a, b in ranges]
     if hidden:
         texts.append(f"and {hidden} more {'range' if hidden == 1 else 'ranges'}")
     return texts

@@ -123,13 +123,15 @@ class PartitionMapping(KeyedMapping):
     """
 
     @abstractmethod
-    def upstream_keys(self, partition_keys: Sequence[str], upstream: PartitionsDefinition) -> Sequence[Sequence[str]]:
+    def upstream_keys(
+        self, partition_keys: Sequence[str], upstream: PartitionsDefinition
+    ) -> Sequence[str | Sequence[str]]:
         """For each of ``partition_keys``, in order, the keys of the upstream partitions that it reads; perhaps none.
 
-        ``upstream`` is the upstream's partition definition, which must have every key that is given; dynamic partitions
-        come with the ``keys`` that they have now. The answer must
-        follow from the arguments alone. It is asked for many partitions at once; where it raises, the partitions that
-        make it raise wait, and say so, and the others do not.
+        One key may stand without a list around it. ``upstream`` is the upstream's partition definition, which must have
+        every key that is given; dynamic partitions come with the ``keys`` that they have now. The answer must follow
+        from the arguments alone. It is asked for many partitions at once; where it raises, the partitions that make it
+        raise wait, and say so, and the others do not.
         """
 
     def images(self, down: PartitionSpace, ordinals: Ints, up: PartitionSpace) -> Images:
@@ -234,7 +236,7 @@ class _Answers:
                 self._take(row, each)
 
     def _take(self, row: int, given: object) -> None:
-        keys = _listed(given)
+        keys = [given] if isinstance(given, str) else _listed(given)
         if keys is None or not all(isinstance(key, str) for key in keys):
             self.problems[row] = f"{self._name} gave {_text_of(given, repr)}, which is no list of keys ({self._line()})"
         else:

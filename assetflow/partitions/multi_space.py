@@ -172,9 +172,13 @@ class MultiSpace:
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
         """The partitions as boxes: from one combination to another, a range in each dimension."""
+        return self.first_ranges(partitions, None)[0]
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
+        """The first of those boxes, and how many more there are."""
         ordinals = partitions.array()
         if not ordinals.size:
-            return []
+            return [], 0
         first = last = np.arange(ordinals.size)
         places = self._places(ordinals)
         for index in reversed(range(len(places))):
@@ -187,11 +191,12 @@ class MultiSpace:
             breaks = np.flatnonzero(~joined)
             first, last = first[np.concatenate(([0], breaks + 1))], last[np.concatenate((breaks, [last.size - 1]))]
         order = np.lexsort([place[first] for place in reversed(places)])
-        pairs = zip(self._keys(ordinals[first[order]]), self._keys(ordinals[last[order]]), strict=True)
-        return list(pairs)
+        shown = order[:limit]
+        pairs = zip(self._keys(ordinals[first[shown]]), self._keys(ordinals[last[shown]]), strict=True)
+        return list(pairs), len(order) - len(shown)
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
-        return range_texts(self.ranges_of_keys(partitions), limit)
+        return range_texts(*self.first_ranges(partitions, limit))
 
     def path_component(self, ordinal: int) -> str:
         (key,) = self._keys(np.array([ordinal], np.int64))

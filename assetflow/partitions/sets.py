@@ -58,7 +58,7 @@ class PartitionSet:
         >>> len(PartitionSet.from_ascending(np.array([4, 5, 6])))
         3
         """
-        if ordinals.size > 1 and int(ordinals[-1]) - int(ordinals[0]) == ordinals.size - 1:
+        if ordinals.size and int(ordinals[-1]) - int(ordinals[0]) == ordinals.size - 1:
             return cls.from_range(int(ordinals[0]), int(ordinals[-1]) + 1)
         return cls.from_ordinals(ordinals)
 
@@ -99,6 +99,9 @@ class PartitionSet:
 
     def array(self) -> Ints:
         """The ordinals, ascending."""
+        size = len(self)
+        if size and self.max() - self.min() == size - 1:
+            return np.arange(self.min(), self.max() + 1)
         return np.frombuffer(self._bits.to_array(), np.int64)
 
     def ranges(self) -> list[tuple[int, int]]:

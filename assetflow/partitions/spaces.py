@@ -102,6 +102,10 @@ class PartitionSpace(Protocol):
         """The runs of neighbours in that order as (first key, last key), both included."""
         ...
 
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
+        """The first ``limit`` of those runs (None: all), and how many more there are."""
+        ...
+
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
         """Those runs as text, ``A...B`` or ``A``, escaped as in addresses; beyond ``limit`` only their number."""
         ...
@@ -236,6 +240,9 @@ class Unpartitioned:
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
         return []
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
+        return [], 0
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
         return []

@@ -25,12 +25,14 @@ class StaticSpace:
     definition: StaticPartitions
     declared: Ints
     _sorted: Ints = field(init=False, repr=False)
-    _rank_of_sorted: Ints = field(init=False, repr=False)
+    _rank_of_sorted: Ints | None = field(init=False, repr=False)
+    """None: they are declared in the order of their ordinals, which is mostly so."""
     _known: dict[str, dict[str, int]] = field(init=False, repr=False, default_factory=dict[str, "dict[str, int]"])
 
     def __post_init__(self) -> None:
-        order = np.argsort(self.declared, kind="stable")
-        object.__setattr__(self, "_sorted", self.declared[order])
+        ascends = bool((self.declared[1:] > self.declared[:-1]).all())
+        order = None if ascends else np.argsort(self.declared, kind="stable")
+        object.__setattr__(self, "_sorted", self.declared if order is None else self.declared[order])
         object.__setattr__(self, "_rank_of_sorted", order)
 
     @property
@@ -56,7 +58,7 @@ class StaticSpace:
         return False
 
     def existing(self, now: datetime) -> PartitionSet:
-        return PartitionSet.from_ordinals(self.declared)
+        return PartitionSet.from_ascending(self._sorted)
 
     def has(self, ordinals: Ints) -> Flags:
         return np.isin(ordinals, self.declared)
@@ -109,13 +111,17 @@ class StaticSpace:
         return self.declared[np.sort(self.places(ordinals))]
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        return self.first_ranges(partitions, None)[0]
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
         ranks = np.sort(self.places(partitions.array()))
         firsts, lasts = runs(ranks, np.diff(ranks) == 1)
-        pairs = zip(firsts.tolist(), lasts.tolist(), strict=True)
-        return [(self._key(first), self._key(last)) for first, last in pairs]
+        pairs = zip(firsts[:limit].tolist(), lasts[:limit].tolist(), strict=True)
+        shown = [(self._key(first), self._key(last)) for first, last in pairs]
+        return shown, len(firsts) - len(shown)
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
-        return range_texts(self.ranges_of_keys(partitions), limit)
+        return range_texts(*self.first_ranges(partitions, limit))
 
     def path_component(self, ordinal: int) -> str:
         key = self._key(int(self.places(np.array([ordinal], np.int64))[0]))
@@ -129,4 +135,4 @@ class StaticSpace:
         places = np.minimum(np.searchsorted(self._sorted, ordinals), self._sorted.size - 1)
         if (strangers := ordinals[self._sorted[places] != ordinals]).size:
             raise KeyError(int(strangers[0]))
-        return self._rank_of_sorted[places]
+        return places if self._rank_of_sorted is None else self._rank_of_sorted[places]

@@ -132,15 +132,24 @@ class TimeSpace:
         return np.concatenate(([0], np.cumsum(np.where(self._joined(ordinals), 1, 2))))[: ordinals.size]
 
     def ranges_of_keys(self, partitions: PartitionSet) -> list[tuple[str, str]]:
+        return self.first_ranges(partitions, None)[0]
+
+    def first_ranges(self, partitions: PartitionSet, limit: int | None) -> tuple[list[tuple[str, str]], int]:
         if partitions and partitions.max() - partitions.min() == len(partitions) - 1:
             firsts, lasts = (np.array([end], np.int64) for end in (partitions.min(), partitions.max()))
         else:
             ordinals = partitions.array()
             firsts, lasts = runs(ordinals, self._joined(ordinals))
-        return list(zip(self.calendar.keys(firsts), self.calendar.keys(lasts), strict=True))
+        hidden = len(firsts) - len(firsts[:limit])
+        firsts, lasts = firsts[:limit], lasts[:limit]
+        keys = self.calendar.keys(firsts)
+        ends, several = list(keys), np.flatnonzero(lasts != firsts)
+        for place, key in zip(several.tolist(), self.calendar.keys(lasts[several]), strict=True):
+            ends[place] = key
+        return list(zip(keys, ends, strict=True)), hidden
 
     def describe(self, partitions: PartitionSet, limit: int | None = None) -> list[str]:
-        return range_texts(self.ranges_of_keys(partitions), limit)
+        return range_texts(*self.first_ranges(partitions, limit))
 
     def path_component(self, ordinal: int) -> str:
         return path_component(self.calendar.keys(np.array([ordinal], np.int64))[0])

@@ -13,7 +13,7 @@ from assetflow.planner.explain import row_of
 from assetflow.planner.facts import FAILED, Facts
 from assetflow.planner.flow import CERTAINTIES, NO_STEP
 from assetflow.planner.plan import Certainty, Plan, Step
-from assetflow.planner.reasons import Scene
+from assetflow.planner.scene import Scene
 from assetflow.planner.spans import Flags, members
 from assetflow.planner.trace import Trace
 from assetflow.planner.tracing import trace

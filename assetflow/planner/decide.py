@@ -120,6 +120,9 @@ def sums_of(summands: Lanes, read: Spans) -> Lanes:
     """The signatures, from the summand of each upstream partition that has a version."""
     if read.straight:
         return summands
+    if len(read.lo) == 1:
+        row = summands[read.positions(0)]
+        return row.sum(axis=0, keepdims=True)
     return window_sums(prefix_sums(summands if read.gather is None else summands[read.gather]), read)
 
 

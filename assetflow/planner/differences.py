@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
@@ -66,6 +66,13 @@ def repartitioned(read: Read | None, now: Era) -> str:
     if read is None or not len(read.ordinals) or read.upstream.asset != now.asset or read.upstream == now:
         return ""
     return read.upstream.space
+
+
+def verb_of(changes: Collection[Replaced]) -> str:
+    """What happened to all of these: they ``changed``, or all ``came`` or ``went away``."""
+    if all(not each.after for each in changes):
+        return "went away"
+    return "came" if all(not each.before for each in changes) else "changed"
 
 
 def shown_changes(evidence: Evidence, era: Era, changes: Iterable[Replaced], shown: int) -> tuple[VersionChange, ...]:

@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from assetflow.keys import AssetKey
-from assetflow.partitions.spans import any_within, covered
+from assetflow.partitions.spans import covered
 from assetflow.planner.data_times import NEVER, DataTimes, outputs_times
-from assetflow.planner.flow import CANDIDATE, REUSE, WILL
+from assetflow.planner.flow import CANDIDATE, REUSE, WILL, busy_rows, moved
 from assetflow.planner.freshness import Freshness, freshness_of, needed_as_of, needed_rows
 from assetflow.planner.moments import micros
 from assetflow.planner.rows import with_mates
@@ -176,7 +176,8 @@ def _pruned(assessment: Assessment, rows: Rows, expired: Rows) -> Rows:
         reason = _moves(assessment, name) | expired.get(name, False)
         for edge in facts.edges:
             if edge.upstream in kept:
-                reason = reason | any_within(kept[edge.upstream], edge.spans)
+                # What is published too late for an edge makes nothing stale, so that building it would change nothing.
+                reason = reason | moved(edge, kept[edge.upstream], busy_rows(facts, force=False))
         reason = rows[name] & reason
         _add(kept, name, reason if facts.own is None else carried(facts.own, reason, rows[name]))
     return kept

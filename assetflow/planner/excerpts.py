@@ -5,7 +5,7 @@ The plan of everything is made from the partitions that are not up to date, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
@@ -15,14 +15,17 @@ from assetflow.graph import Edge, Node
 from assetflow.keys import AssetKey
 from assetflow.partitions.dimension_mapping import DimensionMapping
 from assetflow.partitions.keyed import KeyedMapping
+from assetflow.partitions.mappings import Identity
 from assetflow.partitions.spans import flattened
 from assetflow.planner.decide import EdgeSignature
-from assetflow.planner.facts import Facts, Output, World, facts_of, output_of
+from assetflow.planner.facts import Facts, Output, World
 from assetflow.planner.flow import Request, flows_of
 from assetflow.planner.holdings import Holdings, Kept, Rows, joined
+from assetflow.planner.judging import facts_of, output_of
 from assetflow.planner.kept import KeptPointers, at_rows, intervals
 from assetflow.planner.readers import KeptEdge
-from assetflow.planner.spans import Flags, Integers, members, through
+from assetflow.planner.reading import NOTHING, WHOLE
+from assetflow.planner.spans import Flags, Integers, Lanes, members, through
 from assetflow.planner.staleness import Assessment
 from assetflow.planner.state import Failures, Retained, State
 
@@ -108,9 +111,6 @@ def _looked_at(held: Holdings, kept: Kept, edge: KeptEdge, rows: Integers) -> It
         return
     upstream = held.pointers_of(edge.edge.upstream)
     yield _read_by_changed(kept, edge, upstream)
-    if edge.edge.upstream in held.world.state.former:
-        # It matters since when the upstream has been partitioned as it is.
-        yield upstream.oldest()
 
 
 def _passive_facts(world: World, kept: Kept, rows: Integers) -> Facts:
@@ -129,8 +129,10 @@ def all_facts(world: World, kept: Mapping[str, Kept], names: Iterable[str]) -> d
 
 
 def _read_by_changed(kept: Kept, edge: KeptEdge, upstream: KeptPointers) -> Integers:
-    """Of what an edge's changed rows read, all that was published after them, and perhaps more."""
+    """Of what an edge's changed rows read, all that causes may name, and perhaps more."""
     rows = edge.changed
+    if isinstance(edge.edge.mapping, Identity):
+        return flattened(*edge.runs(rows))
     oldest = [each.generation[rows[each.versioned[rows]]] for each in kept.pointers.values()]
     generation = min((int(each.min()) for each in oldest if len(each)), default=None)
     if generation is None:
@@ -152,6 +154,11 @@ class _Known:
         known = self.kept[node.name].edges[edge.parameter]
         upstream = self.kept[known.upstream]
         pointers = upstream.pointers[edge.upstream]
+        if node.partitions is None and upstream.node.partitions is None:
+            seen = self.rows is None or len(self.rows.get(known.upstream, _NO_ROWS))
+            if not seen or pointers.versioned[0]:
+                spans = WHOLE if seen else NOTHING
+                return known.upstream, EdgeSignature(spans, spans, known.sums.copy(), None), None
         if self.rows is None:
             every = np.arange(len(self.kept[node.name].existing))
             spans, existing, versioned, sums = known.spans, upstream.existing, pointers.versioned, known.sums.copy()
@@ -166,6 +173,9 @@ class _Known:
 
     def verdict(self, node: Node, edge: Edge, signature: EdgeSignature, output: Output, recoded: Flags | None) -> None:
         """Nothing is late where no edge has a tolerance."""
+
+    def of_one_row(self, edges: Sequence[Edge]) -> Lanes:
+        return np.concatenate([self.kept[edge.computation].edges[edge.parameter].sums for edge in edges])
 
 
 def narrowed_state(state: State, ordinals: Mapping[AssetKey, Integers]) -> State:

@@ -11,13 +11,17 @@ from assetflow.errors import InvalidPartition
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE, Cause, PartitionState
+from assetflow.planner.changed_inputs import late_causes
 from assetflow.planner.evidence import Evidence
 from assetflow.planner.facts import Facts
-from assetflow.planner.reasons import Scene, inherited_causes, late_causes, own_causes, waiting_cause
+from assetflow.planner.inherited import inherited_causes
+from assetflow.planner.reasons import own_causes
+from assetflow.planner.scene import Scene
 from assetflow.planner.spans import Flags
 from assetflow.planner.staleness import UP_TO_DATE_STATE, Assessment
 from assetflow.planner.trace import Trace
 from assetflow.planner.tracing import trace
+from assetflow.planner.waiting import waiting_cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Explanation:
 def explain(
     assessment: Assessment, asset: AssetKey, partition: str | None = None, evidence: Evidence | None = None
 ) -> Explanation:
-    """Why ``asset``, or one partition of it, is in its state, with ``evidence`` back to the roots.
+    """Why ``asset``, or one partition of it, is in its state, with ``evidence`` exactly and back to the roots.
 
     Raises UnknownAsset and InvalidPartition.
     """
@@ -80,7 +84,7 @@ def explain(
     code = int(assessment.states(asset)[row])
     held = code == UP_TO_DATE_STATE and len(place) > 0 and bool(output.pointers.held[place[0]])
     key = facts.space.key(int(facts.ordinals[row]))
-    causes = causes_of(assessment, facts, rows)
+    causes = causes_of(assessment, facts, rows, evidence)
     way = _trace(assessment, asset, rows, evidence) if causes else Trace()
     late = late_causes(Scene(assessment.world, assessment.facts, assessment.flows), facts.node.name, rows)
     return Explanation(asset, key, PRECEDENCE[code], held, causes, version, trace=way, tolerated=late)
@@ -98,7 +102,7 @@ def _of_all(assessment: Assessment, facts: Facts, asset: AssetKey, evidence: Evi
     output = facts.output(asset)
     held = bool((output.pointers.held & (codes[output.places] == UP_TO_DATE_STATE)).any())
     every = np.ones(len(codes), np.bool_)
-    causes = causes_of(assessment, facts, every)
+    causes = causes_of(assessment, facts, every, evidence)
     way = _trace(assessment, asset, _concerned(assessment, facts), evidence) if causes else Trace()
     late = late_causes(Scene(assessment.world, assessment.facts, assessment.flows), facts.node.name, every)
     return Explanation(asset, None, state, held, causes, None, assessment.counts(asset), trace=way, tolerated=late)
@@ -125,10 +129,10 @@ def row_of(facts: Facts, asset: AssetKey, partition: str) -> int:
     )
 
 
-def causes_of(assessment: Assessment, facts: Facts, rows: Flags) -> tuple[Cause, ...]:
-    """Why these rows of a computation are not up to date."""
+def causes_of(assessment: Assessment, facts: Facts, rows: Flags, evidence: Evidence | None = None) -> tuple[Cause, ...]:
+    """Why these rows of a computation are not up to date; with ``evidence``, exactly what changed."""
     name = facts.node.name
-    scene = Scene(assessment.world, assessment.facts, assessment.flows)
+    scene = Scene(assessment.world, assessment.facts, assessment.flows, evidence=evidence)
     if facts.node.kind == "source":
         missing = int(np.count_nonzero(rows & ~facts.outputs[0].versioned))
         return (Cause("missing", missing, "not observed", facts.node.outputs),) if missing else ()

@@ -171,11 +171,15 @@ def _flow(
         return _NOTHING
     expired = request.expired.get(name)
     alone = expired is None and held is None and not request.force
-    if facts.settled and alone and all(flows[edge.upstream] is _NOTHING for edge in facts.edges):
+    if facts.settled is not None and alone and all(flows[each] is _NOTHING for each in facts.settled):
         return _NOTHING
-    lacks = _lacks(facts.edges, all_facts, flows)
-    busy = busy_rows(facts, force=request.force)
-    pending = tuple(_pending(edge, flows[edge.upstream], busy) for edge in facts.edges)
+    if facts.settled is not None:
+        # All that it reads is there, and what moves of that concerns its one row.
+        lacks, pending = None, tuple([flows[each].moves for each in facts.settled])
+    else:
+        lacks = _lacks(facts.edges, all_facts, flows)
+        busy = busy_rows(facts, force=request.force)
+        pending = tuple([_pending(edge, flows[edge.upstream], busy) for edge in facts.edges])
     chosen = None if request.rows is None else request.rows.get(name)
     skipped = request.rows is not None and chosen is None
     idle = facts.seen == 0 and not request.force and expired is None and all(each is None for each in pending)
@@ -240,6 +244,8 @@ def _any(flags: tuple[Flags | None, ...], size: int) -> Flags:
 def _certainty(facts: Facts, rows: Flags, pending: Flags, request: Request, expired: Flags | None) -> NDArray[np.uint8]:
     """Which step each of ``rows`` gets, given where a step upstream is pending."""
     bits = facts.bits
+    if facts.seen == 0 and expired is None and not request.force:
+        return np.multiply(rows & pending, MAY, dtype=np.uint8)
     due = (bits & STALE_ROOTS) != 0
     failed = (bits & FAILED) != 0
     certain = (bits & (MISSING | CODE | SCHEMA)) != 0
@@ -281,10 +287,14 @@ def _roots(facts: Facts, moves: Flags, flows: Mapping[str, Flow], expired: Flags
     if expired is not None:
         own = own | (moves & expired)
     _add(found, frozenset(facts.node.outputs), own)
-    for edge in facts.edges:
+    for edge in facts.edges if facts.settled is None else ():
         _add(found, frozenset((edge.edge.upstream,)), edge.changed & moves)
     passed_on = moves & ~own & ((bits & INPUT) == 0)
-    if passed_on.any():
+    if facts.settled is not None:
+        for each in facts.settled:
+            for keys, flags in flows[each].roots:
+                _add(found, keys, flags & passed_on)
+    elif passed_on.any():
         busy = busy_rows(facts, force=force)
         for edge in facts.edges:
             for keys, flags in roots_through(edge, flows[edge.upstream], busy):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from assetflow.keys import AssetKey
-from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
+from assetflow.partitions.ordinal_spaces import WHOLE, space_words
 from assetflow.planner.evidence import Era, Evidence
-from assetflow.planner.facts import EdgeFacts, Facts, World
-from assetflow.planner.spans import Flags
+from assetflow.planner.facts import Facts, World
 
 
 def formerly(world: World, facts: Facts) -> str:
@@ -24,22 +23,6 @@ def formerly(world: World, facts: Facts) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def repartitioned(world: World, facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags) -> str:
-    """How the upstream of an edge is partitioned now, and was when these rows read it; empty where that is the same.
-
-    What it published since it is partitioned as now is younger than all of them.
-    """
-    key: AssetKey = edge.edge.upstream
-    former = world.state.former.get(key)
-    if former is None:
-        return ""
-    since = upstream.output(key).pointers.generation
-    read = [output.pointers.generation[rows[output.places]] for output in facts.outputs]
-    if since.size and any(each.size and each.max() >= since.min() for each in read):
-        return ""
-    return otherwise(key, ordinal_space(upstream.node.partitions), former.space)
 
 
 def former_words(evidence: Evidence, era: Era) -> str | None:

@@ -13,7 +13,8 @@ from assetflow.partitions.definitions import dynamic_names
 from assetflow.partitions.keyed import StaticMapping
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.data_times import ageing_assets
-from assetflow.planner.facts import Facts, World, facts_of
+from assetflow.planner.facts import Facts, World
+from assetflow.planner.judging import facts_of
 from assetflow.planner.kept import Column, KeptPointers, merged, taken
 from assetflow.planner.readers import KeptEdge
 from assetflow.planner.spans import Integers, members

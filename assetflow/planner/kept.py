@@ -48,9 +48,13 @@ class Column:
 
 def at_rows(values: Array, rows: Integers) -> Array:
     """The values at ascending rows, which may not be written to: where the rows are neighbours it is a view."""
+    return values[_index(rows)]
+
+
+def _index(rows: Integers) -> slice | Integers:
     if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
-        return values[rows[0] : rows[-1] + 1]
-    return values[rows]
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _room(size: int) -> int:
@@ -109,9 +113,10 @@ class KeptPointers:
         there = at_rows(self.versioned, rows)
         if not there.all():
             rows, ordinals = rows[there], ordinals[there]
-        columns = {name: at_rows(self._columns[name].values, rows) for name in _COLUMNS}
+        index = _index(rows)
+        columns = {name: self._columns[name].values[index] for name in _COLUMNS}
         inputs = {
-            parameter: InputColumn(at_rows(sums.values, rows), at_rows(self._present[parameter].values, rows))
+            parameter: InputColumn(sums.values[index], self._present[parameter].values[index])
             for parameter, sums in self._sums.items()
         }
         return AssetState(ordinals=ordinals, inputs=inputs, **columns)
@@ -158,11 +163,6 @@ class KeptPointers:
             column.grow(np.zeros((count, *column.values.shape[1:]), column.values.dtype))
         first = len(self._latest) - 1 if len(self._latest) else 0
         self._latest = np.concatenate((self._latest[:first], _maxima(self.generation[first * _BLOCK :])))
-
-    def oldest(self) -> Integers:
-        """The row with the version that was published first, if there is any."""
-        rows = np.flatnonzero(self.versioned)
-        return rows[[self.generation[rows].argmin()]] if len(rows) else rows
 
     def newer(self, first: int, stop: int, generation: int) -> Integers:
         """The rows in ``[first, stop)`` with a version that was published after ``generation``."""

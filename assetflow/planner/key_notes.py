@@ -28,6 +28,8 @@ def without_keys(world: World, names: Collection[str]) -> list[str]:
 def strange_keys(world: World, facts: Facts) -> list[str]:
     """A sentence for each side of a ``StaticMapping`` whose dynamic partitions lack keys that it names."""
     sentences: list[str] = []
+    if facts.settled is not None:
+        return sentences
     for each in facts.edges:
         mapping, up = each.edge.mapping, world.spaces[each.upstream]
         if isinstance(mapping, StaticMapping) and "dynamic" in (up.grain, facts.space.grain):

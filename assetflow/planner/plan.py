@@ -18,7 +18,7 @@ from assetflow.planner.causes import Cause
 if TYPE_CHECKING:
     from assetflow.planner.answers import Answer
     from assetflow.planner.evidence import Evidence
-    from assetflow.planner.reasons import Scene
+    from assetflow.planner.scene import Scene
     from assetflow.planner.trace import Trace
 
 Certainty = Literal["will", "may", "reuse", "check"]

@@ -22,16 +22,19 @@ from assetflow.planner.due import Due, due_of
 from assetflow.planner.facts import FAILED, STALE_ROOTS, EdgeFacts, Facts
 from assetflow.planner.flow import CANDIDATE, CERTAINTIES, REUSE, Flow, Request, flows_of
 from assetflow.planner.freshness import conditions_of, late_notes
+from assetflow.planner.inherited import inherited_causes
 from assetflow.planner.key_notes import strange_keys, without_keys
 from assetflow.planner.offers import reuse_of
 from assetflow.planner.plan import Asked, Certainty, Partitions, Plan, Reuse, Step, Tolerated, Waiting
-from assetflow.planner.reasons import Scene, inherited_causes, lacking_addresses, mapping_problems, own_causes
+from assetflow.planner.reasons import own_causes
 from assetflow.planner.rows import Range, selected_rows, stale_outside
+from assetflow.planner.scene import Scene
 from assetflow.planner.selection import Selection, parse_selection
 from assetflow.planner.spans import Flags, picked
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.planner.targets import choose
+from assetflow.planner.waiting import lacking_addresses, mapping_problems
 
 
 def plan(
@@ -196,10 +199,12 @@ def _steps(scene: Scene, name: str) -> list[Step]:
     if flow.certainty is None:
         return []
     steps: list[Step] = []
+    there = set(np.unique(flow.certainty).tolist())
     for certainty, codes in CERTAINTIES.items():
-        rows = np.logical_or.reduce([flow.certainty == code for code in codes])
-        if not rows.any():
+        found = [flow.certainty == code for code in codes if code in there]
+        if not found:
             continue
+        rows = np.logical_or.reduce(found) if len(found) > 1 else found[0]
         step = Step(
             computation=name,
             outputs=facts.node.outputs,
@@ -279,7 +284,7 @@ def _notes(scene: Scene, name: str) -> list[str]:
     facts, flow = scene.facts[name], scene.flows[name]
     notes = [] if flow.lacks is None else mapping_problems(facts, flow.lacks)
     notes += strange_keys(scene.world, facts)
-    if flow.moves is None:
+    if flow.moves is None or facts.settled is not None:
         return notes
     ordinals = picked(facts.ordinals, flow.moves)
     for edge in facts.edges:

@@ -14,6 +14,8 @@ from typing import Any, cast
 
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, CodeVersion
+from assetflow.partitions.dynamic_space import DynamicSpace
+from assetflow.partitions.multi_space import MultiSpace
 from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
@@ -63,6 +65,8 @@ class RecordedPlan:
     computations: Mapping[str, RecordedComputation]
     spaces: Mapping[str, str] = field(default_factory=dict[str, str])
     """What ordinals count, by computation: of those in ``computations`` and in the scope, where it was recorded."""
+    dynamic: Mapping[str, PartitionSet] = field(default_factory=dict[str, PartitionSet])
+    """The keys that there were of dynamic partitions, by name: of all that the planned computations could read."""
 
 
 def recorded(plan: Plan, graph: AssetGraph, codes: Codes, spaces: Mapping[str, PartitionSpace]) -> dict[str, object]:
@@ -104,8 +108,21 @@ def recorded(plan: Plan, graph: AssetGraph, codes: Codes, spaces: Mapping[str, P
         "scope": None if asked.scope is None else {name: each.to_text() for name, each in asked.scope.items()},
         "computations": computations,
         "spaces": {name: ordinal_space(graph.nodes[name].partitions) for name in (*computations, *(asked.scope or ()))},
+        "dynamic": {name: each.to_text() for name, each in _dynamic(graph, computations, spaces).items()},
     }
     return {**plan.to_dict(), RECORD: record}
+
+
+def _dynamic(graph: AssetGraph, names: Iterable[str], spaces: Mapping[str, PartitionSpace]) -> dict[str, PartitionSet]:
+    """The keys of the sets that these computations or their upstreams have."""
+    named = set(names)
+    found: dict[str, PartitionSet] = {}
+    for name in named | graph.ancestors(named):
+        space = spaces[name]
+        for each in space.spaces if isinstance(space, MultiSpace) else (space,):
+            if isinstance(each, DynamicSpace) and each.definition.name not in found:
+                found[each.definition.name] = PartitionSet.from_ordinals(each.present)
+    return dict(sorted(found.items()))
 
 
 def request_of(document: Mapping[str, object]) -> dict[str, object] | None:
@@ -140,6 +157,7 @@ def read_record(document: Mapping[str, object]) -> RecordedPlan | None:
         include_late=record["include_late"],
         computations={name: _computation(name, entry) for name, entry in record["computations"].items()},
         spaces=record.get("spaces", {}),
+        dynamic={name: PartitionSet.from_text(text) for name, text in record.get("dynamic", {}).items()},
     )
 
 

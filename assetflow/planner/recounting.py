@@ -10,11 +10,19 @@ import numpy as np
 
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced, shown_changes
+from assetflow.planner.differences import (
+    Replaced,
+    code_changes,
+    read_of,
+    repartitioned,
+    replaced,
+    shown_changes,
+    verb_of,
+)
 from assetflow.planner.evidence import Era, Evidence, Made, Moves, Read
 from assetflow.planner.former import former_words, otherwise
-from assetflow.planner.reasons import component_name
 from assetflow.planner.trace import Link, Reason, ReasonKind, few
+from assetflow.planner.wording import changed_components
 
 SHOWN = 3
 """How many versions a reason lists."""
@@ -226,7 +234,7 @@ def reason_of(evidence: Evidence, told: Told, shown: int = SHOWN) -> Reason:
 def changed_code(evidence: Evidence, before: CodeVersion | None, after: CodeVersion | None, count: int) -> Reason:
     """The reason that code was another one."""
     code = code_changes(evidence, before, after)
-    named = few([f"{component_name(each.component)} {each.kind}" for each in code])
+    named = few(changed_components((each.component, each.kind) for each in code))
     return Reason("code_changed", ", ".join(named) or "the code changed", count, code=code)
 
 
@@ -242,13 +250,8 @@ def changed_input(
     partitions = PartitionSet.from_ordinals([each.ordinal for each in changes])
     ranges = ", ".join(few(evidence.ranges(upstream, partitions), shown))
     versions = shown_changes(evidence, upstream, changes, shown)
-    verb = "changed"
-    if all(not each.after for each in changes):
-        verb = "went away"
-    elif all(not each.before for each in changes):
-        verb = "came"
     former = former_words(evidence, upstream)
-    words = (upstream.asset, ranges, f"({former})" if former else "", verb)
+    words = (upstream.asset, ranges, f"({former})" if former else "", verb_of(changes))
     return Reason(
         "input_changed",
         " ".join([part for part in words if part]),

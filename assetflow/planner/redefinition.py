@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assetflow.graph import AssetGraph, Node
-from assetflow.planner.facts import alike
+from assetflow.planner.reading import alike
 from assetflow.planner.state import Codes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from assetflow.planner.recording import RecordedComputation, RecordedPlan
 from assetflow.planner.rows import with_mates
 from assetflow.planner.spans import Flags, members
 from assetflow.planner.staleness import Assessment
+from assetflow.planner.state import State
 
 _SHOWN = 3
 
@@ -26,6 +27,18 @@ class Retry:
 
     partitions: Mapping[str, PartitionSet]
     notes: tuple[str, ...]
+
+
+def as_of_run(state: State, recorded: RecordedPlan) -> State:
+    """The state without the keys of dynamic partitions that were added after a plan was recorded.
+
+    As windows that have ended since, they did not exist for it: nothing waits for them, and nothing reads them.
+    """
+    dynamic = {
+        name: ordinals[members(ordinals, recorded.dynamic[name].array())] if name in recorded.dynamic else ordinals
+        for name, ordinals in state.dynamic.items()
+    }
+    return replace(state, dynamic=dynamic)
 
 
 def left_to_do(
@@ -81,7 +94,7 @@ def plan_retry(
 
     What a run was forced to compute, or had to because it was too old, is computed whatever has changed, unless it was
     published since. What is published together is tried together. The assessment is to be made as of the recorded
-    plan's moment.
+    plan's moment and of the state :func:`as_of_run`.
     """
     rows: dict[str, Flags] = {}
     expired: dict[str, Flags] = {}

@@ -57,23 +57,25 @@ def stale_outside(
     graph: AssetGraph, facts: Mapping[str, Facts], rows: Mapping[str, Flags], moves: Mapping[str, Flags | None]
 ) -> tuple[AssetKey, ...]:
     """The assets upstream of ``rows``, not among them, with partitions to build (``moves`` of the full plan)."""
+    free = {name: found for name, flags in moves.items() if (found := _outside(flags, rows.get(name))) is not None}
+    if not free:
+        return ()
     outside: set[AssetKey] = set()
     needed: dict[str, Flags] = dict(rows)
     for name in reversed(list(facts)):
         if name not in needed:
             continue
-        own, building = facts[name].own, moves[name]
-        if own is not None and building is not None:
-            around = building & ~rows[name] if name in rows else building
+        own, around = facts[name].own, free.get(name)
+        if own is not None and around is not None:
             needed[name] = traced(own, needed[name], around)
+        settled = facts[name].settled
+        if settled is not None and free.keys().isdisjoint(settled):
+            continue
         for edge in facts[name].edges:
-            moving = moves[edge.upstream]
+            moving = free.get(edge.upstream)
             if moving is None:
                 continue
-            reached = covered(needed[name], edge.spans, len(moving))
-            if edge.upstream in rows:
-                reached = reached & ~rows[edge.upstream]
-            found = moving & reached
+            found = moving & covered(needed[name], edge.spans, len(moving))
             if not found.any():
                 continue
             outside.add(edge.edge.upstream)
@@ -82,11 +84,20 @@ def stale_outside(
     return tuple(key for key in graph.owner if key in outside)
 
 
+def _outside(moves: Flags | None, rows: Flags | None) -> Flags | None:
+    """The rows that move and are not among ``rows``; None for no row."""
+    if moves is None or rows is None:
+        return moves
+    found = moves & ~rows
+    return found if found.any() else None
+
+
 def _wanted(facts: Mapping[str, Facts], chosen: Chosen, ranges: Sequence[Range]) -> dict[str, Flags]:
     """The rows that the named computations have in ``ranges``."""
     named = chosen.targets | chosen.above | chosen.below
     if not ranges:
-        return {name: np.ones(len(facts[name].ordinals), np.bool_) for name in named}
+        every = {size: np.ones(size, np.bool_) for size in {len(facts[name].ordinals) for name in named}}
+        return {name: every[len(facts[name].ordinals)] for name in named}
     wanted = {name: np.full(len(facts[name].ordinals), facts[name].space.grain == "none") for name in named}
     for asked in ranges:
         defined = False

@@ -1,8 +1,9 @@
 """Assets that read themselves: what one partition does decides what those after it do, so rows are gone through once.
 
 Rows are gone through in the order in which partitions are built, each after all that it reads. Where every row reads
-at most the row before it, that is a composition of functions of one bit and takes a few passes over arrays. Otherwise
-a loop goes over the rows, from the first that makes a difference to others on.
+at most the row before it, that is a composition of functions of one bit and takes a few passes over arrays. Where rows
+read windows, blocks of them are guessed and verified. Otherwise a loop goes over the rows, from the first that makes a
+difference to others on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.partitions.spans import Spans
+from assetflow.planner.leaps import leapt
 from assetflow.planner.spans import Flags, Integers
 
 
@@ -68,7 +70,8 @@ def settled(reads: OwnReads, outcomes: Flags, absent: Sequence[Flags | None]) ->
     """
     distance = reads.distance
     if not distance:
-        return _looped(reads, outcomes, absent)
+        listed = reads.order is not None or any(spans.gather is not None for spans in reads.spans)
+        return _looped(reads, outcomes, absent) if listed else leapt(reads.spans, outcomes, absent)
     size = outcomes.shape[2]
     # Rows in chains, one after the other: each row follows what it reads.
     chains = np.arange(size, dtype=np.int64) % distance

@@ -13,8 +13,9 @@ from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.causes import PRECEDENCE, PartitionState
-from assetflow.planner.facts import STALE_ROOTS, Facts, World, facts_of, world_of
+from assetflow.planner.facts import STALE_ROOTS, Facts, World, world_of
 from assetflow.planner.flow import Flow, Request, flows_of
+from assetflow.planner.judging import facts_of
 from assetflow.planner.spans import Flags, Integers
 from assetflow.planner.state import Codes, State
 
@@ -130,8 +131,9 @@ def assess(
 def with_upstreams(graph: AssetGraph, only: Iterable[str]) -> frozenset[str]:
     """The computations, all upstreams, and what these publish together with."""
     names = frozenset(only)
-    while True:
+    while len(names) < len(graph.nodes):
         closed = graph.with_mates(names | graph.ancestors(names))
         if closed == names:
-            return closed
+            break
         names = closed
+    return names

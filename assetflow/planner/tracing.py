@@ -11,21 +11,20 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import covered
 from assetflow.planner.causes import Cause, CauseKind
-from assetflow.planner.differences import Replaced, code_changes, read_of, repartitioned, replaced
+from assetflow.planner.changed_inputs import recorded_changes
+from assetflow.planner.differences import Replaced, code_changes
 from assetflow.planner.evidence import Era, Evidence
 from assetflow.planner.facts import CODE, FAILED, MISSING, SCHEMA, EdgeFacts, Facts
 from assetflow.planner.flow import unobtainable
-from assetflow.planner.former import otherwise
+from assetflow.planner.inherited import inherited_causes
 from assetflow.planner.publish_groups import grouped
-from assetflow.planner.reasons import Scene, inherited_causes, own_causes, waiting_cause, with_own
+from assetflow.planner.reasons import own_causes
 from assetflow.planner.recounting import SHOWN, Changes, changed_input, recount
 from assetflow.planner.scans import traced
+from assetflow.planner.scene import Scene
 from assetflow.planner.spans import Flags
 from assetflow.planner.trace import Link, Reason, Trace, few
-
-_EXAMINED = 200
-"""What so many rows of an asset have read is compared one by one; the planner's own sentence speaks for the others."""
-
+from assetflow.planner.waiting import waiting_cause, with_own
 
 _BITS: Mapping[CauseKind, int] = {"missing": MISSING, "code_changed": CODE, "schema_changed": SCHEMA, "failed": FAILED}
 
@@ -190,21 +189,16 @@ class _Walk:
 
         Rows that read the upstream when it was partitioned otherwise have a reason of their own.
         """
-        upstream = self.evidence.present(edge.edge.upstream)
         upstream_facts = self.scene.facts[edge.upstream]
-        found, formers, left = _changes(facts, edge, upstream_facts, rows & edge.changed, upstream, self.evidence)
-        reasons = [
-            Reason("input_changed", otherwise(upstream.asset, upstream.space, space), len(each), cause.parameter)
-            for space, each in formers.items()
-        ]
-        if len(reasons) == 1 and not found and (not left or reasons[0].detail == cause.detail):
-            return [replace(reasons[0], count=cause.count)], left
-        others = cause.count - len(set[int]().union(*formers.values()))
+        found = recorded_changes(facts, edge, upstream_facts, rows & edge.changed, self.evidence)
+        left = found.unexamined
+        reasons = [Reason("input_changed", said, number, cause.parameter) for said, number in found.otherwise()]
+        others = cause.count - len(set[int]().union(*found.formers.values()))
         if others <= 0:
             return reasons, left
-        self.changes.setdefault(upstream, set()).update(found)
-        exact = changed_input(self.evidence, upstream, cause.parameter, found, others, self.shown)
-        if left or not found:  # the planner's own sentence speaks for all of the rows
+        self.changes.setdefault(found.upstream, set()).update(found.changes)
+        exact = changed_input(self.evidence, found.upstream, cause.parameter, found.changes, others, self.shown)
+        if left or not found.changes:  # the planner's own sentence speaks for all of the rows
             exact = replace(exact, detail=cause.detail)
         return [*reasons, exact], left
 
@@ -250,34 +244,3 @@ def _code(scene: Scene, facts: Facts, rows: Flags, cause: Cause, evidence: Evide
             code = code_changes(evidence, version, present, cause.components)
             return Reason(cause.kind, cause.detail, cause.count, code=code)
     return _plain(cause)
-
-
-def _changes(
-    facts: Facts, edge: EdgeFacts, upstream: Facts, rows: Flags, now: Era, evidence: Evidence
-) -> tuple[set[Replaced], dict[str, set[int]], int]:
-    """Which upstream versions are others than these rows have read, and how many rows were not looked at.
-
-    In between, the rows that read the upstream in another space of ordinals than it has now, by that space.
-    """
-    found: set[Replaced] = set()
-    formers: dict[str, set[int]] = {}
-    parameter, key = edge.edge.parameter, edge.edge.upstream
-    pointers = upstream.output(key).pointers
-    left = 0
-    for output in facts.outputs:
-        places = np.flatnonzero(rows[output.places])
-        left = max(left, len(places) - _EXAMINED)
-        places = places[:_EXAMINED]
-        at = places if output.rows is None else output.rows[places]
-        derivations: list[int] = output.pointers.derivation[places].tolist()
-        reads = evidence.reads(derivations)
-        for row, derivation in zip(at.tolist(), derivations, strict=True):
-            read = reads.get(derivation, {})
-            former = repartitioned(read.get(parameter), now)
-            if former:
-                formers.setdefault(former, set()).add(row)
-                continue
-            positions = edge.signature.read.positions(row)
-            present = (pointers.ordinals[positions], pointers.version[positions])
-            found |= replaced(evidence, read_of(read, parameter, key), present)
-    return found, formers, max(left, 0)

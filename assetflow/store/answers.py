@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from assetflow.planner.changes import applied
 from assetflow.planner.state import Mark, State
 from assetflow.store import snapshot
 from assetflow.store import statements as sql
+from assetflow.store.connection import Connection, Database
 from assetflow.store.state import Question, Remembered, read_state, read_uids
 from assetflow.store.tail import read_changes
 
@@ -29,30 +29,31 @@ KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A state, what it is the answer to, and the state of the file at which it was given."""
+    """A state, what it is the answer to, and the stamp of the database when it was given."""
 
-    data_version: int
+    stamp: object
     question: Question
     state: State
 
 
 @dataclass(slots=True)
 class Answers:
-    """The last answers, and the one that is saved beside the store file ``path``."""
+    """The last answers, and the one that is saved in a file whose name begins as ``beside`` does (None: nowhere)."""
 
-    path: Path
+    database: Database
+    beside: Path | None
     _kept: dict[object, Answer] = field(default_factory=dict[object, Answer])
     _saved: dict[int, Mark] = field(default_factory=dict[int, Mark])
     """By environment: the mark of the saved answer."""
 
-    def answer(self, connection: sqlite3.Connection, remembered: Remembered, question: Question) -> State:
+    def answer(self, connection: Connection, remembered: Remembered, question: Question) -> State:
         """What the planner needs; to be called inside a read transaction."""
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        stamp = self.database.stamp(connection)
         shape = (question.environment, question.assets, question.sources, question.verified, question.uids)
         kept = self._kept.pop(shape, None)
-        if kept is None or kept.data_version != version or kept.question.codes is not question.codes:
+        if kept is None or kept.stamp != stamp or kept.question.codes is not question.codes:
             earlier = None if kept is None else (kept.question, kept.state)
-            kept = Answer(version, question, self._answer(connection, remembered, question, earlier))
+            kept = Answer(stamp, question, self._answer(connection, remembered, question, earlier))
         self._kept[shape] = kept
         while len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept)))
@@ -60,15 +61,15 @@ class Answers:
 
     def _answer(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         remembered: Remembered,
         question: Question,
         earlier: tuple[Question, State] | None,
     ) -> State:
         environment = question.environment
-        file = self.path.with_name(f"{self.path.name}-snapshot-{environment}")
-        saved = any(asset not in question.sources for asset in question.assets)
-        if earlier is None and saved:
+        built = any(asset not in question.sources for asset in question.assets)
+        file = self._file(environment) if built else None
+        if earlier is None and file is not None:
             earlier = _loaded(connection, question, file)
             if earlier is not None:
                 self._saved[environment] = earlier[1].mark
@@ -84,14 +85,17 @@ class Answers:
             state = applied(known, changes)
         size = _size(state)
         last = self._saved.get(environment)
-        if saved and size >= LARGE and (last is None or _recorded_since(connection, last) > UNSAVED * size):
+        if file is not None and size >= LARGE and (last is None or _recorded_since(connection, last) > UNSAVED * size):
             snapshot.save(file, _schema(connection), witness(connection, state.mark), question, state)
             # Where it could not be written, it is not tried again before there is more to write.
             self._saved[environment] = state.mark
         return state
 
+    def _file(self, environment: int) -> Path | None:
+        return self.beside and self.beside.with_name(f"{self.beside.name}-snapshot-{environment}")
 
-def witness(connection: sqlite3.Connection, mark: Mark) -> str:
+
+def witness(connection: Connection, mark: Mark) -> str:
     """What was recorded last at a mark: tells a store from a copy of it that went another way."""
     rows = [
         connection.execute(sql.LAST_DERIVATION, (mark.derivation,)).fetchone(),
@@ -100,7 +104,7 @@ def witness(connection: sqlite3.Connection, mark: Mark) -> str:
     return json.dumps(rows)
 
 
-def _loaded(connection: sqlite3.Connection, question: Question, file: Path) -> tuple[Question, State] | None:
+def _loaded(connection: Connection, question: Question, file: Path) -> tuple[Question, State] | None:
     """The saved answer, without assets that are called, observed or timed otherwise now."""
     if not file.exists():
         return None
@@ -119,7 +123,7 @@ def _loaded(connection: sqlite3.Connection, question: Question, file: Path) -> t
     return before, replace(state, assets=alike)
 
 
-def _recorded_since(connection: sqlite3.Connection, mark: Mark) -> int:
+def _recorded_since(connection: Connection, mark: Mark) -> int:
     _, derivation, change = connection.execute(sql.MARK).fetchone()
     return derivation - mark.derivation + change - mark.change
 
@@ -128,5 +132,5 @@ def _size(state: State) -> int:
     return sum(len(each.ordinals) for each in state.assets.values())
 
 
-def _schema(connection: sqlite3.Connection) -> int:
+def _schema(connection: Connection) -> int:
     return int(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])

@@ -7,10 +7,10 @@ store holds.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from assetflow.planner.state import Attempt, Attempts
+from assetflow.store.connection import Connection
 
 _KEPT = 5
 """So many attempts of a partition are looked at: the last ones."""
@@ -60,7 +60,7 @@ SELECT k.asset, k.ordinal, s.ended_at - s.started_at
 FROM (
     SELECT json_extract(value, '$[0]') AS asset, json_extract(value, '$[1]') AS ordinal FROM json_each(:asked)
 ) AS k
-CROSS JOIN (SELECT id, run_id FROM runs ORDER BY id DESC LIMIT :runs) AS r
+CROSS JOIN (SELECT id, run_id FROM runs ORDER BY id DESC LIMIT :runs) AS r ON true
 CROSS JOIN steps AS s ON s.run_id = r.run_id AND s.asset = k.asset AND s.ordinal = k.ordinal
 WHERE s.status IN ('unchanged', 'quarantined') AND s.version IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM derivations AS d WHERE d.version = s.version AND d.run_id = s.run_id)
@@ -69,7 +69,7 @@ ORDER BY k.asset, k.ordinal, r.id
 
 
 def attempts(
-    connection: sqlite3.Connection, computed: Sequence[tuple[int, int, int]], checked: Sequence[tuple[int, int, int]]
+    connection: Connection, computed: Sequence[tuple[int, int, int]], checked: Sequence[tuple[int, int, int]]
 ) -> Attempts:
     """The last successful attempts at some partitions, and the last times that some were only checked.
 

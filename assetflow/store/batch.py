@@ -6,7 +6,6 @@ leaves nothing. The rows of the accepted ones are collected by table and written
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import cast
@@ -15,6 +14,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic, renaming, retention
 from assetflow.store import statements as sql
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
@@ -61,7 +61,7 @@ _KEYS_TOLD = 100
 class Batch:
     """Changes that are committed together; use inside a write transaction, then :meth:`write`."""
 
-    def __init__(self, connection: sqlite3.Connection, names: Names, now: datetime) -> None:
+    def __init__(self, connection: Connection, names: Names, now: datetime) -> None:
         self._connection = connection
         self._names = names
         self._moment = now
@@ -409,7 +409,7 @@ class Batch:
     def _standing(self, repointing: Repointing) -> dict[int, tuple[int, int]]:
         """Where the partitions point: generation and derivation. Raises PublishConflict where one has moved."""
         environment, uid = repointing.environment, repointing.uid
-        values = (environment, uid, to_json(repointing.ordinals))
+        values = {"environment": environment, "asset": uid, "ordinals": to_json(repointing.ordinals)}
         rows = self._connection.execute(sql.STANDING_OF, values)
         standing = {ordinal: (generation, derivation) for ordinal, generation, derivation in rows}
         for key, row in self._pointer_rows.items():  # moved in this transaction, and not written yet

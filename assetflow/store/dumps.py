@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from assetflow.store.connection import Connection
 from assetflow.store.interface import TableName
 from assetflow.store.lineage import ALL_LINEAGE
 
@@ -24,7 +23,7 @@ DUMPS: dict[TableName, tuple[tuple[str, ...], str]] = {
         JOIN versions AS v ON v.id = p.version
         JOIN derivations AS d ON d.id = p.derivation
         LEFT JOIN code_versions AS c ON c.id = p.code
-        WHERE :environment IS NULL OR p.environment = :environment
+        WHERE CAST(:environment AS BIGINT) IS NULL OR p.environment = :environment
         ORDER BY p.environment, p.asset, p.ordinal
         """,
     ),
@@ -111,14 +110,14 @@ DUMPS: dict[TableName, tuple[tuple[str, ...], str]] = {
         """
         SELECT h.environment, a.key, h.asset, s.arrow
         FROM asset_heads AS h JOIN assets AS a ON a.uid = h.asset JOIN schemas AS s ON s.id = h.schema_id
-        WHERE :environment IS NULL OR h.environment = :environment
+        WHERE CAST(:environment AS BIGINT) IS NULL OR h.environment = :environment
         ORDER BY h.environment, a.key
         """,
     ),
 }
 
 
-def table(connection: sqlite3.Connection, name: TableName, environment: int | None) -> dict[str, list[object]]:
+def table(connection: Connection, name: TableName, environment: int | None) -> dict[str, list[object]]:
     """One table's columns, aligned."""
     columns, statement = DUMPS[name]
     rows = connection.execute(statement, {"environment": environment}).fetchall()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +11,7 @@ import numpy as np
 
 from assetflow.keys import VersionId
 from assetflow.partitions.sets import Ints
+from assetflow.store.connection import Connection, key_read
 from assetflow.store.encoding import to_json
 from assetflow.store.names import Names, known_ordinals, marks, pieces
 from assetflow.store.records import KeyAddition
@@ -26,7 +26,7 @@ class KeySet:
     ordinals: Ints
 
 
-def read_dynamic(connection: sqlite3.Connection, remembered: dict[int, KeySet]) -> dict[str, Ints]:
+def read_dynamic(connection: Connection, remembered: dict[int, KeySet]) -> dict[str, Ints]:
     """The present ordinals of every set; only what was added to a set since it was ``remembered`` is read."""
     found: dict[str, Ints] = {}
     query = "SELECT id, name, added, revised FROM dynamic_partitions ORDER BY name"
@@ -47,17 +47,17 @@ def read_dynamic(connection: sqlite3.Connection, remembered: dict[int, KeySet]) 
     return found
 
 
-def removed_keys(connection: sqlite3.Connection, name: str) -> list[str]:
+def removed_keys(connection: Connection, name: str) -> list[str]:
     """The keys that were in a set once and are not now."""
     query = """
     SELECT k.key FROM dynamic_keys AS d
     JOIN dynamic_partitions AS p ON p.id = d.definition JOIN partition_keys AS k ON k.ordinal = d.ordinal
     WHERE p.name = ? AND d.removed_at IS NOT NULL ORDER BY d.place
     """
-    return [key for (key,) in connection.execute(query, (name,))]
+    return [key_read(key) for (key,) in connection.execute(query, (name,))]
 
 
-def add(connection: sqlite3.Connection, names: Names, addition: KeyAddition, now: int) -> list[str]:
+def add(connection: Connection, names: Names, addition: KeyAddition, now: int) -> list[str]:
     """Add keys to a set, inside a write transaction; gives those that were not there."""
     query = "SELECT id, added FROM dynamic_partitions WHERE name = ?"
     row = connection.execute(query, (addition.name,)).fetchone()
@@ -82,7 +82,7 @@ def add(connection: sqlite3.Connection, names: Names, addition: KeyAddition, now
     return [key for key, ordinal in ordinals.items() if not known.get(ordinal)]
 
 
-def remove(connection: sqlite3.Connection, name: str, keys: Sequence[str], now: int) -> list[str]:
+def remove(connection: Connection, name: str, keys: Sequence[str], now: int) -> list[str]:
     """Take keys out of a set, inside a write transaction; gives those that were there. Their ordinals stay theirs."""
     row = connection.execute("SELECT id FROM dynamic_partitions WHERE name = ?", (name,)).fetchone()
     if row is None:
@@ -98,24 +98,24 @@ def remove(connection: sqlite3.Connection, name: str, keys: Sequence[str], now: 
     return list(gone)
 
 
-def _count(connection: sqlite3.Connection, number: int, added: int, revised: int) -> None:
+def _count(connection: Connection, number: int, added: int, revised: int) -> None:
     statement = "UPDATE dynamic_partitions SET added = added + ?, revised = revised + ? WHERE id = ?"
     connection.execute(statement, (added, revised, number))
 
 
-def keep_for(connection: sqlite3.Connection, version: VersionId, additions: Sequence[KeyAddition]) -> None:
+def keep_for(connection: Connection, version: VersionId, additions: Sequence[KeyAddition]) -> None:
     """Remember what a quarantined version adds once it is published."""
     rows = ((version, addition.name, to_json(list(addition.keys))) for addition in additions)
     connection.executemany("INSERT INTO candidate_keys (version, name, keys) VALUES (?, ?, ?)", rows)
 
 
-def kept_for(connection: sqlite3.Connection, version: VersionId, run_id: str | None) -> list[KeyAddition]:
+def kept_for(connection: Connection, version: VersionId, run_id: str | None) -> list[KeyAddition]:
     """What was remembered of a quarantined version, which ``run_id`` publishes."""
     rows = connection.execute("SELECT name, keys FROM candidate_keys WHERE version = ? ORDER BY name", (version,))
     return [KeyAddition(name, tuple(json.loads(keys)), run_id) for name, keys in rows.fetchall()]
 
 
-def _known(connection: sqlite3.Connection, number: int, ordinals: Sequence[int]) -> dict[int, bool]:
+def _known(connection: Connection, number: int, ordinals: Sequence[int]) -> dict[int, bool]:
     """Those of the ordinals that a set has or had, and whether it has them now."""
     known: dict[int, bool] = {}
     for some in pieces(ordinals):

@@ -99,8 +99,8 @@ def json_files(text: str | None) -> tuple[FileRecord, ...]:
 
 
 def printable(text: str) -> str:
-    """A text that any database takes: halves of surrogate pairs, as found in names of files, become ``?``."""
-    return text.encode("utf-8", "replace").decode()
+    """A text that any database takes: NUL, and halves of surrogate pairs as found in names of files, become ``?``."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "?")
 
 
 def optional_text(text: str | None) -> str | None:

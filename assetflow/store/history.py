@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from assetflow.store.connection import ALL, Connection, Statement
 from assetflow.store.encoding import from_json, from_micros, optional_moment
 from assetflow.store.records import (
     EventRecord,
@@ -34,15 +34,22 @@ FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
 ORDER BY s.ended_at, s.asset, s.ordinal, s.attempt
 """
 # Of the rows of a group, SQLite gives the one that has the maximum.
-FARED = """
+FARED = Statement(
+    """
 SELECT a.key, s.asset, s.status, s.ordinal, coalesce(s.version, 0), max(s.attempt)
 FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
 GROUP BY s.asset, s.ordinal ORDER BY s.asset, s.status, s.ordinal
-"""
+""",
+    postgres="""
+SELECT a.key, s.asset, s.status, s.ordinal, coalesce(s.version, 0), s.attempt
+FROM (SELECT DISTINCT ON (asset, ordinal) * FROM steps WHERE run_id = ? ORDER BY asset, ordinal, attempt DESC) AS s
+JOIN assets AS a ON a.uid = s.asset ORDER BY s.asset, s.status, s.ordinal
+""",
+)
 EVENTS = """
 SELECT e.seq, e.occurred_at, e.kind, a.key, e.ordinal, e.run_id, e.payload
 FROM events AS e LEFT JOIN assets AS a ON a.uid = e.asset
-WHERE e.seq > :seq AND (:run_id IS NULL OR e.run_id = :run_id) ORDER BY e.seq LIMIT :limit
+WHERE e.seq > :seq AND (CAST(:run_id AS TEXT) IS NULL OR e.run_id = :run_id) ORDER BY e.seq LIMIT :limit
 """
 INTENTS = "SELECT version, asset, ordinal, run_id, location, created_at FROM stage_intents ORDER BY version"
 OBSERVATIONS = """
@@ -50,25 +57,25 @@ SELECT o.asset, a.key, o.tried_at, o.error, o.observed_at FROM observations AS o
 """
 
 
-def run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
+def run(connection: Connection, run_id: str) -> RunRecord | None:
     """One run."""
     row = connection.execute(RUNS + "WHERE run_id = ?", (run_id,)).fetchone()
     return None if row is None else _run(row)
 
 
-def runs(connection: sqlite3.Connection, status: RunStatus | None, limit: int | None) -> list[RunRecord]:
+def runs(connection: Connection, status: RunStatus | None, limit: int | None) -> list[RunRecord]:
     """Runs, the newest first."""
-    statement = RUNS + "WHERE :status IS NULL OR status = :status ORDER BY id DESC LIMIT :limit"
-    values = {"status": status, "limit": -1 if limit is None else limit}
+    statement = RUNS + "WHERE CAST(:status AS TEXT) IS NULL OR status = :status ORDER BY id DESC LIMIT :limit"
+    values = {"status": status, "limit": ALL if limit is None else limit}
     return [_run(row) for row in connection.execute(statement, values)]
 
 
-def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
+def steps(connection: Connection, run_id: str) -> list[StepRecord]:
     """How the asset partitions of a run fared."""
     return [_step(row) for row in connection.execute(STEPS, (run_id,))]
 
 
-def fared(connection: sqlite3.Connection, run_id: str) -> list[Fared]:
+def fared(connection: Connection, run_id: str) -> list[Fared]:
     """How the asset partitions of a run fared, by asset and status."""
     found: list[Fared] = []
     for (asset, uid, status), group in groupby(connection.execute(FARED, (run_id,)), key=lambda row: row[:3]):
@@ -77,9 +84,9 @@ def fared(connection: sqlite3.Connection, run_id: str) -> list[Fared]:
     return found
 
 
-def events_since(connection: sqlite3.Connection, seq: int, run_id: str | None, limit: int | None) -> list[EventRow]:
+def events_since(connection: Connection, seq: int, run_id: str | None, limit: int | None) -> list[EventRow]:
     """Events after ``seq``."""
-    values = {"seq": seq, "run_id": run_id, "limit": -1 if limit is None else limit}
+    values = {"seq": seq, "run_id": run_id, "limit": ALL if limit is None else limit}
     rows: Iterable[Any] = connection.execute(EVENTS, values)
     return [
         EventRow(number, EventRecord(from_micros(occurred_at), kind, asset, ordinal, run, from_json(payload)))
@@ -87,7 +94,7 @@ def events_since(connection: sqlite3.Connection, seq: int, run_id: str | None, l
     ]
 
 
-def intents(connection: sqlite3.Connection) -> list[StageIntent]:
+def intents(connection: Connection) -> list[StageIntent]:
     """Stages that were announced and not settled."""
     return [
         StageIntent(version, uid, ordinal, run_id, location, from_micros(created_at))
@@ -95,7 +102,7 @@ def intents(connection: sqlite3.Connection) -> list[StageIntent]:
     ]
 
 
-def last_observations(connection: sqlite3.Connection) -> dict[int, ObservationRecord]:
+def last_observations(connection: Connection) -> dict[int, ObservationRecord]:
     """When each source was last asked."""
     return {
         uid: ObservationRecord(asset, uid, from_micros(tried_at), error, optional_moment(observed_at))

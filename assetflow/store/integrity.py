@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Sequence
+
+from assetflow.store.connection import Connection
 
 RULES: tuple[tuple[str, str], ...] = (
     (
@@ -66,29 +68,14 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
 )
 
-WAL_RESET_FIXED = (3, 51, 3)
 
-
-def integrity(connection: sqlite3.Connection) -> list[str]:
-    """What is wrong, a sentence each."""
-    damage = [text for (text,) in connection.execute("PRAGMA quick_check(10)") if text != "ok"]
+def integrity(connection: Connection, damage: Sequence[str]) -> list[str]:
+    """What is wrong, a sentence each; where the database finds ``damage`` in itself, that only."""
     if damage:
         return [f"the database is damaged: {text}" for text in damage]
     faults: list[str] = []
     for sentence, query in RULES:
-        count, first = connection.execute(f"SELECT count(*), min(id) FROM ({query})").fetchone()
+        count, first = connection.execute(f"SELECT count(*), min(id) FROM ({query}) AS broken").fetchone()
         if count:
             faults.append(sentence.format(count=count, first=first))
     return faults
-
-
-def advice() -> list[str]:
-    """What is worth knowing about the SQLite library in use."""
-    if sqlite3.sqlite_version_info >= WAL_RESET_FIXED:
-        return []
-    library = f"SQLite {sqlite3.sqlite_version}"
-    bug = (
-        f"{library} has the WAL-reset bug, mended in 3.51.3: where several processes write to one store at the same "
-        "moment, it can be damaged, very rarely; there, use a Python with a newer SQLite"
-    )
-    return [bug]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,6 +12,7 @@ import numpy as np
 from assetflow.keys import AssetKey
 from assetflow.planner.state import AssetState, Moves, State
 from assetflow.store import statements as sql
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import to_json, to_lanes
 from assetflow.store.state import Question
 
@@ -27,7 +27,7 @@ class Lateness:
 
     _last: tuple[State, Tolerant, State] | None = None
 
-    def told(self, connection: sqlite3.Connection, question: Question, state: State, tolerant: Tolerant) -> State:
+    def told(self, connection: Connection, question: Question, state: State, tolerant: Tolerant) -> State:
         """The state with what is known of edges with a tolerance, and of partitions that left late data out.
 
         To be called inside the read transaction that the state comes from.
@@ -41,7 +41,7 @@ class Lateness:
 
 
 def _with_moves(
-    connection: sqlite3.Connection, question: Question, state: State, tolerant: Tolerant, asked: Collection[AssetKey]
+    connection: Connection, question: Question, state: State, tolerant: Tolerant, asked: Collection[AssetKey]
 ) -> State:
     keys = {uid: key for key, uid in state.uids.items()}
     uids = [state.uids[key] for key in asked if key in state.uids]
@@ -72,7 +72,7 @@ def _resolved(state: AssetState, rows: Iterable[Row], tolerant: Collection[str])
     return replace(state, inputs=inputs), upstreams
 
 
-def _moves(connection: sqlite3.Connection, environment: int, named: Mapping[int, AssetKey]) -> dict[AssetKey, Moves]:
+def _moves(connection: Connection, environment: int, named: Mapping[int, AssetKey]) -> dict[AssetKey, Moves]:
     rows: list[Row] = connection.execute(sql.MOVES, (environment, to_json(list(named)))).fetchall() if named else []
     moves: dict[AssetKey, Moves] = {}
     for uid, part in _by_asset(rows):

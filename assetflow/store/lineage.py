@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 from assetflow.keys import VersionId
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import to_json
 from assetflow.store.records import LineageRow
 
@@ -42,16 +42,14 @@ READING = """
 ALL_LINEAGE = ROWS.format(chosen=CHOSEN.format(versions="SELECT id FROM versions"), restriction="")
 
 
-def lineage_of(
-    connection: sqlite3.Connection, versions: Collection[VersionId], environment: int | None
-) -> list[LineageRow]:
+def lineage_of(connection: Connection, versions: Collection[VersionId], environment: int | None) -> list[LineageRow]:
     """The rows of some versions."""
     statement = ROWS.format(chosen=CHOSEN.format(versions=GIVEN), restriction="")
     values = {"environment": environment, "versions": to_json(list(versions))}
     return [LineageRow(*row) for row in connection.execute(statement, values)]
 
 
-def readers_of(connection: sqlite3.Connection, upstream: int, environment: int | None) -> list[LineageRow]:
+def readers_of(connection: Connection, upstream: int, environment: int | None) -> list[LineageRow]:
     """The rows, of all versions, whose upstream is the asset."""
     statement = ROWS.format(chosen=CHOSEN.format(versions=READING), restriction="WHERE i.upstream = :upstream")
     values = {"environment": environment, "upstream": upstream}

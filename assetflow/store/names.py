@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import TypeVar
 
 from assetflow.keys import AssetKey, CodeVersion
+from assetflow.store.connection import Connection, key_read, key_written
 from assetflow.store.encoding import to_json, to_micros
 from assetflow.store.records import CodeSource
 
@@ -19,12 +19,13 @@ PARAMETERS = 900
 """How many values a statement takes: SQLite's own limit was 999 once."""
 
 
-def known_ordinals(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
+def known_ordinals(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
     """The ordinals of those partition keys that have one."""
     known: dict[str, int] = {}
     for some in pieces(keys):
         query = f"SELECT key, ordinal FROM partition_keys WHERE key IN ({marks(some)})"
-        known.update(connection.execute(query, some).fetchall())
+        found = connection.execute(query, [key_written(connection, key) for key in some])
+        known.update((key_read(key), ordinal) for key, ordinal in found)
     return known
 
 
@@ -44,7 +45,7 @@ class Names:
     What it remembers of a transaction that is rolled back is wrong: call :meth:`forget` then.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._codes: dict[CodeVersion, int] = {}
         self._complete: set[CodeVersion] = set()
@@ -88,7 +89,8 @@ class Names:
         if missing:
             (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM partition_keys").fetchone()
             given = dict(zip(missing, range(last + 1, last + 1 + len(missing)), strict=True))
-            self._connection.executemany("INSERT INTO partition_keys (key, ordinal) VALUES (?, ?)", given.items())
+            rows = ((key_written(self._connection, key), ordinal) for key, ordinal in given.items())
+            self._connection.executemany("INSERT INTO partition_keys (key, ordinal) VALUES (?, ?)", rows)
             known |= given
         return {key: known[key] for key in keys}
 
@@ -133,7 +135,8 @@ class Names:
 
     def _source_text(self, text: str) -> str:
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        self._connection.execute("INSERT OR IGNORE INTO source_texts (digest, content) VALUES (?, ?)", (digest, text))
+        statement = "INSERT INTO source_texts (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
+        self._connection.execute(statement, (digest, text))
         return digest.hex()
 
     def _named(self, table: str, number: str, name: str, column: str = "key") -> int:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
+from assetflow.store.connection import explained
 from assetflow.store.interface import Store
-from assetflow.store.reader import SqliteReader
-from assetflow.store.sqlite import begin, connect, database_path, patiently, translated
-from assetflow.store.writer import SqliteWriter
+from assetflow.store.reader import Reader
+from assetflow.store.sqlite import SqliteDatabase, begin, database_path, patiently
+from assetflow.store.writer import Writer
 
 SCHEMA = 3
 """The revision of ``schema.sql`` and of the newest migration."""
@@ -52,15 +53,16 @@ def open_store(
             f"{path.parent}: the folder of the metadata store cannot be created ({error.strerror})",
             hint="check `store` in pyproject.toml, and that you may write there",
         ) from error
-    with translated(path):
-        connection = connect(path, patience=min(patience, 10.0))
+    database = SqliteDatabase(path)
+    with explained(database):
+        connection = database.connect(patience=min(patience, 10.0))
         try:
             _make_current(connection, path, patience)
         except BaseException:
             connection.close()
             raise
-    reader = SqliteReader(path, connection, patience=min(patience, 10.0))
-    writer = SqliteWriter(path, reader, patience=patience, clock=clock)
+    reader = Reader(database, connection, patience=min(patience, 10.0), beside=path)
+    writer = Writer(database, reader, patience=patience, clock=clock)
 
     def close() -> None:
         writer.close()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assetflow.keys import AssetKey
 from assetflow.planner.state import AssetState, InputColumn, Integers, Lanes
 from assetflow.store import statements as sql
-from assetflow.store.columns import Columns, gathered
+from assetflow.store.columns import Columns, Growing, Runs, gathered
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, to_json, to_lanes
 from assetflow.store.scopes import Scope
 
@@ -27,40 +25,29 @@ _OCTETS = ("data_hash", "signatures")
 _BEFORE_ALL = -(2**63)
 
 
-@dataclass(slots=True)
 class _Pages:
-    """Pages one after the other, by column, and what is met in them."""
+    """All pages, by column."""
 
-    numbers: list[list[Integers]] = field(default_factory=lambda: [[] for _ in _NUMBERS])
-    hashes: list[Lanes] = field(default_factory=list[Lanes])
-    sums: list[Lanes] = field(default_factory=list[Lanes])
-    codes: set[int] = field(default_factory=set[int])
-    layouts: set[int] = field(default_factory=set[int])
+    def __init__(self) -> None:
+        self.asset, self.code, self.flags, self.layout = Runs(), Runs(), Runs(), Runs()
+        self.ordinals, self.version, self.derivation, self.generation = (Growing(np.int64) for _ in range(4))
+        self.hashes, self.sums = Growing(np.uint64, 2), Growing(np.uint64, 2)
 
     def add(self, page: Columns) -> None:
-        for pages, column in zip(self.numbers, page.numbers, strict=True):
-            pages.append(column)
-        self.codes |= distinct(page.numbers[5])
-        self.layouts |= distinct(page.numbers[7])
+        """Append a page, whose columns are those of the query."""
         hashes, signatures = page.octets
-        self.hashes.append(to_lanes(hashes))
-        self.sums.append(to_lanes(signatures))
-
-    def joined(self) -> tuple[list[Integers], Lanes, Lanes]:
-        """The whole columns; the pages are let go one column after the other, for memory's sake."""
-        numbers: list[Integers] = []
-        for pages in self.numbers:
-            numbers.append(np.concatenate(pages))
-            pages.clear()
-        hashes = np.concatenate(self.hashes)
-        self.hashes.clear()
-        sums = np.concatenate(self.sums)
-        self.sums.clear()
-        return numbers, hashes, sums
+        columns = (
+            *(self.asset, self.ordinals, self.version, self.derivation),
+            *(self.generation, self.code, self.flags, self.layout),
+        )
+        for column, values in zip(columns, page.numbers, strict=True):
+            column.add(values)
+        self.hashes.add(to_lanes(hashes))
+        self.sums.add(to_lanes(signatures))
 
 
 def read_pointers(
-    connection: sqlite3.Connection, layouts: Layouts, environment: int, scope: Scope
+    connection: Connection, layouts: Layouts, environment: int, scope: Scope
 ) -> tuple[dict[AssetKey, AssetState], set[int]]:
     """The pointers in ``scope``, and the ids of the code versions that they mention; assets without any are absent.
 
@@ -69,42 +56,39 @@ def read_pointers(
     pages = _Pages()
     for page in _pages(connection, environment, scope):
         pages.add(page)
-    if not pages.hashes:
+    if not pages.asset.size:
         return {}, set()
-    known = _layouts(connection, layouts, pages.layouts)
-    used = pages.codes
-    numbers, hashes, sums = pages.joined()
-    asset, ordinals, version, derivation, generation, code, flags, layout = numbers
-    empty, held, tolerated = flags & EMPTY != 0, flags & HELD != 0, flags & TOLERATED != 0
-    bounds = [0, *(np.flatnonzero(np.diff(asset)) + 1).tolist(), len(asset)]
-    changes = np.flatnonzero(np.diff(layout)) + 1
-    mixed = np.searchsorted(changes, bounds[1:], "left") > np.searchsorted(changes, bounds[:-1], "right")
-    starts = _starts(layout, known)
+    known = _layouts(connection, layouts, distinct(pages.layout.values))
+    bounds = np.append(pages.asset.starts, pages.asset.size)
+    limits: list[int] = bounds.tolist()
+    flags, bits = pages.flags, pages.flags.values
     states: dict[AssetKey, AssetState] = {}
-    uids: list[int] = asset[bounds[:-1]].tolist()
-    for uid, first, last, several in zip(uids, bounds[:-1], bounds[1:], mixed.tolist(), strict=True):
-        key = scope.assets.get(uid)
-        if key is None:
-            continue
-        part = slice(first, last)
-        block = sums[starts[first] : starts[last]]
-        if several:
-            inputs = _mixed_inputs(block, layout[part], known)
-        else:
-            inputs = _uniform_inputs(block, last - first, known[int(layout[first])])
-        states[key] = AssetState(
-            ordinals[part],
-            version[part],
-            derivation[part],
-            generation[part],
-            hashes[part],
-            code[part],
-            empty[part],
-            held[part],
-            tolerated[part],
-            inputs,
-        )
-    return states, used
+    for uid, first, last, code, empty, held, tolerated, inputs in zip(
+        pages.asset.values.tolist(),
+        limits[:-1],
+        limits[1:],
+        pages.code.parts(bounds),
+        flags.parts(bounds, bits & EMPTY != 0),
+        flags.parts(bounds, bits & HELD != 0),
+        flags.parts(bounds, bits & TOLERATED != 0),
+        _inputs(pages, bounds, known),
+        strict=True,
+    ):
+        key, rows = scope.assets.get(uid), slice(first, last)
+        if key is not None:
+            states[key] = AssetState(
+                pages.ordinals.values[rows],
+                pages.version.values[rows],
+                pages.derivation.values[rows],
+                pages.generation.values[rows],
+                pages.hashes.values[rows],
+                code,
+                empty,
+                held,
+                tolerated,
+                inputs,
+            )
+    return states, distinct(pages.code.values)
 
 
 def distinct(column: Integers) -> set[int]:
@@ -115,7 +99,7 @@ def distinct(column: Integers) -> set[int]:
     return {first} if bool((column == first).all()) else set(np.unique(column).tolist())
 
 
-def _pages(connection: sqlite3.Connection, environment: int, scope: Scope) -> Iterable[Columns]:
+def _pages(connection: Connection, environment: int, scope: Scope) -> Iterable[Columns]:
     if not scope.assets:
         return
     if scope.single:
@@ -136,17 +120,31 @@ def _pages(connection: sqlite3.Connection, environment: int, scope: Scope) -> It
         asset, ordinal = int(page.numbers[0][-1]), int(page.numbers[1][-1])
 
 
-def _starts(layout: Integers, layouts: Mapping[int, tuple[str, ...]]) -> Integers:
-    """Where each row's signatures begin, and where the last one's end."""
+def _inputs(pages: _Pages, bounds: Integers, layouts: Layouts) -> Iterator[dict[str, InputColumn]]:
+    """The signatures of each asset by parameter."""
+    layout, sums, widths = pages.layout, pages.sums.values, _widths(layouts)
+    sizes = np.diff(np.append(layout.starts, layout.size))
+    before = np.cumsum(sizes * widths[layout.values]) - sizes * widths[layout.values]
+    first, last = layout.at(bounds), layout.at(bounds - 1)
+    # A row's signatures follow those of all runs before its own, and of the rows before it in that.
+    begins: list[int] = (before[first] + (bounds - layout.starts[first]) * widths[layout.values[first]]).tolist()
+    several: list[bool] = (last[1:] > first[:-1]).tolist()
+    numbers: list[int] = layout.values[first].tolist()
+    parts = zip(begins[:-1], begins[1:], several, numbers[:-1], layout.parts(bounds), strict=True)
+    for begin, end, mixed, number, part in parts:
+        block = sums[begin:end]
+        yield _mixed_inputs(block, part, layouts) if mixed else _uniform_inputs(block, len(part), layouts[number])
+
+
+def _widths(layouts: Layouts) -> Integers:
+    """How many signatures a row has, by layout."""
     widths = np.zeros(max(layouts) + 1, np.int64)
     for number, parameters in layouts.items():
         widths[number] = len(parameters)
-    starts = np.zeros(len(layout) + 1, np.int64)
-    np.cumsum(widths[layout], out=starts[1:])
-    return starts
+    return widths
 
 
-def _uniform_inputs(sums: NDArray[np.uint64], count: int, parameters: tuple[str, ...]) -> dict[str, InputColumn]:
+def _uniform_inputs(sums: Lanes, count: int, parameters: tuple[str, ...]) -> dict[str, InputColumn]:
     if not parameters:
         return {}
     block = sums.reshape(count, len(parameters), 2)
@@ -154,11 +152,9 @@ def _uniform_inputs(sums: NDArray[np.uint64], count: int, parameters: tuple[str,
     return {parameter: InputColumn(block[:, place], present) for place, parameter in enumerate(parameters)}
 
 
-def _mixed_inputs(
-    sums: NDArray[np.uint64], layout: Integers, layouts: Mapping[int, tuple[str, ...]]
-) -> dict[str, InputColumn]:
+def _mixed_inputs(sums: Lanes, layout: Integers, layouts: Layouts) -> dict[str, InputColumn]:
     """For an asset whose pointers were not all made with the same edges."""
-    starts = _starts(layout, layouts)[:-1]
+    stops = np.cumsum(_widths(layouts)[layout])
     columns: dict[str, InputColumn] = {}
     for number in sorted(distinct(layout)):
         rows = np.flatnonzero(layout == number)
@@ -167,12 +163,12 @@ def _mixed_inputs(
             if column is None:
                 column = InputColumn(np.zeros((len(layout), 2), np.uint64), np.zeros(len(layout), np.bool_))
                 columns[parameter] = column
-            column.sums[rows] = sums[starts[rows] + place]
+            column.sums[rows] = sums[stops[rows] - len(layouts[number]) + place]
             column.present[rows] = True
     return columns
 
 
-def _layouts(connection: sqlite3.Connection, layouts: Layouts, used: set[int]) -> Layouts:
+def _layouts(connection: Connection, layouts: Layouts, used: set[int]) -> Layouts:
     unknown = [number for number in used if number not in layouts]
     if unknown:
         query = "SELECT id, parameters FROM edge_layouts WHERE id IN (SELECT value FROM json_each(?))"

@@ -1,14 +1,15 @@
-"""The reading side of an SQLite store: one connection, one snapshot for each call."""
+"""The reading side of a store: one connection, one snapshot for each call."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
+
+import numpy as np
 
 from assetflow.errors import StoreError, UnknownVersion
 from assetflow.keys import AssetKey, CodeVersion, VersionId
@@ -22,6 +23,7 @@ from assetflow.store import versions as _versions
 from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
 from assetflow.store.columns import gathered
+from assetflow.store.connection import Connection, Database, Statement, explained
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
 from assetflow.store.lateness import Lateness
@@ -44,7 +46,6 @@ from assetflow.store.records import (
     VersionRecord,
 )
 from assetflow.store.retention import Deletion, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
-from assetflow.store.sqlite import connect, translated
 from assetflow.store.state import Remembered, asked, read_keys
 from assetflow.store.tail import read_changes
 
@@ -52,12 +53,20 @@ POINTERS = (
     "SELECT ordinal, version, derivation, generation FROM pointers WHERE environment = ? AND asset = ? ORDER BY 1"
 )
 # Of the rows of a group, SQLite gives the one that has the maximum.
-POINTERS_AS_OF = """
+POINTERS_AS_OF = Statement(
+    """
 SELECT ordinal, version, derivation, generation FROM (
     SELECT ordinal, version, derivation, max(generation) AS generation
     FROM pointer_log WHERE environment = ? AND asset = ? AND generation <= ? GROUP BY ordinal
 ) WHERE version IS NOT NULL ORDER BY ordinal
-"""
+""",
+    postgres="""
+SELECT ordinal, version, derivation, generation FROM (
+    SELECT DISTINCT ON (ordinal) ordinal, version, derivation, generation
+    FROM pointer_log WHERE environment = ? AND asset = ? AND generation <= ? ORDER BY ordinal, generation DESC
+) AS last WHERE version IS NOT NULL ORDER BY ordinal
+""",
+)
 HISTORY = """
 SELECT ordinal, coalesce(version, 0) AS version, coalesce(derivation, 0) AS derivation, generation
 FROM pointer_log WHERE environment = ? AND asset = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal, generation
@@ -68,18 +77,19 @@ FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.envir
 """
 
 
-class SqliteReader:
-    """The StoreReader of an SQLite file; threads may share it, and a forked process opens a connection of its own."""
+class Reader:
+    """The StoreReader of a database; threads may share it, and a forked process opens a connection of its own."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, patience: float) -> None:
-        self._path = path
+    def __init__(self, database: Database, connection: Connection, *, patience: float, beside: Path | None) -> None:
+        self._database = database
         self._patience = patience
+        self._beside = beside
         self._pid = os.getpid()
         self._lock = RLock()
-        self._connection: sqlite3.Connection | None = connection
-        self._inherited: list[sqlite3.Connection | None] = []
+        self._connection: Connection | None = connection
+        self._inherited: list[Connection | None] = []
         self._remembered = Remembered()
-        self._answers = Answers(path)
+        self._answers = Answers(database, beside)
         self._late = Lateness()
 
     def close(self) -> None:
@@ -90,27 +100,43 @@ class SqliteReader:
             self._connection = None
 
     @contextmanager
-    def _snapshot(self) -> Generator[sqlite3.Connection]:
+    def _snapshot(self) -> Generator[Connection]:
         if os.getpid() != self._pid:
             # The parent's connection may neither be used nor closed (which dropping it would do) in another process.
             self._inherited.append(self._connection)
             self._lock = RLock()
-            self._connection = connect(self._path, patience=self._patience)
+            with explained(self._database):
+                self._connection = self._database.connect(patience=self._patience)
             self._pid = os.getpid()
             # By when it was given an answer is known in the parent's connection only.
-            self._answers = Answers(self._path)
+            self._answers = Answers(self._database, self._beside)
             self._late = Lateness()
-        with self._lock, translated(self._path):
+        with self._lock, explained(self._database):
             if self._connection is None:
-                raise StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
+                raise StoreError(f"{self._database.place}: the metadata store was closed", hint="open it again")
             if self._connection.in_transaction:
                 yield self._connection
                 return
-            self._connection.execute("BEGIN")
+            connection = self._begun(self._connection)
             try:
-                yield self._connection
+                yield connection
             finally:
-                self._connection.execute("ROLLBACK")
+                # Where the connection is lost, so is the transaction.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _begun(self, connection: Connection) -> Connection:
+        """The connection, or another one where it is lost, in a transaction that sees one moment."""
+        try:
+            self._database.begin_reading(connection)
+        except Exception as error:
+            if self._database.fault(error) != "lost":
+                raise
+            connection.close()
+            self._connection = connection = self._database.connect(patience=self._patience)
+            self._answers = Answers(self._database, self._beside)
+            self._database.begin_reading(connection)
+        return connection
 
     def generation(self) -> int:
         """The last commit's number."""
@@ -409,13 +435,17 @@ class SqliteReader:
     def integrity(self) -> list[str]:
         """What is wrong with the store."""
         with self._snapshot() as connection:
-            return integrity.integrity(connection)
+            return integrity.integrity(connection, self._database.damage(connection))
 
     def advice(self) -> list[str]:
         """What is worth knowing about the database."""
-        return integrity.advice()
+        return self._database.advice()
 
     def _pointers(self, query: str, *values: int) -> Pointers:
         names = ("ordinal", "version", "derivation", "generation")
         with self._snapshot() as connection:
-            return Pointers(*gathered(connection, query, values, numbers=names).numbers)
+            if not isinstance(query, Statement):
+                return Pointers(*gathered(connection, query, values, numbers=names).numbers)
+            rows = connection.execute(query, values).fetchall()
+        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Pointers(*(np.array(column, np.int64) for column in columns))

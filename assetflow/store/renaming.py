@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import cast
 
 from assetflow.keys import AssetKey
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import to_json
 
 HAS_VERSIONS = """
@@ -14,7 +14,13 @@ SELECT EXISTS (SELECT 1 FROM versions AS v JOIN assets AS a ON a.uid = v.asset W
 """
 # What a run under the new name recorded before the asset was renamed; one row cannot stand for two.
 TAKEN_OVER = (
-    "UPDATE OR REPLACE steps SET asset = :kept WHERE asset = :gone",
+    """
+    DELETE FROM steps WHERE asset = :gone AND EXISTS (
+        SELECT 1 FROM steps AS s WHERE s.asset = :kept AND s.run_id = steps.run_id AND s.ordinal = steps.ordinal
+            AND s.attempt = steps.attempt
+    )
+    """,
+    "UPDATE steps SET asset = :kept WHERE asset = :gone",
     "UPDATE events SET asset = :kept WHERE asset = :gone",
     "DELETE FROM failures WHERE asset = :gone",
     "DELETE FROM observations WHERE asset = :gone",
@@ -23,7 +29,7 @@ TAKEN_OVER = (
 )
 
 
-def rename(connection: sqlite3.Connection, old: AssetKey, new: AssetKey) -> bool:
+def rename(connection: Connection, old: AssetKey, new: AssetKey) -> bool:
     """Call ``old`` ``new``; False, and nothing done, where ``new`` has versions. Use inside a write transaction."""
     if connection.execute(HAS_VERSIONS, (new,)).fetchone()[0]:
         return False
@@ -32,7 +38,8 @@ def rename(connection: sqlite3.Connection, old: AssetKey, new: AssetKey) -> bool
     for space, gone in connection.execute(uids, (new,)).fetchall():
         if space in kept:
             for statement in TAKEN_OVER:
-                connection.execute(statement, {"kept": kept[space], "gone": gone})
+                given = {"kept": kept[space], "gone": gone}
+                connection.execute(statement, {name: each for name, each in given.items() if f":{name}" in statement})
     connection.execute("UPDATE assets SET key = ? WHERE key = ?", (new, old))
     for number, plan in connection.execute("SELECT id, plan FROM runs").fetchall():
         if f'"{old}"' in plan:

@@ -5,7 +5,6 @@ Functions take a connection in a transaction; those that change something belong
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ import numpy as np
 from assetflow.keys import VersionId
 from assetflow.planner.state import Integers
 from assetflow.store.columns import gathered
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import from_micros, optional_moment, to_json, to_micros
 from assetflow.store.records import ProcessRecord
 
@@ -119,8 +119,9 @@ SELECT environment, asset, ordinal, generation, coalesce(version, 0) AS version,
 FROM pointer_log ORDER BY environment, asset, ordinal, generation
 """
 KEPT = """
-SELECT v.id AS version, v.asset AS asset, v.ordinal AS ordinal, v.state = 'quarantined' AS quarantined,
-    v.created_at AS created_at, coalesce(v.byte_count, 0) AS size, coalesce(d.marked_at, 0) AS marked
+SELECT v.id AS version, v.asset AS asset, v.ordinal AS ordinal,
+    CASE WHEN v.state = 'quarantined' THEN 1 ELSE 0 END AS quarantined, v.created_at AS created_at,
+    coalesce(v.byte_count, 0) AS size, coalesce(d.marked_at, 0) AS marked
 FROM versions AS v LEFT JOIN deletions AS d ON d.version = v.id
 WHERE v.state IN ('published', 'quarantined') ORDER BY v.id
 """
@@ -164,14 +165,14 @@ WHERE EXISTS (
 GONE = "SELECT id, asset, ordinal FROM versions WHERE id IN (SELECT value FROM json_each(?)) AND state != 'deleted'"
 DELETE_VERSION = "UPDATE versions SET state = 'deleted', inline = NULL WHERE id = ?"
 NEVER_REUSED = "UPDATE derivations SET retired = 0 WHERE version = ? AND retired = 1"
-MARK = "INSERT OR IGNORE INTO deletions (version, marked_at, deleted_at) VALUES (?, ?, NULL)"
+MARK = "INSERT INTO deletions (version, marked_at, deleted_at) VALUES (?, ?, NULL) ON CONFLICT DO NOTHING"
 UNMARK = """
 DELETE FROM deletions WHERE version = ? AND deleted_at IS NULL
     AND EXISTS (SELECT 1 FROM versions AS v WHERE v.id = deletions.version AND v.state != 'deleted')
 """
 FINISH = "UPDATE deletions SET deleted_at = ? WHERE version = ? AND deleted_at IS NULL"
 ADD_PIN = """
-INSERT OR IGNORE INTO pins (name, environment, version, generation, reason, created_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO pins (name, environment, version, generation, reason, created_at) VALUES (?, ?, ?, ?, ?, ?)
 """
 ADD_LEASE = """
 INSERT INTO read_leases (host, boot_id, pid, process_started, versions, taken_at, expires_at)
@@ -200,38 +201,38 @@ WHERE s.ended_at < :before
 """
 
 
-def generation_at(connection: sqlite3.Connection, moment: datetime) -> int:
+def generation_at(connection: Connection, moment: datetime) -> int:
     """The last generation that was committed by then; 0 before the first."""
     query = "SELECT coalesce(max(generation), 0) FROM commits WHERE committed_at <= ?"
     return connection.execute(query, (to_micros(moment),)).fetchone()[0]
 
 
-def committed_at(connection: sqlite3.Connection, generation: int) -> datetime | None:
+def committed_at(connection: Connection, generation: int) -> datetime | None:
     """When a generation was committed; None where there is none of that number."""
     query = "SELECT committed_at FROM commits WHERE generation >= ? ORDER BY generation LIMIT 1"
     row = connection.execute(query, (generation,)).fetchone()
     return None if row is None else from_micros(row[0])
 
 
-def pointer_log(connection: sqlite3.Connection) -> PointerLog:
+def pointer_log(connection: Connection) -> PointerLog:
     """All moves."""
     names = ("environment", "asset", "ordinal", "generation", "version", "moved_at")
     return PointerLog(*gathered(connection, LOG, (), numbers=names).numbers)
 
 
-def kept_versions(connection: sqlite3.Connection) -> KeptVersions:
+def kept_versions(connection: Connection) -> KeptVersions:
     """All versions that have data."""
     names = ("version", "asset", "ordinal", "quarantined", "created_at", "size", "marked")
     return KeptVersions(*gathered(connection, KEPT, (), numbers=names).numbers)
 
 
-def run_moves(connection: sqlite3.Connection, environment: int, run_id: str) -> RunMoves:
+def run_moves(connection: Connection, environment: int, run_id: str) -> RunMoves:
     """What a run published."""
     names = ("asset", "ordinal", "generation", "version")
     return RunMoves(*gathered(connection, RUN_MOVES, (run_id, environment), numbers=names).numbers)
 
 
-def pins(connection: sqlite3.Connection) -> list[PinRecord]:
+def pins(connection: Connection) -> list[PinRecord]:
     """All pins by name."""
     return [
         PinRecord(name, environment, from_micros(created_at), version, generation, reason)
@@ -239,7 +240,7 @@ def pins(connection: sqlite3.Connection) -> list[PinRecord]:
     ]
 
 
-def read_leases(connection: sqlite3.Connection) -> list[ReadLease]:
+def read_leases(connection: Connection) -> list[ReadLease]:
     """All read leases, those that have expired too."""
     return [
         ReadLease(
@@ -253,7 +254,7 @@ def read_leases(connection: sqlite3.Connection) -> list[ReadLease]:
     ]
 
 
-def deletions(connection: sqlite3.Connection, versions: Collection[VersionId]) -> dict[VersionId, Deletion]:
+def deletions(connection: Connection, versions: Collection[VersionId]) -> dict[VersionId, Deletion]:
     """Which of the versions are marked or deleted."""
     rows = connection.execute(DELETIONS, (to_json(list(versions)),))
     return {
@@ -261,39 +262,48 @@ def deletions(connection: sqlite3.Connection, versions: Collection[VersionId]) -
     }
 
 
-def unfinished_deletions(connection: sqlite3.Connection) -> list[tuple[VersionId, str | None, str | None]]:
+def unfinished_deletions(connection: Connection) -> list[tuple[VersionId, str | None, str | None]]:
     """Versions that are deleted, with location and IO manager, of which files may be left."""
     return connection.execute(UNFINISHED).fetchall()
 
 
-def locations(connection: sqlite3.Connection) -> set[str]:
+def locations(connection: Connection) -> set[str]:
     """Every place where a version lies or may be written."""
     return {location for (location,) in connection.execute(LOCATIONS)}
 
 
-def last_version(connection: sqlite3.Connection) -> int:
+def last_version(connection: Connection) -> int:
     """The greatest version id that was given out."""
     return connection.execute("SELECT version FROM counters WHERE id = 1").fetchone()[0]
 
 
-def identity(connection: sqlite3.Connection) -> str | None:
+def identity(connection: Connection) -> str | None:
     """What tells this store from others; None before its first environment is opened."""
     row = connection.execute("SELECT name, created_at FROM environments ORDER BY id LIMIT 1").fetchone()
     return None if row is None else blake2b(to_json(list(row)).encode(), digest_size=8).hexdigest()
 
 
-def add_pin(connection: sqlite3.Connection, pin: PinRecord) -> bool:
+def add_pin(connection: Connection, pin: PinRecord) -> bool:
     """Write a pin down; False where there is one of that name."""
+    if _has_pin(connection, pin.name):
+        return False
     row = (pin.name, pin.environment, pin.version, pin.generation, pin.reason, to_micros(pin.created_at))
-    return connection.execute(ADD_PIN, row).rowcount > 0
+    connection.execute(ADD_PIN, row)
+    return True
 
 
-def drop_pin(connection: sqlite3.Connection, name: str) -> bool:
+def drop_pin(connection: Connection, name: str) -> bool:
     """Forget a pin; False where there is none of that name."""
-    return connection.execute("DELETE FROM pins WHERE name = ?", (name,)).rowcount > 0
+    found = _has_pin(connection, name)
+    connection.execute("DELETE FROM pins WHERE name = ?", (name,))
+    return found
 
 
-def add_read_lease(connection: sqlite3.Connection, lease: ReadLease) -> int:
+def _has_pin(connection: Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM pins WHERE name = ?", (name,)).fetchone() is not None
+
+
+def add_read_lease(connection: Connection, lease: ReadLease) -> int:
     """Write a read lease down; gives its number."""
     process = lease.process
     versions = np.array(lease.versions, "<i8").tobytes()
@@ -304,19 +314,19 @@ def add_read_lease(connection: sqlite3.Connection, lease: ReadLease) -> int:
     return number
 
 
-def drop_read_leases(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+def drop_read_leases(connection: Connection, numbers: Iterable[int]) -> None:
     """Forget read leases."""
     connection.executemany("DELETE FROM read_leases WHERE id = ?", [(number,) for number in numbers])
 
 
-def mark(connection: sqlite3.Connection, marked: Sequence[int], unmarked: Sequence[int], now: int) -> None:
+def mark(connection: Connection, marked: Sequence[int], unmarked: Sequence[int], now: int) -> None:
     """Note versions that nothing keeps any more, and take back the mark of others."""
     connection.executemany(MARK, [(version, now) for version in marked])
     connection.executemany(UNMARK, [(version,) for version in unmarked])
 
 
 def delete(
-    connection: sqlite3.Connection, doomed: Doomed, now: int, moved: Collection[tuple[int, int]]
+    connection: Connection, doomed: Doomed, now: int, moved: Collection[tuple[int, int]]
 ) -> list[tuple[int, int, int]]:
     """Say that versions are gone; gives them with asset and ordinal: less those that something keeps by now.
 
@@ -339,24 +349,28 @@ def delete(
     return rows
 
 
-def finish(connection: sqlite3.Connection, versions: Iterable[int], now: int) -> None:
+def finish(connection: Connection, versions: Iterable[int], now: int) -> None:
     """Note that the files of deleted versions are gone."""
     connection.executemany(FINISH, [(now, version) for version in versions])
 
 
-def forget_history(connection: sqlite3.Connection, before: datetime) -> tuple[int, int]:
+def forget_history(connection: Connection, before: datetime) -> tuple[int, int]:
     """Delete events and steps from before a time that nothing needs; gives how many of each."""
+    found = old_history(connection, before)
     values: Mapping[str, object] = {"before": to_micros(before), "kept": to_json(AUDITED)}
-    events = connection.execute(f"DELETE FROM events WHERE seq IN ({OLD_EVENTS})", values).rowcount
-    columns = "(run_id, asset, ordinal, attempt)"
-    steps = connection.execute(f"DELETE FROM steps WHERE {columns} IN ({OLD_STEPS})", values).rowcount
-    return events, steps
+    connection.execute(f"DELETE FROM events WHERE seq IN ({OLD_EVENTS})", values)
+    connection.execute(
+        f"DELETE FROM steps WHERE (run_id, asset, ordinal, attempt) IN ({OLD_STEPS})",
+        {"before": values["before"]},
+    )
+    return found
 
 
-def old_history(connection: sqlite3.Connection, before: datetime) -> tuple[int, int]:
+def old_history(connection: Connection, before: datetime) -> tuple[int, int]:
     """How many events and steps :func:`forget_history` would delete."""
     values: Mapping[str, object] = {"before": to_micros(before), "kept": to_json(AUDITED)}
-    events, steps = (
-        connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()[0] for query in (OLD_EVENTS, OLD_STEPS)
-    )
+    events: int = connection.execute(f"SELECT count(*) FROM ({OLD_EVENTS}) AS old", values).fetchone()[0]
+    steps: int = connection.execute(
+        f"SELECT count(*) FROM ({OLD_STEPS}) AS old", {"before": values["before"]}
+    ).fetchone()[0]
     return events, steps

@@ -7,13 +7,84 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import uniform
 
 from assetflow.errors import ProjectError, StoreDamaged, StoreError, StoreLocked
+from assetflow.store.connection import Connection, Fault
 
 WRITE_LOCK = 120
 """The byte of the ``-shm`` file that a writing process locks (fixed by SQLite's file format)."""
+
+WAL_RESET_FIXED = (3, 51, 3)
+
+CULPRIT = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What a request that cannot be written down raises; any other error is the database's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDatabase:
+    """A file; the Database of its store."""
+
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def connect(self, *, patience: float, writing: bool = False) -> sqlite3.Connection:
+        """A connection without transactions of its own."""
+        connection = connect(self.path, patience=patience)
+        if writing:
+            # What waits for the write lock is :func:`begin`.
+            connection.execute("PRAGMA busy_timeout = 0")
+        return connection
+
+    def begin(self, connection: Connection, patience: float) -> None:
+        """Take the write lock."""
+        begin(connection, patience)
+
+    def commit(self, connection: Connection, patience: float) -> None:
+        """End the transaction; whether that worked is always known."""
+        connection.execute("COMMIT")
+
+    def begin_reading(self, connection: Connection) -> None:
+        """Begin a transaction that sees one moment."""
+        connection.execute("BEGIN")
+
+    def stamp(self, connection: Connection) -> object:
+        """What changes whenever another connection has written."""
+        return connection.execute("PRAGMA data_version").fetchone()[0]
+
+    def damage(self, connection: Connection) -> list[str]:
+        """What the file's own checks find."""
+        return [text for (text,) in connection.execute("PRAGMA quick_check(10)") if text != "ok"]
+
+    def advice(self) -> list[str]:
+        """What is worth knowing about the SQLite library in use."""
+        if sqlite3.sqlite_version_info >= WAL_RESET_FIXED:
+            return []
+        library = f"SQLite {sqlite3.sqlite_version}"
+        bug = (
+            f"{library} has the WAL-reset bug, mended in 3.51.3: where several processes write to one store at the "
+            "same moment, it can be damaged, very rarely; there, use a Python with a newer SQLite"
+        )
+        return [bug]
+
+    def fault(self, error: Exception) -> Fault | None:
+        """Space and locks come back; whatever else is wrong with a file stays so."""
+        if not isinstance(error, sqlite3.Error):
+            return None
+        if isinstance(error, CULPRIT):
+            return "request"
+        return "passing" if is_locked(error) or is_full(error) else "fatal"
+
+    def explained(self, error: Exception) -> StoreError:
+        """An error of SQLite, for people."""
+        assert isinstance(error, sqlite3.Error)
+        return store_error(error, self.path)
 
 
 def database_path(url: str) -> Path:
@@ -53,7 +124,7 @@ def connect(path: Path, *, patience: float) -> sqlite3.Connection:
     return connection
 
 
-def begin(connection: sqlite3.Connection, patience: float) -> None:
+def begin(connection: Connection, patience: float) -> None:
     """Take the write lock. Raises sqlite3.OperationalError when it cannot be had within ``patience`` seconds.
 
     For connections with a busy timeout of 0: SQLite's own waiting grows to 100 ms between two looks, too rare to get a
@@ -62,7 +133,7 @@ def begin(connection: sqlite3.Connection, patience: float) -> None:
     patiently(connection, "BEGIN IMMEDIATE", patience)
 
 
-def patiently(connection: sqlite3.Connection, statement: str, patience: float) -> None:
+def patiently(connection: Connection, statement: str, patience: float) -> None:
     """Execute a statement as soon as no other connection is in its way.
 
     Raises sqlite3.OperationalError when another one still is after ``patience`` seconds.

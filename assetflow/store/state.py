@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -27,6 +26,7 @@ from assetflow.planner.state import (
 )
 from assetflow.store import statements as sql
 from assetflow.store.columns import gathered
+from assetflow.store.connection import Connection
 from assetflow.store.dynamic import KeySet, read_dynamic
 from assetflow.store.encoding import from_json, to_json, to_lanes
 from assetflow.store.pointers import Layouts, read_pointers
@@ -85,7 +85,7 @@ class Scopes:
         return {**self.built.assets, **self.observed.assets}
 
 
-def read_state(connection: sqlite3.Connection, remembered: Remembered, question: Question) -> State:
+def read_state(connection: Connection, remembered: Remembered, question: Question) -> State:
     """The answer to a question; to be called inside a read transaction."""
     uids = read_uids(connection, question)
     state = read_parts(connection, remembered, question, uids, whole(question, uids))
@@ -104,7 +104,7 @@ def whole(question: Question, uids: Mapping[AssetKey, int]) -> Scopes:
 
 
 def read_parts(
-    connection: sqlite3.Connection,
+    connection: Connection,
     remembered: Remembered,
     question: Question,
     uids: Mapping[AssetKey, int],
@@ -139,7 +139,7 @@ def read_parts(
     )
 
 
-def read_uids(connection: sqlite3.Connection, question: Question) -> dict[AssetKey, int]:
+def read_uids(connection: Connection, question: Question) -> dict[AssetKey, int]:
     """The uids of those assets that have one."""
     known = _known_uids(connection, question)
     uids = dict(question.uids & {(key, uid) for key, uid, _ in known})
@@ -148,11 +148,11 @@ def read_uids(connection: sqlite3.Connection, question: Question) -> dict[AssetK
     return uids
 
 
-def _known_uids(connection: sqlite3.Connection, question: Question) -> list[tuple[AssetKey, int, str | None]]:
+def _known_uids(connection: Connection, question: Question) -> list[tuple[AssetKey, int, str | None]]:
     return connection.execute(sql.UIDS, (to_json(question.assets),)).fetchall()
 
 
-def _former(connection: sqlite3.Connection, question: Question, uids: Mapping[AssetKey, int]) -> dict[AssetKey, Former]:
+def _former(connection: Connection, question: Question, uids: Mapping[AssetKey, int]) -> dict[AssetKey, Former]:
     """What assets were before their ordinals counted what they do now: of each the one published last."""
     found: dict[AssetKey, Former] = {}
     for key, uid, space in _known_uids(connection, question):
@@ -165,7 +165,7 @@ def _former(connection: sqlite3.Connection, question: Question, uids: Mapping[As
     return found
 
 
-def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDictionary:
+def read_keys(connection: Connection, remembered: Remembered) -> KeyDictionary:
     """The dictionary of partition keys, which only ever grows."""
     values = (remembered.keys.last,)
     added = gathered(connection, sql.KEYS, values, numbers=("ordinal", "size"), octets=("octets",))
@@ -176,17 +176,17 @@ def read_keys(connection: sqlite3.Connection, remembered: Remembered) -> KeyDict
 
 
 def code_ids(
-    connection: sqlite3.Connection, remembered: Remembered, versions: Collection[CodeVersion]
+    connection: Connection, remembered: Remembered, versions: Collection[CodeVersion]
 ) -> dict[CodeVersion, int]:
     """The ids of those code versions that the store has met."""
-    query = "SELECT id, version FROM code_versions WHERE version IN (SELECT value FROM json_each(?))"
+    query = "SELECT id, version FROM code_versions WHERE version IN (SELECT CAST(value AS TEXT) FROM json_each(?))"
     rows: list[tuple[int, CodeVersion]] = connection.execute(query, (to_json(list(versions)),)).fetchall()
     remembered.codes.update(rows)
     return {version: number for number, version in rows}
 
 
 def read_codes(
-    connection: sqlite3.Connection,
+    connection: Connection,
     remembered: Remembered,
     present: Mapping[CodeVersion, CodeRecord],
     used: Iterable[int],
@@ -214,7 +214,7 @@ def any_result(results: CheckResults) -> bool:
     return bool(len(results.passed) or len(results.failed) or len(results.earlier))
 
 
-def _failures(connection: sqlite3.Connection, environment: int, scope: Scope) -> dict[AssetKey, Failures]:
+def _failures(connection: Connection, environment: int, scope: Scope) -> dict[AssetKey, Failures]:
     if not scope:
         return {}
     query = scope.statement(sql.FAILURES, "failures", "f")
@@ -227,7 +227,7 @@ def _failures(connection: sqlite3.Connection, environment: int, scope: Scope) ->
 
 
 def _reusable(
-    connection: sqlite3.Connection, environment: int, scope: Scope, codes: Sequence[int]
+    connection: Connection, environment: int, scope: Scope, codes: Sequence[int]
 ) -> tuple[dict[AssetKey, Retained], dict[AssetKey, Retained]]:
     """Retained derivations and quarantined candidates."""
     if not scope or not codes:
@@ -252,14 +252,14 @@ def _reusable(
     return retained, candidates
 
 
-def _offered(connection: sqlite3.Connection, query: str, values: Mapping[str, object]) -> tuple[Any, ...]:
+def _offered(connection: Connection, query: str, values: Mapping[str, object]) -> tuple[Any, ...]:
     names = ("asset", "ordinal", "refused", "version", "derivation")
     found = gathered(connection, query, values, numbers=names, octets=("key",))
     return (*found.numbers, to_lanes(found.octets[0]))
 
 
 def _checks(
-    connection: sqlite3.Connection,
+    connection: Connection,
     remembered: Remembered,
     question: Question,
     scope: Scope,
@@ -284,7 +284,7 @@ def _checks(
     return results
 
 
-def _results(connection: sqlite3.Connection, query: str, values: Mapping[str, object]) -> tuple[Integers, Integers]:
+def _results(connection: Connection, query: str, values: Mapping[str, object]) -> tuple[Integers, Integers]:
     found = gathered(connection, query, values, numbers=("version", "result"))
     return found.numbers[0], found.numbers[1]
 
@@ -298,7 +298,7 @@ def _check_results(found: Sequence[tuple[Integers, Integers]]) -> CheckResults:
 
 
 def _verified(
-    connection: sqlite3.Connection, question: Question, scopes: Scopes, states: Mapping[AssetKey, AssetState]
+    connection: Connection, question: Question, scopes: Scopes, states: Mapping[AssetKey, AssetState]
 ) -> dict[AssetKey, Integers]:
     """When the data of each pointer was last computed, or observed; 0 where that is not recorded."""
     nothing = np.empty(0, np.int64)
@@ -321,7 +321,7 @@ def _verified(
     return times
 
 
-def read_observed(connection: sqlite3.Connection, scope: Scope) -> dict[int, int]:
+def read_observed(connection: Connection, scope: Scope) -> dict[int, int]:
     """When each source in ``scope`` last answered, by uid; 0 for never."""
     rows = connection.execute(sql.OBSERVED_AT, (to_json(list(scope.assets)),)).fetchall()
     return {uid: at or 0 for uid, at in rows}

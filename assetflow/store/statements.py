@@ -1,6 +1,11 @@
-"""The statements of the hot paths, in SQLite's dialect; ``json_each`` makes one parameter of a list."""
+"""The statements of the hot paths; ``json_each`` makes one parameter of a list.
+
+They are in SQLite's dialect, in the part of it that is translated for Postgres: see ``postgres/translation.py``.
+"""
 
 from __future__ import annotations
+
+from assetflow.store.connection import Statement
 
 COUNTERS = "SELECT generation, version, derivation, event FROM counters WHERE id = 1"
 SET_COUNTERS = "UPDATE counters SET generation = ?, version = ?, derivation = ?, event = ? WHERE id = 1"
@@ -18,8 +23,8 @@ LEFT JOIN pointers AS p ON p.environment = k.environment AND p.asset = k.asset A
 LEFT JOIN failures AS f ON f.environment = k.environment AND f.asset = k.asset AND f.ordinal = k.ordinal
 """
 STANDING_OF = """
-SELECT p.ordinal, p.generation, p.derivation FROM json_each(?3) AS k
-CROSS JOIN pointers AS p ON p.environment = ?1 AND p.asset = ?2 AND p.ordinal = k.value
+SELECT p.ordinal, p.generation, p.derivation FROM json_each(:ordinals) AS k
+CROSS JOIN pointers AS p ON p.environment = :environment AND p.asset = :asset AND p.ordinal = k.value
 """
 FAILING_OF = "SELECT ordinal FROM failures WHERE environment = ? AND asset = ?"
 KNOWN_VERSIONS = """
@@ -55,9 +60,12 @@ INSERT INTO derivation_inputs (derivation, parameter, upstream, sums, ranges, pa
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 SET_POINTER = """
-INSERT OR REPLACE INTO pointers (environment, asset, ordinal, version, derivation, generation, code, flags, layout,
-    data_hash, signatures)
+INSERT INTO pointers (environment, asset, ordinal, version, derivation, generation, code, flags, layout, data_hash,
+    signatures)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (environment, asset, ordinal) DO UPDATE SET version = excluded.version, derivation = excluded.derivation,
+    generation = excluded.generation, code = excluded.code, flags = excluded.flags, layout = excluded.layout,
+    data_hash = excluded.data_hash, signatures = excluded.signatures
 """
 DROP_POINTER = "DELETE FROM pointers WHERE environment = ? AND asset = ? AND ordinal = ?"
 LOG_POINTER = """
@@ -70,12 +78,16 @@ ON CONFLICT (environment, asset) DO UPDATE SET generation = excluded.generation,
     schema_id = coalesce(excluded.schema_id, asset_heads.schema_id)
 """
 SET_FAILURE = """
-INSERT OR REPLACE INTO failures (environment, asset, ordinal, key, run_id, error) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO failures (environment, asset, ordinal, key, run_id, error) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (environment, asset, ordinal) DO UPDATE SET key = excluded.key, run_id = excluded.run_id,
+    error = excluded.error
 """
 DROP_FAILURE = "DELETE FROM failures WHERE environment = ? AND asset = ? AND ordinal = ?"
 SET_CHECK = """
-INSERT OR REPLACE INTO check_results (version, name, code, passed, severity, blocking, checked_at, metadata, error)
+INSERT INTO check_results (version, name, code, passed, severity, blocking, checked_at, metadata, error)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (version, name, code) DO UPDATE SET passed = excluded.passed, severity = excluded.severity,
+    blocking = excluded.blocking, checked_at = excluded.checked_at, metadata = excluded.metadata, error = excluded.error
 """
 INSERT_CHANGE = "INSERT INTO changes (asset, ordinal, changed_at) VALUES (?, ?, ?)"
 INSERT_INTENT = """
@@ -83,8 +95,10 @@ INSERT INTO stage_intents (version, asset, ordinal, run_id, location, created_at
 """
 DROP_INTENT = "DELETE FROM stage_intents WHERE version = ?"
 SET_STEP = """
-INSERT OR REPLACE INTO steps (run_id, asset, ordinal, attempt, status, queued_at, started_at, ended_at, version, error)
+INSERT INTO steps (run_id, asset, ordinal, attempt, status, queued_at, started_at, ended_at, version, error)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, asset, ordinal, attempt) DO UPDATE SET status = excluded.status, queued_at = excluded.queued_at,
+    started_at = excluded.started_at, ended_at = excluded.ended_at, version = excluded.version, error = excluded.error
 """
 INSERT_EVENT = """
 INSERT INTO events (seq, occurred_at, kind, asset, ordinal, run_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -103,15 +117,21 @@ ON CONFLICT (asset) DO UPDATE SET tried_at = excluded.tried_at, error = excluded
 """
 
 # Of an asset, the newest first.
-UIDS = "SELECT key, uid, space FROM assets WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key, uid DESC"
+UIDS = """
+SELECT key, uid, space FROM assets WHERE key IN (SELECT CAST(value AS TEXT) FROM json_each(?))
+ORDER BY key, uid DESC
+"""
 FORMER_USE = """
 SELECT (SELECT count(*) FROM pointers AS p WHERE p.environment = :environment AND p.asset = :uid),
     (SELECT h.published_at FROM asset_heads AS h WHERE h.environment = :environment AND h.asset = :uid)
 """
-KEYS = """
+KEYS = Statement(
+    """
 SELECT ordinal, CAST(key AS BLOB) AS octets, length(CAST(key AS BLOB)) AS size
 FROM partition_keys WHERE ordinal > ? ORDER BY ordinal
-"""
+""",
+    postgres="SELECT ordinal, key AS octets, length(key) AS size FROM partition_keys WHERE ordinal > ? ORDER BY 1",
+)
 MARK = "SELECT generation, derivation, (SELECT coalesce(max(seq), 0) FROM changes) FROM counters WHERE id = 1"
 # What was recorded last at a mark, in full: no other history has the same rows there.
 LAST_DERIVATION = """
@@ -145,8 +165,8 @@ FROM {scope} AND f.environment = :environment ORDER BY f.asset, f.ordinal
 """
 # Of single partitions the versions are looked up first: only they have an index by partition.
 RETIRED = """
-SELECT d.asset AS asset, d.ordinal AS ordinal, v.state = 'quarantined' AS refused, d.key AS key, d.version AS version,
-    d.id AS derivation
+SELECT d.asset AS asset, d.ordinal AS ordinal, CASE v.state WHEN 'quarantined' THEN 1 ELSE 0 END AS refused,
+    d.key AS key, d.version AS version, d.id AS derivation
 FROM {scope} JOIN {other}
 WHERE d.retired = 1 AND {code} IN (SELECT value FROM json_each(:codes)) ORDER BY d.asset, d.ordinal, d.id
 """
@@ -180,13 +200,13 @@ WHERE l.environment = ? AND l.asset IN (SELECT value FROM json_each(?)) ORDER BY
 OBSERVED_AT = "SELECT asset, observed_at FROM observations WHERE asset IN (SELECT value FROM json_each(?))"
 # A result that only warns stands in nobody's way, whatever the check is declared as.
 CHECKS = """
-SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed OR c.severity = 'warn' THEN 1 ELSE 2 END
+SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed = 1 OR c.severity = 'warn' THEN 1 ELSE 2 END
     AS result
 FROM {scope} AND p.environment = :environment
 CROSS JOIN check_results AS c ON c.version = p.version AND c.name = :name ORDER BY c.version
 """
 VERSION_CHECKS = """
-SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed OR c.severity = 'warn' THEN 1 ELSE 2 END
+SELECT c.version AS version, CASE WHEN c.code != :code THEN 0 WHEN c.passed = 1 OR c.severity = 'warn' THEN 1 ELSE 2 END
     AS result
 FROM check_results AS c WHERE c.version IN (SELECT value FROM json_each(:versions)) AND c.name = :name
 ORDER BY c.version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +13,7 @@ from assetflow.planner.changes import Changes
 from assetflow.planner.state import Codes, Integers, Mark, State, empty_asset_state
 from assetflow.store import statements as sql
 from assetflow.store.columns import gathered
+from assetflow.store.connection import Connection
 from assetflow.store.encoding import to_json
 from assetflow.store.scopes import Scope
 from assetflow.store.state import (
@@ -30,7 +30,7 @@ from assetflow.store.state import (
 
 
 def read_changes(
-    connection: sqlite3.Connection,
+    connection: Connection,
     remembered: Remembered,
     question: Question,
     before: State,
@@ -76,14 +76,14 @@ def read_changes(
     )
 
 
-def _touched(connection: sqlite3.Connection, since: Mark) -> list[tuple[Integers, Integers]]:
+def _touched(connection: Connection, since: Mark) -> list[tuple[Integers, Integers]]:
     values = {"derivation": since.derivation, "change": since.change}
     uids, ordinals = gathered(connection, sql.CHANGED, values, numbers=("asset", "ordinal")).numbers
     return [(uids, ordinals)]
 
 
 def _recoded(
-    connection: sqlite3.Connection, remembered: Remembered, question: Question, scope: Scope, earlier: Codes
+    connection: Connection, remembered: Remembered, question: Question, scope: Scope, earlier: Codes
 ) -> list[tuple[Integers, Integers]]:
     """The partitions with anything to publish again under code that came or went."""
     before, now = ({record.version for record in codes.computations.values()} for codes in (earlier, question.codes))

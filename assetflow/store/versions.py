@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from typing import Any
 
 from assetflow.keys import VersionId
 from assetflow.store.columns import gathered
+from assetflow.store.connection import ALL, Connection
 from assetflow.store.encoding import bytes_hash, from_json, from_micros, json_files, optional_moment, to_json, to_lanes
 from assetflow.store.records import CheckRecord, DerivationRecord, InputRecord, VersionFacts, VersionRecord
 
@@ -48,14 +48,14 @@ WHERE r.version IN (SELECT value FROM json_each(?)) ORDER BY r.version, r.name, 
 """
 
 
-def versions(connection: sqlite3.Connection, ids: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
+def versions(connection: Connection, ids: Collection[VersionId]) -> dict[VersionId, VersionRecord]:
     """Those of the versions that the store has."""
     statement = VERSIONS + "WHERE v.id IN (SELECT value FROM json_each(?))"
     records = [_version(row) for row in connection.execute(statement, (to_json(list(ids)),))]
     return {record.version: record for record in records}
 
 
-def facts_of(connection: sqlite3.Connection, ids: Collection[int]) -> VersionFacts:
+def facts_of(connection: Connection, ids: Collection[int]) -> VersionFacts:
     """What moving pointers needs of versions."""
     text = to_json(sorted(ids))
     found = gathered(connection, FACTS, (text,), numbers=("id", "asset", "ordinal", "empty"), octets=("data_hash",))
@@ -65,9 +65,7 @@ def facts_of(connection: sqlite3.Connection, ids: Collection[int]) -> VersionFac
     return VersionFacts(version, uid, ordinals, empty, to_lanes(found.octets[0]), states, managers)
 
 
-def files_of(
-    connection: sqlite3.Connection, ids: Collection[int]
-) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+def files_of(connection: Connection, ids: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
     """Of those with files: the location, and the names and sizes of the files."""
     rows = connection.execute(FILES, (to_json(list(ids)),))
     return {
@@ -76,29 +74,27 @@ def files_of(
     }
 
 
-def versions_of(
-    connection: sqlite3.Connection, uid: int, ordinal: int | None, limit: int | None
-) -> list[VersionRecord]:
+def versions_of(connection: Connection, uid: int, ordinal: int | None, limit: int | None) -> list[VersionRecord]:
     """The versions of an asset or partition, newest first."""
     restriction = "" if ordinal is None else "AND v.ordinal = :ordinal"
     statement = f"{VERSIONS} WHERE v.asset = :uid {restriction} ORDER BY v.id DESC LIMIT :limit"
-    values = {"uid": uid, "ordinal": ordinal, "limit": -1 if limit is None else limit}
+    values = {"uid": uid, "ordinal": ordinal, "limit": ALL if limit is None else limit}
     return [_version(row) for row in connection.execute(statement, values)]
 
 
-def derivations(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, DerivationRecord]:
+def derivations(connection: Connection, ids: Collection[int]) -> dict[int, DerivationRecord]:
     """Those of the derivations that the store has."""
     statement = DERIVATIONS + "WHERE d.id IN (SELECT value FROM json_each(?))"
     return {row[0]: _derivation(row) for row in connection.execute(statement, (to_json(list(ids)),))}
 
 
-def derivations_of(connection: sqlite3.Connection, version: VersionId) -> list[DerivationRecord]:
+def derivations_of(connection: Connection, version: VersionId) -> list[DerivationRecord]:
     """Every derivation of a version."""
     statement = DERIVATIONS + "WHERE d.version = ? ORDER BY d.id"
     return [_derivation(row) for row in connection.execute(statement, (version,))]
 
 
-def inputs_of(connection: sqlite3.Connection, derivation: int) -> tuple[InputRecord, ...]:
+def inputs_of(connection: Connection, derivation: int) -> tuple[InputRecord, ...]:
     """What a derivation read."""
     return tuple(
         InputRecord(
@@ -108,7 +104,7 @@ def inputs_of(connection: sqlite3.Connection, derivation: int) -> tuple[InputRec
     )
 
 
-def check_results(connection: sqlite3.Connection, ids: Collection[VersionId]) -> list[CheckRecord]:
+def check_results(connection: Connection, ids: Collection[VersionId]) -> list[CheckRecord]:
     """Check results on versions."""
     return [_check(row) for row in connection.execute(CHECKS, (to_json(list(ids)),))]
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Condition, Lock, Thread
 from typing import Any, TypeVar
@@ -20,8 +19,9 @@ from typing import Any, TypeVar
 from assetflow.errors import AssetflowError, PublishConflict, StorageError, StorageFull, StoreError
 from assetflow.keys import AssetKey, VersionId
 from assetflow.store.batch import Batch
+from assetflow.store.connection import Connection, Database
 from assetflow.store.names import Names
-from assetflow.store.reader import SqliteReader
+from assetflow.store.reader import Reader
 from assetflow.store.records import (
     CheckRecord,
     CodeSource,
@@ -36,7 +36,6 @@ from assetflow.store.records import (
     Ticket,
 )
 from assetflow.store.retention import Doomed, PinRecord, ReadLease
-from assetflow.store.sqlite import begin, connect, is_full, is_locked, store_error
 from assetflow.store.tickets import Promise
 
 T = TypeVar("T")
@@ -49,16 +48,8 @@ QUEUE_LIMIT = 20_000
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
-CULPRIT = (
-    sqlite3.DataError,
-    sqlite3.IntegrityError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-    TypeError,
-    ValueError,
-    OverflowError,
-)
-"""What a request that cannot be written down raises; anything else is the database's fault."""
+CULPRIT = (TypeError, ValueError, OverflowError)
+"""What a request that cannot be written down raises, besides what the database says is the request's fault."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,11 +62,11 @@ class Request:
     group: Group | None = None
 
 
-class SqliteWriter:
-    """The StoreWriter of an SQLite file; its thread starts with the first request."""
+class Writer:
+    """The StoreWriter of a database; its thread starts with the first request."""
 
-    def __init__(self, path: Path, reader: SqliteReader, *, patience: float, clock: Callable[[], datetime]) -> None:
-        self._path = path
+    def __init__(self, database: Database, reader: Reader, *, patience: float, clock: Callable[[], datetime]) -> None:
+        self._database = database
         self._reader = reader
         self._patience = patience
         self._clock = clock
@@ -84,6 +75,7 @@ class SqliteWriter:
         self._gate = Lock()
         self._answered = Condition()
         self._thread: Thread | None = None
+        self._session: tuple[Connection, Names] | None = None
         self._ended: StoreError | None = None
         self._broken: list[tuple[Promise[Any], StoreError]] = []
 
@@ -231,7 +223,7 @@ class SqliteWriter:
             return
         with self._gate:
             if self._ended is None:
-                self._ended = StoreError(f"{self._path}: the metadata store was closed", hint="open it again")
+                self._ended = StoreError(f"{self._database.place}: the metadata store was closed", hint="open it again")
                 self._queue.put(None)
             thread = self._thread
         if thread is not None:
@@ -242,7 +234,7 @@ class SqliteWriter:
     ) -> Promise[T]:
         if os.getpid() != self._pid:
             raise StoreError(
-                f"{self._path}: the metadata store was opened by process {self._pid}, not by this one",
+                f"{self._database.place}: the metadata store was opened by process {self._pid}, not by this one",
                 hint="open the store after the fork, in the process that writes",
             )
         if self._queue.qsize() >= QUEUE_LIMIT:
@@ -259,24 +251,16 @@ class SqliteWriter:
         return promise
 
     def _work(self) -> None:
-        connection: sqlite3.Connection | None = None
         requests: list[Request] = []
         try:
-            connection = connect(self._path, patience=self._patience)
-            connection.execute("PRAGMA busy_timeout = 0")
-            names = Names(connection)
             open_ended = True
             while open_ended:
                 requests, open_ended = self._take()
-                self._commit(connection, names, requests)
+                self._commit(requests)
         except BaseException as error:
-            fatal = (
-                store_error(error, self._path) if isinstance(error, sqlite3.Error) else _unexpected(self._path, error)
-            )
-            self._give_up(fatal, requests)
+            self._give_up(self._told(error), requests)
         finally:
-            if connection is not None:
-                connection.close()
+            self._disconnect()
 
     def _take(self) -> tuple[list[Request], bool]:
         """Whatever is waiting, at least one request, and whether more may come."""
@@ -292,25 +276,50 @@ class SqliteWriter:
                 return requests, True
         return requests, False
 
-    def _commit(self, connection: sqlite3.Connection, names: Names, requests: Sequence[Request]) -> None:
+    def _commit(self, requests: Sequence[Request]) -> None:
         """Answer all requests: together where possible, else one by one to find the one that cannot be written."""
         requests = [request for request in requests if self._synced(request)]
         if not requests:
-            return
-        try:
-            self._transaction(connection, names, requests)
-        except CULPRIT as error:
-            if len(requests) == 1:
-                self._answer([], [(requests[0], _unwritable(self._path, error))])
-                return
-            for request in requests:
-                self._commit(connection, names, [request])
-        except sqlite3.OperationalError as error:
-            # Space and locks come back: these requests are lost, the next may do better.
-            if not (is_locked(error) or is_full(error)):
-                raise
-            problem = store_error(error, self._path)
-            self._answer([], [(request, problem) for request in requests])
+            return None
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._transaction(requests)
+            except Exception as error:
+                match "request" if isinstance(error, CULPRIT) else self._database.fault(error):
+                    case "request" if len(requests) > 1:
+                        for request in requests:
+                            self._commit([request])
+                        return None
+                    case "request":
+                        return self._answer([], [(requests[0], _unwritable(self._database.place, error))])
+                    case "lost" if time.monotonic() < deadline:
+                        # Nothing of it was written: it is decided anew on another connection.
+                        self._disconnect()
+                    case "passing" | "lost":
+                        # Space, locks and servers come back: these requests are lost, the next may do better.
+                        problem = self._told(error)
+                        return self._answer([], [(request, problem) for request in requests])
+                    case _:
+                        raise
+
+    def _connected(self) -> tuple[Connection, Names]:
+        if self._session is None:
+            connection = self._database.connect(patience=self._patience, writing=True)
+            self._session = connection, Names(connection)
+        return self._session
+
+    def _disconnect(self) -> None:
+        if self._session is not None:
+            self._session[0].close()
+            self._session = None
+
+    def _told(self, error: BaseException) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        if isinstance(error, Exception) and self._database.fault(error) is not None:
+            return self._database.explained(error)
+        return _unexpected(self._database.place, error)
 
     def _synced(self, request: Request) -> bool:
         sync, request.sync = request.sync, None
@@ -324,11 +333,12 @@ class SqliteWriter:
             return True
         return False
 
-    def _transaction(self, connection: sqlite3.Connection, names: Names, requests: Sequence[Request]) -> None:
+    def _transaction(self, requests: Sequence[Request]) -> None:
+        connection, names = self._connected()
         accepted: list[tuple[Request, object]] = []
         refused: list[tuple[Request, AssetflowError]] = []
         try:
-            begin(connection, self._patience)
+            self._database.begin(connection, self._patience)
             batch = Batch(connection, names, self._clock())
             batch.prepare(request.group for request in requests if request.group is not None)
             for request in requests:
@@ -342,7 +352,7 @@ class SqliteWriter:
                 if isinstance(answer, int):
                     batch.decided[request.promise] = answer
             batch.write()
-            connection.execute("COMMIT")
+            self._database.commit(connection, self._patience)
         except BaseException:
             names.forget()
             if connection.in_transaction:
@@ -387,12 +397,12 @@ def _not_durable(error: Exception) -> AssetflowError:
     return kind(f"{place}staged files could not be made durable ({error.strerror})")
 
 
-def _unwritable(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path}: a record could not be written to the metadata store ({error})")
+def _unwritable(place: str, error: Exception) -> StoreError:
+    return StoreError(f"{place}: a record could not be written to the metadata store ({error})")
 
 
-def _unexpected(path: Path, error: BaseException) -> StoreError:
+def _unexpected(place: str, error: BaseException) -> StoreError:
     return StoreError(
-        f"{path}: writing to the metadata store stopped ({type(error).__name__}: {error})",
+        f"{place}: writing to the metadata store stopped ({type(error).__name__}: {error})",
         hint="this is a mistake in assetflow: please report it, with the command that led to it",
     )

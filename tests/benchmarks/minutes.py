@@ -16,7 +16,8 @@ from assetflow.partitions.cron_partitions import CronPartitions
 from assetflow.partitions.definitions import DailyPartitions, HourlyPartitions
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.changes import Changes
-from assetflow.planner.facts import facts_of, world_of
+from assetflow.planner.facts import world_of
+from assetflow.planner.judging import facts_of
 from assetflow.planner.state import AssetState, CodeRecord, Codes, InputColumn, State
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

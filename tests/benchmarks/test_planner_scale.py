@@ -71,6 +71,17 @@ def test_static_keys(peers: Mapping[str, Peer], record: Record, tmp_path: Path) 
 
 
 @pytest.mark.bench
+def test_a_million_static_keys_and_their_reader(record: Record, tmp_path: Path) -> None:
+    folder = project(tmp_path, "reader", 1_000_000)
+    cold, saved = measured(folder, "reader", saved=False), measured(folder, "reader", saved=True)
+    what = "an asset of 1,000,000 static keys, one that reads all"
+    record(Figure(f"{what}: plan from the tables", "s", cold["plan"], 2.0))
+    record(Figure(f"{what}: most memory, from the tables", "MB", cold["memory"], 300))
+    record(Figure(f"{what}: most memory, from the saved state", "MB", saved["memory"], 300))
+    record(Figure(f"{what}: plan from the saved state", "s", saved["plan"], 0.3))
+
+
+@pytest.mark.bench
 def test_three_dimensions(record: Record, tmp_path: Path) -> None:
     folder = project(tmp_path, "multi")
     cold, saved = measured(folder, "multi", saved=False), measured(folder, "multi", saved=True)
@@ -86,6 +97,8 @@ def test_a_hundred_assets(record: Record, tmp_path: Path) -> None:
     what = "100 assets of 10,000 partitions"
     record(Figure(f"{what}: plan again", "ms", saved["warm"] * 1000, 200))
     record(Figure(f"{what}: plan after an edit of the last one's code", "ms", saved["edited"] * 1000, 200))
+    record(Figure(f"{what}: plan after 1% of the first changed", "ms", saved["changed"] * 1000, 200))
+    record(Figure(f"{what}: plan after 1% of each changed", "ms", saved["changed everywhere"] * 1000, 200))
 
 
 @pytest.mark.bench
@@ -95,4 +108,4 @@ def test_ten_thousand_assets(shape: str, record: Record, tmp_path: Path) -> None
     found = measured(folder, shape, saved=True)
     what = "10,000 assets and 29,986 edges" if shape == "assets" else "a chain of 10,000 assets"
     record(Figure(f"{what}: first plan", "s", found["plan"], 2.0))
-    record(Figure(f"{what}: plan again", "s", found["warm"], None))
+    record(Figure(f"{what}: plan again", "s", found["warm"], 0.3))

@@ -46,7 +46,7 @@ WRONG = {
         ),
         "def upstream_keys",
     ),
-    "no list": ("return 'rome'", "Near.upstream_keys gave 'rome', which is no list of keys", "def upstream_keys"),
+    "no list": ("return 7", "Near.upstream_keys gave 7, which is no list of keys", "def upstream_keys"),
 }
 
 

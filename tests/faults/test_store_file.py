@@ -27,7 +27,7 @@ def number(table: pd.DataFrame) -> int: return len(table)
 """
 
 NEWER = (
-    "the metadata store was written by a newer assetflow: its schema is 99, and this assetflow knows schemas up to 2"
+    "the metadata store was written by a newer assetflow: its schema is 99, and this assetflow knows schemas up to 3"
 )
 COMMANDS = [
     *("plan", "materialize", "status", "why number", "show table", "query 'select 1'", "runs", "runs show x"),

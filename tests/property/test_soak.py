@@ -69,6 +69,13 @@ def test_undone_roots(timeline: Timeline) -> None:
 
 
 @pytest.mark.soak
+@given(test_root_causes.various())
+@soak(1_500)
+def test_needed_causes(timeline: Timeline) -> None:
+    holds(test_root_causes.needed_causes, timeline)
+
+
+@pytest.mark.soak
 @given(test_planner.timelines(), st.data())
 @soak(500)
 def test_traced_causes(timeline: Timeline, data: st.DataObject) -> None:

@@ -121,6 +121,24 @@ def test_a_source_key_that_is_gone_is_named_with_the_version_that_was_read(shop:
     assert (change.partition, change.before, change.after) == ("south", read, None)
 
 
+def test_a_cause_names_what_differs_and_not_what_was_built_again_and_is_equal(shop: Any) -> None:
+    @asset
+    def report(orders: dict[str, str]) -> int:
+        return len(orders)
+
+    project = shop(extra=[report])
+    project.materialize()
+    TEXTS.update(north="n ", south="S")
+    project.materialize("orders")
+    (cause,) = project.why("report").causes
+    assert (cause.detail, cause.partitions) == ("orders south changed", ("south",))
+    # A plan looks nothing up, and says so.
+    (step,) = project.plan("report").steps
+    assert [each.detail for each in step.causes] == ["orders changed (north...south published since)"]
+    live = project.live()
+    assert [each.detail for each in live.why("report").causes] == ["orders south changed"]
+
+
 def test_the_data_that_came_back_is_no_change(shop: Any) -> None:
     project = shop()
     project.materialize()

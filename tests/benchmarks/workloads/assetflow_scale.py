@@ -2,9 +2,10 @@
 
 ``fill`` writes the project and its store into the working directory: rows as a run would leave them, written in bulk.
 ``measure`` prints, in seconds, how long it took to load the project (``load``: the graph, the code versions, the ids),
-to make a first plan and then one after the save of a file (``again``), in a process that has imported everything; and
-the most memory that the process had, in megabytes. What ends in ``work`` is the processor's time, which other programs
-on the machine disturb less.
+to make a first plan (``plan``), the same again (``warm``), one after an edit of the last code (``edited``), and one
+after one in a hundred partitions changed, of the first asset (``changed``) and of each (``changed everywhere``), in a
+process that has imported everything; and the most memory that the process had up to the first plan, in megabytes. What
+ends in ``work`` is the processor's time, which other programs on the machine disturb less.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import numpy as np
 
 from assetflow import Project
 from assetflow.opening.workspace import Workspace
+from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.planner.decide import derivations_of, edge_signatures, view_of
 from assetflow.planner.facts import World, world_of
 from assetflow.planner.plan import Plan
 from assetflow.planner.planning import plan_from
 from assetflow.planner.staleness import assess
+from assetflow.planner.state import State
 from assetflow.store.encoding import to_json
 
 MODULES = [
@@ -57,6 +60,15 @@ def second(first: int) -> int: return 1
 @asset(partitions=keys)
 def third(second: int) -> int: return 1
 defs = Definitions(assets=[first, second, third])
+""",
+    "reader": """
+from assetflow import AssetContext, Definitions, StaticPartitions, asset
+keys = StaticPartitions([f"key_{number:07d}" for number in range(COUNT)])
+@asset(partitions=keys)
+def first(context: AssetContext) -> int: return 1
+@asset
+def every(first: dict[str, int]) -> int: return 1
+defs = Definitions(assets=[first, every])
 """,
     "multi": """
 from assetflow import AssetContext, DailyPartitions, Definitions, MultiPartitions, StaticPartitions, asset
@@ -204,6 +216,27 @@ def edited(workspace: Workspace) -> Plan:
     return plan_from(assess(workspace.graph, state, codes, workspace.clock()), selection="*", partitions=())
 
 
+def changed(workspace: Workspace, assets: int) -> State:
+    """The state after one in a hundred partitions of the first ``assets`` got other data."""
+    state, generator = workspace.state(), np.random.default_rng(0)
+    pointers = dict(state.assets)
+    for key in list(pointers)[:assets]:
+        before = pointers[key]
+        rows = generator.permutation(len(before.ordinals))[: max(1, len(before.ordinals) // 100)]
+        hashes, generation = before.hashes.copy(), before.generation.copy()
+        hashes[rows] += np.uint64(1)
+        generation[rows] = state.generation + 1
+        pointers[key] = replace(before, hashes=hashes, generation=generation)
+    return replace(state, assets=pointers, generation=state.generation + 1)
+
+
+def plan_changed(workspace: Workspace, state: State) -> Plan:
+    """A plan of a changed state."""
+    made = plan_from(assess(workspace.graph, state, workspace.setting.codes, workspace.clock()))
+    assert made.totals["partitions"] or len(workspace.graph.nodes) == 1
+    return made
+
+
 def measure() -> None:
     """Print the figures."""
     for module in MODULES:
@@ -216,8 +249,13 @@ def measure() -> None:
             "plan": project.plan,
             "warm": project.plan,
             "edited": lambda: edited(workspace),
+            "changed": lambda: plan_changed(workspace, one),
+            "changed everywhere": lambda: plan_changed(workspace, every),
         }
+        one = every = State(0, {}, KeyDictionary())
         for name, step in steps.items():
+            if name == "changed":
+                one, every = changed(workspace, 1), changed(workspace, len(workspace.graph.owner))
             began, worked = time.perf_counter(), time.process_time()
             made = step()
             figures[name] = time.perf_counter() - began

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 
-from assetflow.cli.failures import document_of, exit_code_of, show_error, show_fields
+from assetflow.cli.failures import alike, document_of, exit_code_of, show_alike, show_error
 from assetflow.cli.terminal import Page
 from assetflow.errors import DefinitionError, DefinitionErrors, SourceLocation, UnknownAsset, UserCodeError
+from assetflow.keys import AssetKey
 
 
 def shown(error: BaseException) -> str:
@@ -66,10 +67,42 @@ def test_an_error_document_has_its_four_fields() -> None:
     }
 
 
-def test_a_message_that_begins_with_its_subject_is_not_told_twice() -> None:
+def printed(*failures: tuple[str, str | None, dict[str, object]]) -> str:
     stream = io.StringIO()
-    show_fields(Page(stream), "orders@a", {"message": "orders@a raised KeyError: 'x'", "location": "shop.py:4"})
-    show_fields(Page(stream), "orders@b", {"message": "no space left", "hint": "free some"})
-    assert stream.getvalue() == (
-        "error: orders@a raised KeyError: 'x'\n  at shop.py:4\nerror: orders@b: no space left\n  hint: free some\n"
+    for each in alike((AssetKey(asset), partition, fields) for asset, partition, fields in failures):
+        show_alike(Page(stream), each)
+    return stream.getvalue()
+
+
+def test_a_message_that_begins_with_its_subject_is_not_told_twice() -> None:
+    assert printed(
+        ("orders", "a", {"message": "orders@a raised KeyError: 'x'", "location": "shop.py:4"}),
+        ("orders", "b", {"message": "no space left", "hint": "free some"}),
+    ) == ("error: orders@a raised KeyError: 'x'\n  at shop.py:4\nerror: orders@b: no space left\n  hint: free some\n")
+
+
+def test_equal_failures_are_told_once_with_their_number_and_range() -> None:
+    def failed(partition: str, text: str, trace: str = "Traceback:\n  boom") -> tuple[str, str, dict[str, object]]:
+        return (
+            "orders",
+            partition,
+            {"message": f"orders@{partition} {text}", "location": "shop.py:4", "traceback": trace},
+        )
+
+    found = printed(
+        failed("2024-01-01", "raised KeyError: 'x'"),
+        failed("2024-01-02", "raised KeyError: 'y'"),
+        failed("2024-01-03", "raised KeyError: 'x'"),
+        ("totals", "2024-01-03", {"message": "totals@2024-01-03 raised KeyError: 'x'"}),
+        failed("2024-01-04", "raised KeyError: 'x'", "Traceback:\n  elsewhere"),
+        failed("2024-01-09", "raised KeyError: 'x'"),
+    )
+    assert found == (
+        "error: orders@2024-01-01 to orders@2024-01-09 (3 partitions) raised KeyError: 'x'\n"
+        "  at shop.py:4\n  | Traceback:\n  |   boom\n"
+        "error: orders@2024-01-02 raised KeyError: 'y'\n"
+        "  at shop.py:4\n  | Traceback:\n  |   boom\n"
+        "error: totals@2024-01-03 raised KeyError: 'x'\n"
+        "error: orders@2024-01-04 raised KeyError: 'x'\n"
+        "  at shop.py:4\n  | Traceback:\n  |   elsewhere\n"
     )

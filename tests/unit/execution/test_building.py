@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from assetflow import NO_DATA, AssetContext, StaticPartitions, asset
-from assetflow.store.writer import SqliteWriter
+from assetflow.store.writer import Writer
 
 KEYS = StaticPartitions(["a", "b", "c"])
 
@@ -33,20 +33,20 @@ def test_a_table_without_rows_has_the_columns_of_one_whose_commit_is_still_on_it
     opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = Event()
-    take = SqliteWriter._take  # pyright: ignore[reportPrivateUsage]
-    flush = SqliteWriter.flush
+    take = Writer._take  # pyright: ignore[reportPrivateUsage]
+    flush = Writer.flush
 
-    def slow(writer: SqliteWriter) -> Any:
+    def slow(writer: Writer) -> Any:
         hold.wait(0.2)
         return take(writer)
 
-    def released(writer: SqliteWriter) -> None:
+    def released(writer: Writer) -> None:
         hold.set()
         flush(writer)
         hold.clear()
 
-    monkeypatch.setattr(SqliteWriter, "_take", slow)
-    monkeypatch.setattr(SqliteWriter, "flush", released)
+    monkeypatch.setattr(Writer, "_take", slow)
+    monkeypatch.setattr(Writer, "flush", released)
     with opened(stock, orders, report) as project:
         assert project.materialize().status == "success"
         assert project.load("report") == {key: ["price", "pieces"] for key in ("a", "b", "c")}

@@ -13,15 +13,18 @@ from assetflow import (
     AssetContext,
     Batch,
     CheckResult,
+    DailyPartitions,
     Definitions,
     DynamicPartitions,
     Input,
+    MultiPartitions,
     Project,
     StaticPartitions,
     asset,
     asset_check,
     observable_source,
 )
+from assetflow.partitions.multi_partitions import WIDTHS
 
 FILES = DynamicPartitions("files")
 FOUND: dict[str, Any] = {}
@@ -124,6 +127,68 @@ def test_a_mistake_fails_the_partition_where_it_is_made(tmp_path: Path, name: st
         assert failure.error["message"] == message
         assert "test_dynamic.py" in str(failure.error["location"])
         assert project.partitions("files") == []
+
+
+CELLS = MultiPartitions({"day": DailyPartitions("2024-01-01", end="2024-01-03"), "file": FILES})
+
+
+@asset(partitions=CELLS, code_version="1")
+def cells(context: AssetContext) -> str:
+    return context.partition_key
+
+
+def test_keys_that_do_not_fit_into_a_dimension_are_refused_before_anything_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WIDTHS, "dynamic", 2)
+    with opened(tmp_path, inbox, cells) as project:
+        assert project.materialize("inbox").added == {"files": 2}
+        FOUND["keys"], FOUND["value"] = ["a.csv", "c.csv", "d.csv"], 2
+        result = project.materialize("inbox", force=True)
+        (failure,) = result.failures
+        assert failure.error["message"] == (
+            "inbox: context.add_partitions: files: not added, for cells has it as a dimension, and the store has or "
+            "would have more than 3 keys"
+        )
+        assert failure.error["hint"] == "keep assets with very many keys in a project of their own"
+        assert (project.load("inbox"), project.partitions("files")) == (1, ["a.csv", "b.csv"])
+        assert project.materialize("cells").counts["materialized"] == 4
+        FOUND["keys"] = ["c.csv"]
+        assert project.materialize("inbox", force=True).added == {"files": 1}
+
+
+def test_keys_of_partitions_that_are_built_together_fit_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asset(partitions=StaticPartitions(["x", "y", "z"]), code_version="1")
+    def finding(context: AssetContext) -> str:
+        key = context.partition_key
+        context.add_partitions("files", [f"{key}1", f"{key}2"])
+        return key
+
+    monkeypatch.setitem(WIDTHS, "dynamic", 3)
+    with opened(tmp_path, finding, cells) as project:
+        # The keys of ``finding`` are in the dictionary too: seven fit, and three of them are x, y and z.
+        result = project.materialize("finding")
+        assert counted(result) == {"materialized": 2, "failed": 1}
+        assert project.partitions("files") == ["x1", "x2", "y1", "y2"]
+        assert len(project.plan("cells").steps[0].partitions.ordinals) == 8
+
+
+def test_a_source_cannot_add_keys_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @observable_source
+    def listing(context: AssetContext) -> str:
+        context.add_partitions("files", FOUND["keys"])
+        return str(len(FOUND["keys"]))
+
+    monkeypatch.setitem(WIDTHS, "dynamic", 2)
+    with opened(tmp_path, listing, cells) as project:
+        assert project.plan("*").notes == ()
+        FOUND["keys"] = ["c.csv", "d.csv"]
+        (note,) = project.plan("*").notes
+        assert "files: not added, for cells has it as a dimension" in note
+        assert project.partitions("files") == ["a.csv", "b.csv"]
+        assert project.materialize("cells").counts["materialized"] == 4
 
 
 def refusing(version: str) -> Any:

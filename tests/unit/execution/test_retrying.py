@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from assetflow import (
     AssetContext,
     CronPartitions,
     DailyPartitions,
+    DynamicPartitions,
     FreshnessPolicy,
     Input,
     MonthlyPartitions,
@@ -377,3 +378,69 @@ def test_allowed_inputs_of_a_retry_are_those_that_there_are_now(shop: Shop) -> N
         project.retry(failed)
         assert [node.id for node in project.catalog.lineage("totals").nodes] == ["orders", "totals"]
         assert project.plan("totals").steps == ()
+
+
+FILES = DynamicPartitions("files")
+
+
+def listing(shop: Shop, kind: object = dict[str, int]) -> Any:
+    """An asset that gives the keys that it reads, and fails where unpartitioned assets are broken."""
+
+    def totals(parsed: Any) -> list[str]:
+        if None in shop.broken:
+            raise ValueError("broken")
+        return list(parsed)
+
+    totals.__annotations__["parsed"] = kind
+    return asset(code_version="1")(totals)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_keys_that_were_added_after_the_run_are_not_waited_for(shop: Shop, crossed: bool) -> None:
+    partitions = MultiPartitions({"area": StaticPartitions(["north"]), "file": FILES}) if crossed else FILES
+    prefix = "north|" if crossed else ""
+    shop.broken = {None}
+    with shop.open(shop.asset("parsed", partitions), listing(shop)) as project:
+        project.add_partitions("files", ["zoe", "acme"])
+        failed = run_id_of(project.materialize())
+        shop.broken = set()
+        project.add_partitions("files", ["later", "also"])
+        shop.called()
+        result = project.retry(failed)
+        assert (result.status, result.counts["materialized"], result.plan.waiting) == ("success", 1, ())
+        assert shop.called() == []
+        # It read what there was then: those that came later make it stale, as they would any other.
+        assert project.load("totals") == [f"{prefix}zoe", f"{prefix}acme"]
+        assert project.why("totals").state == "stale"
+        assert project.materialize().counts["materialized"] == 3
+        assert len(project.load("totals")) == 4
+
+
+def test_keys_that_were_built_since_are_not_read_by_a_retry_and_removed_ones_are_not_there(shop: Shop) -> None:
+    shop.broken = {None, "gone"}
+    with shop.open(
+        shop.asset("parsed", FILES), listing(shop, Annotated[dict[str, int], Input("parsed", missing="allow")])
+    ) as project:
+        project.add_partitions("files", ["zoe", "gone"])
+        failed = run_id_of(project.materialize())
+        shop.broken = set()
+        project.add_partitions("files", ["later"])
+        project.materialize("parsed", "later")
+        project.remove_partitions("files", ["gone"], force=True)
+        shop.called()
+        result = project.retry(failed)
+        assert shop.called() == []
+        assert "parsed has the partition gone no more: not tried again" in result.plan.notes
+        assert project.load("totals") == ["zoe"]
+
+
+def test_a_retry_of_a_retry_goes_by_the_keys_of_the_first_run(shop: Shop) -> None:
+    shop.broken = {None}
+    with shop.open(shop.asset("parsed", FILES), listing(shop)) as project:
+        project.add_partitions("files", ["zoe"])
+        failed = run_id_of(project.materialize())
+        project.add_partitions("files", ["later"])
+        again = run_id_of(project.retry(failed))
+        shop.broken = set()
+        assert project.retry(again).counts["materialized"] == 1
+        assert project.load("totals") == ["zoe"]

@@ -179,7 +179,8 @@ def test_a_mapping_that_raises_for_everything_is_not_asked_for_each_of_many_part
         (lambda keys: "rome", "gave 'rome', where a list with one list of keys for each partition is due"),
         (lambda keys: {"europe": ["rome"]}, "gave {'europe': ['rome']}, where a list with one list of keys"),
         (lambda keys: [["rome"]] * 3, "gave 3 lists of keys for 1 partitions"),
-        (lambda keys: ["rome"], "gave 'rome', which is no list of keys"),
+        (lambda keys: [7], "gave 7, which is no list of keys"),
+        (lambda keys: ["rme"], "gave a key that the upstream does not have: there is no partition 'rme': 4 keys: "),
         (lambda keys: [[1]], "gave [1], which is no list of keys"),
         (lambda keys: [["rme"]], "gave a key that the upstream does not have: there is no partition 'rme': 4 keys: "),
         (lambda keys: [["x" * 200, 1]], "gave ['xxx"),
@@ -191,6 +192,12 @@ def test_what_cannot_be_used_is_told_with_the_line_of_the_method(given: Any, pro
     [found] = edge.problems("europe")
     assert found.startswith(f"Mine.upstream_keys {problem}")
     assert found.endswith(f"({__file__}:{Mine.upstream_keys.__code__.co_firstlineno})")
+
+
+def test_one_key_needs_no_list_around_it() -> None:
+    edge = Edge(Mine(lambda keys: ["rome" if key == "europe" else ["lima"] for key in keys]), REGIONS, CITIES)
+    assert edge.reads("europe") == [["rome"]]
+    assert edge.problems("europe") == []
 
 
 def test_whatever_an_error_says_is_one_short_line() -> None:

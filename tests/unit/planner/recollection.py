@@ -11,7 +11,8 @@ from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.evidence import Era, Integers, Made, Moves, Read, Written
-from assetflow.planner.reasons import Scene
+from assetflow.planner.explain import Explanation, explain
+from assetflow.planner.scene import Scene
 from assetflow.planner.signatures import lanes_hash
 from assetflow.planner.trace import Trace
 from assetflow.planner.tracing import trace
@@ -84,6 +85,11 @@ class Recollection:
 
     def ranges(self, era: Era, partitions: PartitionSet) -> list[str]:
         return self.world.space(era.asset).describe(partitions)
+
+
+def recalled(world: World, asset: str, partition: str | None = None) -> Explanation:
+    """Why a partition is in its state, where the past can be looked up."""
+    return explain(world.assess(), AssetKey(asset), partition, Recollection(world))
 
 
 def traced(world: World, asset: str, *partitions: str, shown: int = 3) -> Trace:

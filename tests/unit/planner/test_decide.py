@@ -95,8 +95,10 @@ def test_many_small_edges_are_mixed_as_each_alone() -> None:
     edges = [(n, f"p{n % 3}") for n in range(7)]
     ordinals = [np.sort(generator.integers(0, 1000, n)) for n in range(7)]
     hashes = [generator.integers(0, 2**63, (n, 2)).astype(np.uint64) for n in range(7)]
-    for (uid, parameter), some, contents, mixed in zip(
-        edges, ordinals, hashes, mix_all(edges, ordinals, hashes), strict=True
-    ):
-        assert mixed.tolist() == mix(uid, parameter, some, contents).tolist()
-    assert mix_all([], [], []) == []
+    together, starts = mix_all(edges, ordinals, hashes)
+    for (uid, parameter), some, contents, start in zip(edges, ordinals, hashes, starts, strict=True):
+        assert together[start : start + len(some)].tolist() == mix(uid, parameter, some, contents).tolist()
+    assert len(together) == sum(len(some) for some in ordinals)
+    nothing, nowhere = mix_all([], [], [])
+    assert nothing.shape == (0, 2)
+    assert nowhere == []

@@ -435,3 +435,18 @@ def test_a_plan_is_frozen() -> None:
     plan = weather().plan()
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan.forced = True  # type: ignore[misc]
+
+
+def test_edges_of_unchanged_assets_are_made_when_they_are_looked_at() -> None:
+    world = World([computed("a"), computed("b", "a"), computed("c", "a", "b")])
+    for name in ("a", "b", "c"):
+        world.build(name)
+    facts = world.assess().facts["c"]
+    assert facts.settled == ("a", "b")
+    assert [edge.upstream for edge in facts.edges] == ["a", "b"]
+    assert facts.edges[1].edge.parameter == "deps:b"
+    assert facts.edges[0] is next(iter(facts.edges))
+    assert [edge.changed.tolist() for edge in facts.edges] == [[False], [False]]
+    world.edit("b", "body", "other")
+    assert world.assess().facts["b"].settled is None
+    assert world.plan().steps[-1].inherited[0].detail == "b is stale"

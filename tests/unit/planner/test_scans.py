@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assetflow.partitions.spans import Spans
+from assetflow.planner import leaps
+from assetflow.planner.leaps import leapt
 from assetflow.planner.scans import OwnReads, carried, settled, traced
 
 
@@ -86,3 +93,77 @@ def test_few_rows_are_no_special_case(size: int) -> None:
     every = np.ones(size, np.bool_)
     assert settled(own, np.ones((2, 2, size), np.bool_), [None]).tolist() == every.tolist()
     assert traced(own, every, every).tolist() == every.tolist()
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> tuple[OwnReads, np.ndarray, list[np.ndarray | None]]:
+    """A few hundred rows that read windows before them, with runs of rows that are alike."""
+    size = draw(st.integers(1, 300))
+    rows = np.arange(size)
+    spans: list[Spans] = []
+    for _ in range(draw(st.integers(1, 2))):
+        far = draw(st.integers(1, 40))
+        near = draw(st.integers(1, far))
+        lo, hi = np.maximum(rows - far, 0), np.maximum(rows - near + 1, 0)
+        if draw(st.booleans()):
+            lo = np.maximum(lo, rows - rows % draw(st.integers(1, 50)))  # begins anew
+        spans.append(Spans(np.minimum(lo, hi), hi))
+    alike = [_alike(draw, size) for _ in range(4)]
+    outcomes = np.array([[alike[0], alike[1] | alike[0]], [alike[2] & alike[3], alike[3]]])
+    return OwnReads(tuple(spans), None), outcomes, [_alike(draw, size) if draw(st.booleans()) else None for _ in spans]
+
+
+def _alike(draw: st.DrawFn, size: int) -> np.ndarray:
+    """Flags that are mostly the same, with some runs and some single rows of the other kind."""
+    found = np.full(size, draw(st.booleans()))
+    for first, length in draw(st.lists(st.tuples(st.integers(0, size), st.sampled_from([1, 1, 2, 7, 60])), max_size=6)):
+        found[first : first + length] ^= True
+    return found
+
+
+@given(windows(), st.sampled_from([1, 4, 16, 256]))
+def test_rows_that_are_guessed_in_blocks_move_as_if_they_were_decided_one_after_the_other(
+    drawn: tuple[OwnReads, np.ndarray, list[np.ndarray | None]], shortest: int
+) -> None:
+    own, outcomes, absent = drawn
+    moves: list[bool] = []
+    for row in range(outcomes.shape[2]):
+        runs = [slice(int(spans.lo[row]), int(spans.hi[row])) for spans in own.spans]
+        moving = any(any(moves[run]) for run in runs)
+        gone = zip(runs, absent, strict=True)
+        lacks = any(flags is not None and any(~np.array(moves[run], bool) & flags[run]) for run, flags in gone)
+        moves.append(bool(outcomes[int(lacks), int(moving), row]))
+    assert leapt(own.spans, outcomes, absent, shortest=shortest).tolist() == moves
+    assert settled(own, outcomes, absent).tolist() == moves
+
+
+def test_a_million_rows_are_settled_at_once() -> None:
+    size = 1_000_000
+    rows = np.arange(size)
+    begins, every = np.zeros(size, np.bool_), np.ones(size, np.bool_)
+    begins[[3, 700_000]] = True
+    passes = every.copy()
+    passes[300_000:300_007] = False
+    spans = Spans(np.maximum(rows - 5, 0), rows)
+    expected = every.copy()
+    expected[:3] = expected[300_000:700_000] = False
+    with count_calls() as called:
+        assert np.array_equal(carried(OwnReads((spans,), None), begins, passes), expected)
+    assert called["loop"] <= 4
+    assert called["guess"] <= 40
+
+
+@contextmanager
+def count_calls() -> Iterator[Counter[str]]:
+    """How often blocks of rows were guessed and looped over."""
+    called: Counter[str] = Counter()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("guess", "loop"):
+            real = getattr(leaps._Leaps, name)
+
+            def counting(self: Any, row: int, stop: int, *, name: str = name, real: Any = real) -> Any:
+                called[name] += 1
+                return real(self, row, stop)
+
+            patch.setattr(leaps._Leaps, name, counting)
+        yield called

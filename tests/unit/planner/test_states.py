@@ -59,6 +59,8 @@ def test_a_changed_helper_makes_stale_and_is_named_downstream_too() -> None:
         ({"h1": None}, "h1 removed"),
         ({"option:missing:orders": "allow"}, "missing of orders added"),
         ({"option:batch": "yes"}, "batch added"),
+        ({"option:mapping:b": "Near", "mapping:b": "1"}, "mapping of b added"),
+        ({"option:mapping:b": "Near", "h1": "2"}, "h1 changed, mapping of b added"),
         ({f"x{n}": "1" for n in range(5)}, "x0 added, x1 added, x2 added and 2 more"),
     ],
 )
@@ -68,6 +70,16 @@ def test_changed_components_are_told_as_people_call_them(changes: dict[str, str 
     for component, value in changes.items():
         world.edit("a", component, value)
     assert causes(world, "a") == [("code_changed", sentence)]
+
+
+def test_a_mapping_of_a_user_that_is_replaced_is_one_change() -> None:
+    world = World([computed("a")], components={"a": {"option:mapping:a": "Near", "mapping:a": "source"}})
+    world.build("a")
+    world.edit("a", "mapping:a", None)
+    world.edit("a", "option:mapping:a", "TimeWindow(-1, -1)")
+    assert causes(world, "a") == [("code_changed", "mapping of a changed")]
+    (step,) = world.plan().steps
+    assert step.causes[0].components == ("mapping:a", "option:mapping:a")
 
 
 def test_only_a_schema_that_changed_is_a_cause_of_its_own() -> None:
@@ -110,7 +122,10 @@ def test_each_partition_counts_changes_since_it_was_built_itself() -> None:
     world.build("a", "2024-01-02")
     world.observe("raw", {f"2024-01-0{day}T05:00Z": "2" for day in (1, 2)})
     (cause,) = world.why("a").causes
-    assert (cause.count, cause.detail) == (2, "raw 2024-01-01T05:00Z, 2024-01-02T05:00Z changed")
+    assert (cause.count, cause.detail) == (
+        2,
+        "raw changed (2024-01-01T05:00Z, 2024-01-02T05:00Z published since)",
+    )
 
 
 def test_many_ranges_are_counted() -> None:
@@ -223,7 +238,7 @@ def test_an_absent_upstream_that_is_allowed_is_no_reason_to_wait_and_its_arrival
     assert world.run(world.plan()) == ["a will 2"]
     world.observe("raw", {"2024-01-01T07:00Z": "1"})
     assert lines(world.plan()) == ["a will 2024-01-01: input_changed"]
-    assert causes(world, "a", "2024-01-01") == [("input_changed", "raw 2024-01-01T07:00Z changed")]
+    assert causes(world, "a", "2024-01-01") == [("input_changed", "raw changed (2024-01-01T07:00Z published since)")]
 
 
 def test_an_upstream_that_waits_but_has_a_version_is_no_reason_to_wait() -> None:
@@ -303,6 +318,16 @@ def test_failures_of_many_partitions_are_summed_up() -> None:
     world.fail("a", "2024-01-03", error="two")
     (_, failed) = world.why("a").causes
     assert (failed.count, failed.detail) == (3, "failed in run r1: one, and 1 other error")
+
+
+def test_failures_that_differ_in_nothing_but_the_partition_are_one() -> None:
+    world = World([computed("a", partitions=DAYS)])
+    for day in range(1, 4):
+        world.fail("a", f"2024-01-0{day}", error=f"a@2024-01-0{day} raised KeyError: 'x'")
+    (_, failed) = world.why("a").causes
+    assert (failed.count, failed.detail) == (3, "failed in run r1: a@2024-01-01 raised KeyError: 'x'")
+    world.fail("a", "2024-01-03", error="a@2024-01-03 raised KeyError: 'y'")
+    assert world.why("a").causes[1].detail == "failed in run r1: a@2024-01-01 raised KeyError: 'x', and 1 other error"
 
 
 def test_a_blocking_check_that_fails_on_the_current_version_is_failed() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from assetflow.store import integrity
 from assetflow.store.opening import open_store
 from tests.contract.store_records import Filler
 
@@ -66,7 +65,7 @@ def test_a_damaged_page_is_found(tmp_path: Path) -> None:
 def test_an_old_library_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int], told: bool
 ) -> None:
-    monkeypatch.setattr(integrity.sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     sentences = store.reader.advice()
     assert [("WAL-reset bug" in sentence) for sentence in sentences] == ([True] if told else [])

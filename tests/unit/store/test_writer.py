@@ -15,6 +15,7 @@ import pytest
 from assetflow.errors import PublishConflict, StoreDamaged, StoreError, StoreLocked
 from assetflow.keys import VersionId
 from assetflow.store import opening, writer
+from assetflow.store.connection import Connection
 from assetflow.store.interface import Store
 from assetflow.store.opening import open_store
 from assetflow.store.records import (
@@ -22,6 +23,7 @@ from assetflow.store.records import (
     Publication,
     Ticket,
 )
+from assetflow.store.sqlite import SqliteDatabase
 from tests.contract.store_records import Filler
 
 
@@ -62,13 +64,13 @@ def together(fill: Filler, enqueue: Callable[[], list[Ticket]]) -> list[Ticket]:
 def count_commits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The transactions that begin from now on."""
     begun: list[str] = []
-    begin = writer.begin
+    begin = SqliteDatabase.begin
 
-    def counted(connection: sqlite3.Connection, patience: float) -> None:
+    def counted(database: SqliteDatabase, connection: Connection, patience: float) -> None:
         begun.append("BEGIN")
-        begin(connection, patience)
+        begin(database, connection, patience)
 
-    monkeypatch.setattr(writer, "begin", counted)
+    monkeypatch.setattr(SqliteDatabase, "begin", counted)
     return begun
 
 
@@ -166,10 +168,10 @@ def test_a_lock_that_stays_fails_what_waits_and_nothing_later(path: Path, fill: 
 
 
 def test_a_full_disk_fails_what_waits_and_leaves_the_store_whole(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    connect = writer.connect
+    connect = SqliteDatabase.connect
 
-    def small(path: Path, *, patience: float) -> sqlite3.Connection:
-        connection = connect(path, patience=patience)
+    def small(database: SqliteDatabase, *, patience: float, writing: bool = False) -> sqlite3.Connection:
+        connection = connect(database, patience=patience, writing=writing)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 8}")
         return connection
@@ -177,7 +179,7 @@ def test_a_full_disk_fails_what_waits_and_leaves_the_store_whole(monkeypatch: py
     filled = Filler(open_store(f"sqlite:///{path}"))
     before = filled.publish("daily", 1)
     filled.store.close()
-    monkeypatch.setattr(writer, "connect", small)
+    monkeypatch.setattr(SqliteDatabase, "connect", small)
     store = open_store(f"sqlite:///{path}")
     fill = Filler(store)
     big = fill.version("daily", 2, metadata={"text": "x" * 200_000})
@@ -194,12 +196,12 @@ def test_a_full_disk_fails_what_waits_and_leaves_the_store_whole(monkeypatch: py
 def test_a_writer_that_cannot_go_on_refuses_everything(monkeypatch: pytest.MonkeyPatch, fill: Filler) -> None:
     moves = [fill.publication("daily", 1), fill.publication("daily", 2)]
 
-    def broken(connection: sqlite3.Connection, patience: float) -> None:
+    def broken(database: SqliteDatabase, connection: Connection, patience: float) -> None:
         error = sqlite3.DatabaseError("database disk image is malformed")
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
 
-    monkeypatch.setattr(writer, "begin", broken)
+    monkeypatch.setattr(SqliteDatabase, "begin", broken)
     tickets = together_or_not(fill, moves)
     for ticket in tickets:
         with pytest.raises(StoreDamaged, match="the metadata store is damaged"):
@@ -223,10 +225,10 @@ def together_or_not(fill: Filler, moves: list[object]) -> list[Ticket]:
 def test_a_mistake_in_the_writer_is_told_and_not_waited_for(monkeypatch: pytest.MonkeyPatch, fill: Filler) -> None:
     fill.publish("daily", 1)
 
-    def broken(connection: sqlite3.Connection, patience: float) -> None:
+    def broken(database: SqliteDatabase, connection: Connection, patience: float) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(writer, "begin", broken)
+    monkeypatch.setattr(SqliteDatabase, "begin", broken)
     with pytest.raises(StoreError, match=r"writing to the metadata store stopped \(RuntimeError: unforeseen\)"):
         fill.store.writer.reserve_versions(1)
 
