@@ -140,14 +140,14 @@ def rename(workspace: Workspace, old: str, new: str) -> dict[str, object]:
             raise UsageError(f"{text!r} is no asset key", hint="write assetflow mv OLD NEW")
     before, after = AssetKey(old), AssetKey(new)
     if after not in setting.graph.owner:
-        near = nearest_names(new, setting.graph.owner)
+        near = nearest_names(new, setting.graph.owner) or "assetflow list shows all assets"
         raise UnknownAsset(f"no asset is called {new}: rename it in the code first, then here", hint=near)
     if before in setting.graph.owner:
         raise UsageError(f"{old} is still declared", hint=f"rename it to {new} in the code first, then here")
     recorded = setting.reader.uids()
     unfinished = before not in recorded and bool(_projections(setting, before))
     if before not in recorded and not unfinished:
-        near = nearest_names(old, set(recorded) - set(setting.graph.owner))
+        near = nearest_names(old, set(recorded) - set(setting.graph.owner)) or "write assetflow mv OLD NEW"
         raise UnknownAsset(f"nothing is recorded of an asset {old}", hint=near)
     if not unfinished:
         setting.writer.flush()
