@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assetflow.definitions.decorators import asset, asset_check, multi_asset, observable_source
     from assetflow.definitions.freshness import FreshnessPolicy
     from assetflow.definitions.inputs import Input, Out
+    from assetflow.definitions.retries import RetryPolicy
     from assetflow.definitions.schema import Field, Schema
     from assetflow.definitions.values import NO_DATA
     from assetflow.errors import AssetflowError
@@ -60,6 +61,7 @@ __all__ = [
     "Out",
     "PartitionMapping",
     "Project",
+    "RetryPolicy",
     "Schema",
     "StaticMapping",
     "StaticPartitions",
@@ -81,6 +83,7 @@ _HOMES = {
     "assetflow.definitions.decorators": ("asset", "asset_check", "multi_asset", "observable_source"),
     "assetflow.definitions.freshness": ("FreshnessPolicy",),
     "assetflow.definitions.inputs": ("Input", "Out"),
+    "assetflow.definitions.retries": ("RetryPolicy",),
     "assetflow.definitions.schema": ("Field", "Schema"),
     "assetflow.definitions.values": ("NO_DATA",),
     "assetflow.errors": ("AssetflowError",),

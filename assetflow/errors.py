@@ -18,7 +18,10 @@
     │   ├── OutputError                what the function returned cannot be published
     │   ├── SchemaMismatch             the output contradicts the declared schema
     │   ├── CheckFailed                a blocking check did not pass
-    │   └── GroupIncomplete            another asset of its publish group could not be built
+    │   ├── GroupIncomplete            another asset of its publish group could not be built
+    │   ├── StepTimeout                it took longer than its timeout
+    │   ├── WorkerDied                 the process that built it ended (transient)
+    │   └── StepCanceled               it was stopped because its run was canceled
     ├── StorageError                   a data file
     │   ├── DataMissing                a recorded version has lost its file
     │   ├── DataUnreadable             a data file cannot be read
@@ -65,6 +68,8 @@ class AssetflowError(Exception):
 
     exit_code: ClassVar[int] = 1
     transient: ClassVar[bool] = False
+    raised: tuple[str, ...] = ()
+    """The qualified names of what a user's function raised and of its base classes; empty where nothing was."""
 
     def __init__(self, message: str, *, hint: str | None = None, location: SourceLocation | None = None) -> None:
         super().__init__(message)
@@ -88,6 +93,15 @@ class AssetflowError(Exception):
             "hint": self.hint,
             "location": str(self.location) if self.location else None,
         }
+
+
+def class_names(kind: type[BaseException]) -> tuple[str, ...]:
+    """The qualified names of an exception class and of its bases, which tell in another process what was raised.
+
+    >>> class_names(KeyError)[:2]
+    ('builtins.KeyError', 'builtins.LookupError')
+    """
+    return tuple(f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__[:-1])
 
 
 def _rebuild(kind: type[AssetflowError], fields: dict[str, object], args: tuple[object, ...]) -> AssetflowError:
@@ -222,6 +236,20 @@ class CheckFailed(StepError):
 
 class GroupIncomplete(StepError):
     """The partition could be built, but not all that is published together with it."""
+
+
+class StepTimeout(StepError):
+    """An attempt took longer than the ``timeout`` of its computation, and was ended."""
+
+
+class WorkerDied(StepError):
+    """The process that built the partition ended before it had an answer."""
+
+    transient = True
+
+
+class StepCanceled(StepError):
+    """An attempt was stopped because its run was canceled."""
 
 
 class StorageError(AssetflowError):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
-from assetflow.errors import UsageError
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from assetflow.catalog import Catalog
     from assetflow.catalog.comparing import Comparison
     from assetflow.catalog.status import Status
+    from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
     from assetflow.opening.going_back import Partition
@@ -178,8 +178,9 @@ class Project:
         *,
         force: bool = False,
         due: bool = False,
-        executor: str = "inline",
+        executor: str | None = None,
         workers: int | None = None,
+        fail_fast: bool = False,
         now: datetime | None = None,
         retry_failed: bool = True,
         include_late: bool = False,
@@ -190,9 +191,12 @@ class Project:
     ) -> Result:
         """Plan and run: build what is missing or stale (``due``: what freshness needs), check it, publish it.
 
+        ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure.
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        _check_executor(executor, workers)
+        from assetflow.execution.options import RunOptions
+
+        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
 
         def planned(assessment: Assessment) -> Plan:
@@ -206,15 +210,16 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, workers, on_event, trigger, include_late=include_late)
+        return self._run(select, planned, now, workers, on_event, trigger, options, include_late=include_late)
 
     def retry(
         self,
         run_id: str,
         *,
         everything: bool = False,
-        executor: str = "inline",
+        executor: str | None = None,
         workers: int | None = None,
+        fail_fast: bool = False,
         observe: bool = True,
         strict_observe: bool = False,
         on_event: Listener | None = None,
@@ -226,9 +231,10 @@ class Project:
         and what is up to date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises
         UsageError for a run that there is not, or that cannot be tried again, and as :meth:`materialize`.
         """
+        from assetflow.execution.options import RunOptions
         from assetflow.execution.retrying import RunToRetry
 
-        _check_executor(executor, workers)
+        options = RunOptions.asked(executor, workers, fail_fast=fail_fast)
         earlier = RunToRetry(self.setting, run_id, everything=everything)
         select = earlier.selection(self.graph)
         observe = observe and select is not None
@@ -237,10 +243,9 @@ class Project:
         def planned(assessment: Assessment) -> Plan:
             return earlier.plan(assessment, notes)
 
-        late, as_of = earlier.recorded.include_late, earlier.recorded.as_of
-        return self._run(
-            select or "*", planned, as_of, workers, on_event, trigger, include_late=late, known=earlier.known
-        )
+        late, as_of, known = earlier.recorded.include_late, earlier.recorded.as_of, earlier.known
+        chosen = select or "*"
+        return self._run(chosen, planned, as_of, workers, on_event, trigger, options, include_late=late, known=known)
 
     def _run(
         self,
@@ -250,6 +255,7 @@ class Project:
         workers: int | None,
         on_event: Listener | None,
         trigger: str,
+        options: RunOptions,
         *,
         include_late: bool,
         known: Callable[[State], State] | None = None,
@@ -260,7 +266,7 @@ class Project:
         def made(as_of: datetime | None) -> tuple[Plan, World]:
             assessment = self._workspace.assessed(select, as_of, include_late=include_late, known=known)
             plan = planned(assessment)
-            if on_event is not None:
+            if on_event is not None or (workers or 1) > 1:
                 plan = self._workspace.estimated(plan, assessment, workers)
             return plan, assessment.world
 
@@ -271,7 +277,9 @@ class Project:
         plan, world = made(now)
         setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
-            run = run_plan(plan, world.state, setting, trigger=trigger, listener=on_event, replan=again)
+            run = run_plan(
+                plan, world.state, setting, trigger=trigger, listener=on_event, replan=again, options=options
+            )
         return Result(run, self)
 
     def why(
@@ -477,6 +485,15 @@ class Project:
 
         return run_document(self.setting, run_id)
 
+    def cancel(self, run_id: str) -> None:
+        """Ask a run, also one of another process, to stop: it does within seconds, between two steps at the latest.
+
+        What it has published stays. Raises UsageError for a run that there is not, or that has ended.
+        """
+        from assetflow.execution.canceling import cancel_run
+
+        cancel_run(self.setting, run_id)
+
     def explain(
         self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None
     ) -> Comparison:
@@ -528,10 +545,3 @@ class Project:
     def state(self) -> State:
         """Everything recorded that a plan depends on, as of the last commit."""
         return self._workspace.state()
-
-
-def _check_executor(executor: str, workers: int | None) -> None:
-    if executor != "inline":
-        raise UsageError(f"there is no executor {executor!r}", hint="this version has one: inline")
-    if workers is not None and workers != 1:
-        raise UsageError(f"the inline executor has one worker, not {workers}", hint="leave workers out")

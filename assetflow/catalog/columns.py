@@ -24,7 +24,9 @@ _VIEWS = {
     "runs": "run_id:text status:text started_at:time ended_at:time trigger:text environment:text "
     "counts:text error:text",
     "steps": "run_id:text asset:text partition:text attempt:int status:text queued_at:time started_at:time "
-    "ended_at:time error:text",
+    "ended_at:time error:text version:int load_seconds:float compute_seconds:float stage_seconds:float "
+    "check_seconds:float publish_seconds:float cpu_seconds:float peak_memory:int row_count:int byte_count:int "
+    "call_size:int",
     "events": "seq:int occurred_at:time kind:text asset:text partition:text run_id:text payload:text",
     "freshness": "asset:text state:text watermark:time lag_seconds:float",
 }

@@ -8,8 +8,10 @@ from typing import cast
 import numpy as np
 
 from assetflow.catalog.naming import PartitionNames, partition_names
+from assetflow.catalog.timeline import critical_path
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
 from assetflow.errors import DataMissing, UnknownVersion, UsageError
+from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.ordinal_spaces import WHOLE, space_words
 from assetflow.partitions.spaces import ordinal_of
@@ -21,7 +23,7 @@ from assetflow.publish.past import OVERRIDDEN, pointers_at, refuse_deleted, refu
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import stored_input
 from assetflow.store.interface import StoreReader
-from assetflow.store.records import RunRecord
+from assetflow.store.records import RunRecord, StepRecord
 
 
 def load_value(
@@ -176,22 +178,49 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
     if run is None:
         raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
     names = _names(setting)
+    records = setting.reader.steps(run_id)
     steps = [
-        {
-            "asset": step.asset,
-            "partition": names.keys(step.asset, np.array([step.ordinal], np.int64), step.uid)[0],
-            "attempt": step.attempt,
-            "status": step.status,
-            "started_at": step.started_at.isoformat(),
-            "ended_at": step.ended_at.isoformat(),
-            "seconds": (step.ended_at - step.started_at).total_seconds(),
-            "version": step.version,
-            "error": dict(step.error) if step.error else None,
-        }
-        for step in setting.reader.steps(run_id)
+        _step_row(step, names.keys(step.asset, np.array([step.ordinal], np.int64), step.uid)[0]) for step in records
     ]
+    path = [steps[place] for place in critical_path(records, lambda asset: _reads(setting.graph, asset))]
+    critical = [{name: step[name] for name in ("asset", "partition", "attempt", "seconds")} for step in path]
     plan = {name: value for name, value in run.plan.items() if name != RECORD}
-    return {**_run_row(run), "plan": plan, "steps": steps}
+    return {**_run_row(run), "plan": plan, "steps": steps, "critical_path": critical}
+
+
+def _reads(graph: AssetGraph, asset: AssetKey) -> set[AssetKey]:
+    """What the steps of an asset wait for, as it is declared now; nothing of one that is no longer."""
+    if asset not in graph.owner:
+        return set()
+    upstreams = {edge.upstream for edge in graph.nodes[graph.owner[asset]].edges}
+    return {output for upstream in upstreams for output in graph.nodes[graph.owner[upstream]].outputs}
+
+
+def _step_row(step: StepRecord, partition: str | None) -> dict[str, object]:
+    took = step.measures
+    return {
+        "asset": step.asset,
+        "partition": partition,
+        "attempt": step.attempt,
+        "status": step.status,
+        "queued_at": step.queued_at.isoformat(),
+        "started_at": step.started_at.isoformat(),
+        "ended_at": step.ended_at.isoformat(),
+        "seconds": (step.ended_at - step.started_at).total_seconds(),
+        "wait_seconds": (step.started_at - step.queued_at).total_seconds(),
+        "load_seconds": took.load if took else None,
+        "compute_seconds": took.compute if took else None,
+        "stage_seconds": took.stage if took else None,
+        "check_seconds": took.check if took else None,
+        "publish_seconds": step.publish,
+        "cpu_seconds": took.cpu if took else None,
+        "peak_memory": took.peak_memory if took else None,
+        "row_count": step.row_count,
+        "byte_count": step.byte_count,
+        "call_size": step.call_size,
+        "version": step.version,
+        "error": dict(step.error) if step.error else None,
+    }
 
 
 def _names(setting: Setting) -> PartitionNames:

@@ -41,6 +41,7 @@ _COMMANDS = {
     "lineage": ("lineage", "show what something was made from"),
     "runs": ("runs", "list the latest runs"),
     "runs show": ("runs", "show how one run went"),
+    "runs cancel": ("runs", "ask a run to stop"),
     "runs retry": ("runs", "try again what a run left to do"),
     "explain": ("comparing", "say why something ran in one run and not in another"),
     "partitions": ("partitions", "list the dynamic partitions"),

@@ -74,9 +74,10 @@ def add_due(parser: Parser) -> None:
 
 
 def add_executor(parser: Parser) -> None:
-    """Add ``--executor`` and ``--workers``."""
-    parser.add_argument("--executor", metavar="E", default="inline", help="where steps run: inline")
+    """Add ``--executor``, ``--workers`` and ``--fail-fast``."""
+    parser.add_argument("--executor", metavar="E", help="where steps run: inline")
     parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
+    parser.add_argument("--fail-fast", action="store_true", help="begin nothing new after the first failure")
 
 
 def add_include_late(parser: Parser) -> None:

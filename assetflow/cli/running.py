@@ -50,6 +50,7 @@ def materialize(arguments: Namespace) -> Answer:
                 due=arguments.due,
                 executor=arguments.executor,
                 workers=arguments.workers,
+                fail_fast=arguments.fail_fast,
                 retry_failed=arguments.retry_failed,
                 include_late=arguments.include_late,
                 observe=arguments.observe,

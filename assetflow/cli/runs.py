@@ -14,7 +14,8 @@ from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.progress import following
 from assetflow.cli.running import result_answer
 from assetflow.cli.terminal import Answer, Column, Page
-from assetflow.cli.words import duration, moment, ranges
+from assetflow.cli.timeline import BARS, LEGEND, Timeline, bar_width
+from assetflow.cli.words import count, duration, moment, ranges
 from assetflow.keys import AssetKey
 
 Document = Mapping[str, object]
@@ -45,6 +46,7 @@ def retry(arguments: Namespace) -> Answer:
             everything=arguments.all,
             executor=arguments.executor,
             workers=arguments.workers,
+            fail_fast=arguments.fail_fast,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
             on_event=listener,
@@ -52,6 +54,18 @@ def retry(arguments: Namespace) -> Answer:
         )
     idle = "Nothing is left to do: what the run was to do is done, and up to date."
     return result_answer(result, idle)
+
+
+def cancel(arguments: Namespace) -> Answer:
+    """Ask a run to stop."""
+    with open_project(arguments) as project:
+        project.cancel(arguments.run_id)
+
+    def told(page: Page) -> None:
+        page.line(f"Run {arguments.run_id} was asked to stop; what it has published stays.")
+        page.line(f"  hint: assetflow runs show {arguments.run_id}", style="cyan", lead="  hint:")
+
+    return Answer(lambda: {"run_id": arguments.run_id, "cancel_asked": True}, told)
 
 
 def _show_runs(page: Page, found: Sequence[Document]) -> None:
@@ -124,7 +138,8 @@ def _show_run(page: Page, run: Document) -> None:
     steps = cast("Sequence[Document]", run["steps"])
     if steps:
         page.line()
-        (_list_steps if len(steps) <= _LISTED_STEPS else _count_steps)(page, steps)
+        (_list_steps if len(steps) <= _LISTED_STEPS else _count_steps)(page, run, steps)
+        _tell_critical_path(page, run)
     failed = [
         (AssetKey(cast("str", step["asset"])), cast("str | None", step["partition"]), cast("Document", step["error"]))
         for step in steps
@@ -135,19 +150,59 @@ def _show_run(page: Page, run: Document) -> None:
         show_alike(page, failure)
 
 
-def _list_steps(page: Page, steps: Sequence[Document]) -> None:
+def _list_steps(page: Page, run: Document, steps: Sequence[Document]) -> None:
     columns = [Column("asset", whole=True), Column("partition", whole=True), "status", Column("version", right=True)]
-    page.table(columns, [[step["asset"], step["partition"], step["status"], step["version"]] for step in steps])
+    rows = [[step["asset"], step["partition"], _status(step), step["version"], _step_took(step)] for step in steps]
+    _with_bars(
+        page,
+        run,
+        [*columns, Column("took", right=True)],
+        [([step], row) for step, row in zip(steps, rows, strict=True)],
+    )
 
 
-def _count_steps(page: Page, steps: Sequence[Document]) -> None:
+def _status(step: Document) -> str:
+    return f"{step['status']} (attempt {step['attempt']})" if step["attempt"] != 1 else str(step["status"])
+
+
+def _step_took(step: Document) -> str | None:
+    return None if step["call_size"] is None else duration(cast("float", step["seconds"]))
+
+
+def _count_steps(page: Page, run: Document, steps: Sequence[Document]) -> None:
     statuses = dict.fromkeys(str(step["status"]) for step in steps)
     counts = Counter((step["asset"], str(step["status"])) for step in steps)
+    by_asset: dict[object, list[Document]] = {}
+    for step in steps:
+        by_asset.setdefault(step["asset"], []).append(step)
     rows = [
-        [asset, *(f"{counts[asset, status]:,}" if counts[asset, status] else None for status in statuses)]
-        for asset in dict.fromkeys(step["asset"] for step in steps)
+        (found, [asset, *(f"{counts[asset, status]:,}" if counts[asset, status] else None for status in statuses)])
+        for asset, found in by_asset.items()
     ]
-    page.table([Column("asset", whole=True), *(Column(status, right=True) for status in statuses)], rows)
+    _with_bars(page, run, [Column("asset", whole=True), *(Column(status, right=True) for status in statuses)], rows)
+
+
+def _with_bars(
+    page: Page,
+    run: Document,
+    columns: Sequence[Column | str],
+    rows: Sequence[tuple[Sequence[Document], Sequence[object]]],
+) -> None:
+    """A table with a timeline in as many columns as the terminal has left."""
+    names = [column if isinstance(column, str) else column.name for column in columns]
+    cells = [["" if cell is None else str(cell) for cell in row] for _, row in rows]
+    taken = sum(2 + max(len(name), *(len(row[place]) for row in cells)) for place, name in enumerate(names))
+    timeline = Timeline(run, bar_width(page.console.width, taken))
+    page.table([*columns, BARS], [[*row, timeline.bar(steps)] for steps, row in rows])
+
+
+def _tell_critical_path(page: Page, run: Document) -> None:
+    path = cast("Sequence[Document]", run["critical_path"])
+    if not path:
+        return
+    seconds = sum(cast("float", step["seconds"]) for step in path)
+    page.line()
+    page.line(f"  {LEGEND}: {count(len(path), 'step')}, {duration(seconds)}")
 
 
 def _runs_arguments(parser: Parser) -> None:
@@ -168,6 +223,11 @@ def _retry_arguments(parser: Parser) -> None:
 COMMANDS = {
     "runs": Command(_runs_arguments, runs, "List the latest runs."),
     "runs show": Command(_show_arguments, show, "Show how one run went: its steps, and its failures in full."),
+    "runs cancel": Command(
+        _show_arguments,
+        cancel,
+        "Ask a run to stop, whatever process it is in: it starts nothing more, and what was published stays.",
+    ),
     "runs retry": Command(
         _retry_arguments,
         retry,

@@ -14,6 +14,7 @@ from assetflow.cli.words import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 _UNLIMITED = 10_000
 """Columns of a pipe: a line or a table that no terminal bounds is not cut."""
@@ -92,7 +93,7 @@ class Page:
             justify = "right" if column.right else "left"
             table.add_column(Text(heading), justify=justify, min_width=narrowest, overflow="fold")
         for row in cells:
-            table.add_row(*map(Text, row))
+            table.add_row(*(_painted(Text(text), column) for text, column in zip(row, chosen, strict=True)))
         console = self.console
         width = console.width
         console.width = max(width, least)
@@ -102,6 +103,12 @@ class Page:
         self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
+def _painted(text: Text, column: Column) -> Text:
+    for character, style in (column.styles or {}).items():
+        text.highlight_words([character], style)
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: ``right`` aligns numbers, ``whole`` never folds a cell."""
@@ -109,6 +116,8 @@ class Column:
     name: str
     right: bool = False
     whole: bool = False
+    styles: Mapping[str, str] | None = None
+    """By character: how a terminal shows it."""
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from assetflow.definitions.batch import Batch
 from assetflow.definitions.freshness import FreshnessPolicy
 from assetflow.definitions.inputs import Hashing, Input
 from assetflow.definitions.problems import Problem
+from assetflow.definitions.retries import RetryPolicy
 from assetflow.definitions.schema import Schema
 from assetflow.errors import SourceLocation
 from assetflow.keys import AssetKey
@@ -60,6 +61,9 @@ class Computation:
     batch: Batch | None = None
     code_version: str | None = None
     publish_group: str | None = None
+    retry_policy: RetryPolicy | None = None
+    timeout: timedelta | None = None
+    """Of one call."""
     min_interval: timedelta | None = None
     multiple: bool = False
     location: SourceLocation | None = None

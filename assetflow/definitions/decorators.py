@@ -20,6 +20,7 @@ from assetflow.definitions.inputs import AssetRef, Hashing, Input, Out
 from assetflow.definitions.keywords import Keywords, first_paragraph
 from assetflow.definitions.problems import Problem
 from assetflow.definitions.references import definition_of, referenced_key
+from assetflow.definitions.retries import RetryPolicy
 from assetflow.definitions.schema import Schema
 from assetflow.errors import DefinitionError
 from assetflow.keys import AssetKey
@@ -54,7 +55,7 @@ class ComputedKeywords(SharedKeywords, total=False):
     hashing: Hashing | None
     freshness_policy: FreshnessPolicy | None
     automation_condition: object
-    retry_policy: object
+    retry_policy: RetryPolicy | None
     timeout: str | timedelta | None
     max_memory: object
     pool: str | tuple[str, float] | None
@@ -96,8 +97,6 @@ class CheckKeywords(TypedDict, total=False):
 
 _NOT_YET: Mapping[str, object] = {
     "automation_condition": None,
-    "retry_policy": None,
-    "timeout": None,
     "max_memory": None,
     "pool": None,
     "on_drift": "fail",
@@ -116,7 +115,8 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
     The key is the function's name, or ``name``. ``deps`` are upstreams that are not loaded; ``inputs`` says more about
     a parameter; ``partitions`` and ``batch`` cut the asset into parts; ``schema``, ``hashing`` and ``io_manager``
     concern what is published, ``freshness_policy`` how late it may be; assets of one ``publish_group`` are published
-    together, partition by partition; ``code_version`` replaces the automatic one;
+    together, partition by partition; a call that fails is tried again as its ``retry_policy`` says, and one that takes
+    longer than its ``timeout`` has failed; ``code_version`` replaces the automatic one;
     ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
     ``metadata`` are for people.
 
@@ -331,6 +331,8 @@ def _computation(
         batch=read.batch(),
         code_version=read.text("code_version"),
         publish_group=read.text("publish_group"),
+        retry_policy=read.retry_policy(),
+        timeout=read.timeout(),
         multiple=multiple,
         location=location_of(function),
         unsupported=read.unsupported(_NOT_YET),

@@ -12,6 +12,7 @@ from assetflow.definitions.freshness import FreshnessPolicy, policy_problems
 from assetflow.definitions.inputs import AssetRef, Hashing, Input
 from assetflow.definitions.problems import Problem
 from assetflow.definitions.references import referenced_key
+from assetflow.definitions.retries import RetryPolicy, retry_problems
 from assetflow.definitions.schema import Schema, is_schema
 from assetflow.errors import DefinitionError
 from assetflow.keys import nearest_names
@@ -163,6 +164,27 @@ class Keywords:
         if self.given.get("partitions") is None:
             self.note("batch= needs partitions, and there are none", "give it partitions=, or remove batch=")
         return value
+
+    def timeout(self) -> timedelta | None:
+        """How long one call may take."""
+        timeout = self.duration("timeout")
+        if timeout == timedelta(0):
+            self.note(f"timeout={self.given['timeout']!r} leaves no time", 'write a duration such as "10m"')
+            return None
+        return timeout
+
+    def retry_policy(self) -> RetryPolicy | None:
+        """A ``RetryPolicy``; None where it is not a sound one."""
+        value = self.given.get("retry_policy")
+        if value is None:
+            return None
+        if not isinstance(value, RetryPolicy):
+            self.note(f"retry_policy={value!r} is no RetryPolicy", "write retry_policy=RetryPolicy(max_retries=3)")
+            return None
+        problems = retry_problems(value)
+        for problem in problems:
+            self.note(f"retry_policy: {problem.message}", problem.hint or "")
+        return None if problems else value
 
     def inputs(self) -> Mapping[str, Input]:
         """Inputs by parameter; one that cannot be read names the asset ``""``."""

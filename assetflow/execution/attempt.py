@@ -5,47 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from assetflow.definitions.annotations import ANY, Arrival
-from assetflow.definitions.computations import AssetSpec
+from assetflow.definitions.annotations import ANY
 from assetflow.definitions.context import AssetContext
 from assetflow.definitions.values import NO_DATA
 from assetflow.errors import AssetflowError, OutputError, StepError, StoreError
 from assetflow.execution.checking import run_checks
+from assetflow.execution.measuring import Stopwatch
 from assetflow.execution.metadata import plain_metadata
+from assetflow.execution.staging import stage_output
 from assetflow.execution.task import (
-    CheckOutcome,
-    CurrentVersion,
     PartitionOutcome,
     PartitionTask,
     StagedVersion,
     Task,
+    TaskResult,
 )
 from assetflow.execution.tracebacks import user_error
 from assetflow.execution.workshop import Workshop
-from assetflow.fingerprint.data import hash_files
 from assetflow.graph import Edge, Node
-from assetflow.io import DiscardingIOManager, OutputContext, StoredFile, StoredPartition, duckdb_connection
-from assetflow.keys import AssetKey, DataHash, format_address
+from assetflow.io import duckdb_connection
+from assetflow.keys import AssetKey, format_address
 from assetflow.publish.batches import split_batch
-from assetflow.publish.folders import is_whole, storage_errors
 from assetflow.publish.loading import load_batch_input, load_input
 from assetflow.publish.stored import StoredInput
-from assetflow.publish.values import Prepared, choose_manager, prepare, staged_value
 from assetflow.store.records import KeyAddition
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
+def run_task(task: Task, workshop: Workshop) -> TaskResult:
     """Carry out a task; only interrupts and StoreError are raised. One outcome for each partition, in order."""
     node = workshop.graph.nodes[task.computation]
-    if task.action == "check":
-        return tuple(_checked(node, partition, workshop) for partition in task.partitions)
+    watch = Stopwatch(workshop.meter)
+    outcomes = _check(node, task, workshop, watch) if task.action == "check" else _build(node, task, workshop, watch)
+    return TaskResult(outcomes, watch.measures())
+
+
+def _check(node: Node, task: Task, workshop: Workshop, watch: Stopwatch) -> tuple[PartitionOutcome, ...]:
+    outcomes = tuple(_checked(node, partition, workshop) for partition in task.partitions)
+    watch.lap("check")
+    return outcomes
+
+
+def _build(node: Node, task: Task, workshop: Workshop, watch: Stopwatch) -> tuple[PartitionOutcome, ...]:
     started = workshop.clock()
     idle = [partition for partition in task.partitions if _has_nothing_to_load(node, partition)]
     busy = [partition for partition in task.partitions if partition not in idle] if idle else list(task.partitions)
@@ -54,18 +59,23 @@ def run_task(task: Task, workshop: Workshop) -> tuple[PartitionOutcome, ...]:
     added: tuple[KeyAddition, ...] = ()
     if busy:
         try:
-            returned, metadata, added = _call(node, task, busy, workshop)
+            returned, metadata, added = _call(node, task, busy, workshop, watch)
             values.update(returned)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit, and what some test and Rust libraries raise, too
+            # Loading comes first: where it raised, nothing was computed.
+            watch.lap("compute" if watch.seconds["load"] else "load")
             ended = workshop.clock()
             problem = _problem(error, node, _place(node, busy))
             failed = {each.ordinal: PartitionOutcome(each.ordinal, started, ended, error=problem) for each in busy}
             return tuple(
-                failed.get(each.ordinal) or _built(node, each, None, {}, started, workshop) for each in task.partitions
+                failed.get(each.ordinal) or _built(node, each, None, {}, started, workshop, watch)
+                for each in task.partitions
             )
-    built = [_built(node, each, values.get(each.ordinal), metadata, started, workshop) for each in task.partitions]
+    built = [
+        _built(node, each, values.get(each.ordinal), metadata, started, workshop, watch) for each in task.partitions
+    ]
     return tuple(replace(each, added=added) if added and each.ordinal in values else each for each in built)
 
 
@@ -81,7 +91,7 @@ def _has_nothing_to_load(node: Node, partition: PartitionTask) -> bool:
 
 
 def _call(
-    node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop
+    node: Node, task: Task, partitions: Sequence[PartitionTask], workshop: Workshop, watch: Stopwatch
 ) -> tuple[dict[int, Mapping[AssetKey, object]], Mapping[str, object], tuple[KeyAddition, ...]]:
     """What the user's function returned, by ordinal and output, and what it told the context."""
     loaded = [edge for edge in node.edges if edge.loaded]
@@ -94,7 +104,9 @@ def _call(
     context = _context(node, task, partitions, workshop)
     if node.takes_context:
         arguments["context"] = context
+    watch.lap("load")
     returned: object = node.computation.function(**arguments)
+    watch.lap("compute")
     by_asset = _by_output(node, returned)
     metadata = plain_metadata(context.collected_metadata)
     added = tuple(KeyAddition(name, keys, task.run_id) for name, keys in context.added_partitions.items())
@@ -199,6 +211,7 @@ def _built(
     metadata: Mapping[str, object],
     started: datetime,
     workshop: Workshop,
+    watch: Stopwatch,
 ) -> PartitionOutcome:
     """Stage and check every output of one partition; None for ``values`` publishes all of them as empty."""
     outputs: list[StagedVersion] = []
@@ -208,7 +221,7 @@ def _built(
             value = NO_DATA if values is None else values[asset]
             if isinstance(value, OutputError):
                 raise value
-            outputs.append(_staged(asset, spec, returns, value, metadata, partition, workshop, discards))
+            outputs.append(stage_output(asset, spec, returns, value, metadata, partition, workshop, discards, watch))
     except (KeyboardInterrupt, StoreError):
         raise
     except BaseException as error:
@@ -217,140 +230,6 @@ def _built(
         problem = _problem(error, node, format_address(node.name, partition.key))
         return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs), problem)
     return PartitionOutcome(partition.ordinal, started, workshop.clock(), tuple(outputs))
-
-
-def _staged(
-    asset: AssetKey,
-    spec: AssetSpec,
-    returns: Arrival,
-    value: object,
-    metadata: Mapping[str, object],
-    partition: PartitionTask,
-    workshop: Workshop,
-    discards: list[Callable[[], None]],
-) -> StagedVersion:
-    """Stage and check one output; ``discards`` gets what makes its IO manager forget it again."""
-    address = format_address(asset, partition.key)
-    version = partition.versions[asset]
-    current = partition.current.get(asset)
-    own: list[Callable[[], None]] = []
-    prepared = prepare(
-        value,
-        address=address,
-        returns=Arrival("one", returns.type, returns.python) if returns.container == "dict" else returns,
-        nonce=str(version).encode(),
-        schema=spec.schema,
-        hashing=spec.hashing,
-        overlap=current is None,
-    )
-    if prepared.kind == "none":
-        staged = StagedVersion(
-            asset, version, prepared.data_hash or DataHash(""), empty=prepared.empty, metadata=metadata
-        )
-    else:
-        staged = _stored(asset, spec, prepared, metadata, partition, workshop, current, own)
-    if current is not None and _equal(staged, current):
-        for discard in own:
-            discard()
-        own.clear()
-        staged = replace(
-            staged,
-            version=current.version,
-            same=True,
-            row_count=current.stored.row_count,
-        )
-    discards += own
-    return replace(staged, checks=_checks(asset, staged, current, partition, workshop))
-
-
-def _stored(
-    asset: AssetKey,
-    spec: AssetSpec,
-    prepared: Prepared,
-    metadata: Mapping[str, object],
-    partition: PartitionTask,
-    workshop: Workshop,
-    current: CurrentVersion | None,
-    discards: list[Callable[[], None]],
-) -> StagedVersion:
-    address = format_address(asset, partition.key)
-    version = partition.versions[asset]
-    name = choose_manager(prepared, spec.io_manager)
-    manager = workshop.managers[name]
-    location = workshop.storage.location(asset, partition.path, version)
-    opened = False
-    expected = StagedVersion(
-        asset,
-        version,
-        prepared.data_hash or DataHash(""),
-        io_manager=name,
-        storage=getattr(manager, "storage", None),
-        row_count=prepared.row_count,
-        schema=prepared.schema,
-        metadata=metadata,
-    )
-    if current is not None and expected.storage is not None and _equal(expected, current):
-        return expected
-
-    def folder() -> Path:
-        nonlocal opened
-        opened = True
-        assert workshop.open_folder is not None
-        return workshop.open_folder(version)
-
-    given = staged_value(prepared, manager, address)
-    with storage_errors(f"{address}: {workshop.storage.folder(location)}"):
-        context = OutputContext(asset, partition.key, version, folder)
-        made = manager.stage(context, given)
-    if isinstance(manager, DiscardingIOManager):
-        discards.append(partial(manager.discard, context, made))
-    files = workshop.storage.seal(location, asset=asset, partition=partition.key, version=version) if opened else ()
-    data_hash = prepared.pending.result() if prepared.pending else prepared.data_hash
-    data_hash = data_hash or made.data_hash or hash_files((f.name, f.size, f.digest) for f in files)
-    size = sum(file.size for file in files) if opened else len((made.inline or "").encode())
-    return replace(
-        expected,
-        data_hash=data_hash,
-        storage=made.storage,
-        location=location if opened else None,
-        files=files,
-        inline=made.inline,
-        row_count=prepared.row_count if prepared.row_count is not None else made.row_count,
-        byte_count=size,
-    )
-
-
-def _equal(staged: StagedVersion, current: CurrentVersion) -> bool:
-    """Whether nothing new has to be published; a version whose files are not whole is replaced by an equal one."""
-    return (
-        bool(staged.data_hash)
-        and staged.data_hash == current.data_hash
-        and staged.empty == current.empty
-        and staged.schema == current.schema
-        and staged.storage == current.storage
-        and staged.io_manager == current.io_manager
-        and is_whole(current.stored.files)
-    )
-
-
-def _checks(
-    asset: AssetKey,
-    staged: StagedVersion,
-    current: CurrentVersion | None,
-    partition: PartitionTask,
-    workshop: Workshop,
-) -> tuple[CheckOutcome, ...]:
-    checks = workshop.graph.checks.get(asset, ())
-    if not checks or staged.empty:
-        return ()
-    if staged.same and current is not None:
-        subject = StoredInput(partition.key, current.stored, current.io_manager, current.schema)
-        return run_checks(checks, subject, workshop, done=current.checked)
-    folder = workshop.storage.folder(staged.location) if staged.location else None
-    files = tuple(StoredFile(folder / f.name, f.size, f.digest) for f in staged.files) if folder else ()
-    stored = StoredPartition(asset, partition.key, staged.version, files, staged.inline, staged.row_count)
-    subject = StoredInput(partition.key, stored, staged.io_manager, staged.schema)
-    return run_checks(checks, subject, workshop, done=frozenset())
 
 
 def _checked(node: Node, partition: PartitionTask, workshop: Workshop) -> PartitionOutcome:

@@ -48,7 +48,7 @@ def enqueue(parts: RunParts, commit: Commit) -> Ticket:
     ticket = parts.journal.publish(group, commit.entries)
     for asset in move(parts, commit.publications, ticket):
         moved = (each.version for each in commit.publications if each.asset == asset)
-        records = (parts.versions[each.version if isinstance(each, VersionRecord) else each] for each in moved)
+        records = (parts.version(each.version if isinstance(each, VersionRecord) else each) for each in moved)
         parts.projection.moved(asset, ticket, with_files=any(record.location for record in records))
     for addition in commit.added:
         for asset in parts.setting.graph.assets_of_set(addition.name):

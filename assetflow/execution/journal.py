@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from assetflow.errors import AssetflowError, PublishConflict, StorageError
@@ -14,6 +14,7 @@ from assetflow.store.interface import StoreWriter
 from assetflow.store.records import (
     EventRecord,
     Group,
+    Measures,
     StepRecord,
     StepStatus,
     Ticket,
@@ -31,7 +32,19 @@ _STATUS: dict[Outcome, StepStatus] = {
 }
 _EVENTFUL: frozenset[Outcome] = frozenset({"failed", "quarantined", "blocked"})
 _KEPT = 256
-_ATTEMPT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call of which a partition was part: the number of the attempt, its partitions, and what it took.
+
+    ``queued_at`` is when it could have begun, where that is not when its computation was decided.
+    """
+
+    attempt: int
+    size: int
+    measures: Measures | None = None
+    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,12 @@ class Entry:
     ended_at: datetime
     version: VersionId | None = None
     error: AssetflowError | None = None
+    call: Call | None = None
+    row_count: int | None = None
+    byte_count: int | None = None
+
+
+_NO_CALL = Call(1, 1)
 
 
 class Journal:
@@ -104,28 +123,19 @@ class Journal:
         self._hand_over()
         self._writer.flush()
 
-    def _count(self, entry: Entry) -> None:
+    def attempted(self, entry: Entry) -> None:
+        """Record an attempt that another one follows; only the last one counts."""
+        self._steps.append(self._step(entry, None))
+        self._hand_over()  # people look at it while the next one is waited for
+
+    def _count(self, entry: Entry, committed_at: datetime | None = None) -> None:
         self.counts.setdefault(entry.asset, no_counts())[entry.outcome] += 1
         error = entry.error.document() if entry.error else None
         if error is not None and entry.outcome in ("failed", "quarantined"):
             self.failures.append(Failure(entry.asset, entry.key, error))
         if entry.outcome == "waiting":
             return
-        self._steps.append(
-            StepRecord(
-                self._run_id,
-                entry.asset,
-                entry.uid,
-                entry.ordinal,
-                _ATTEMPT,
-                _STATUS[entry.outcome],
-                entry.queued_at,
-                entry.started_at,
-                entry.ended_at,
-                entry.version,
-                error,
-            )
-        )
+        self._steps.append(self._step(entry, committed_at))
         if entry.outcome in _EVENTFUL:
             message = {"message": entry.error.message} if entry.error else dict[str, object]()
             self._events.append(
@@ -133,6 +143,27 @@ class Journal:
             )
         if len(self._steps) >= _KEPT:
             self._hand_over()
+
+    def _step(self, entry: Entry, committed_at: datetime | None) -> StepRecord:
+        call = entry.call or _NO_CALL
+        return StepRecord(
+            self._run_id,
+            entry.asset,
+            entry.uid,
+            entry.ordinal,
+            call.attempt,
+            _STATUS[entry.outcome],
+            entry.queued_at,
+            entry.started_at,
+            entry.ended_at,
+            entry.version,
+            entry.error.document() if entry.error else None,
+            call.measures,
+            None if committed_at is None else max((committed_at - entry.ended_at).total_seconds(), 0.0),
+            entry.row_count,
+            entry.byte_count,
+            None if entry.call is None else call.size,
+        )
 
     def settle(self) -> None:
         """Wait until everything said so far is durable, and count it. Raises StoreError."""
@@ -157,7 +188,7 @@ class Journal:
                 self._lost(entries, [version for version in versions if isinstance(version, VersionRecord)])
             else:
                 for entry in entries:
-                    self._count(entry)
+                    self._count(entry, ticket.answered_at)
                 for addition in group.added:
                     self.added.setdefault(addition.name, {}).update(dict.fromkeys(addition.keys))
 
@@ -168,15 +199,4 @@ class Journal:
 
 
 def _failed(entry: Entry, error: AssetflowError) -> Entry:
-    return Entry(
-        entry.asset,
-        entry.uid,
-        entry.ordinal,
-        entry.key,
-        "failed",
-        entry.queued_at,
-        entry.started_at,
-        entry.ended_at,
-        None,
-        error,
-    )
+    return replace(entry, outcome="failed", version=None, error=error)

@@ -8,7 +8,7 @@ from datetime import datetime
 from assetflow.errors import AssetflowError
 from assetflow.execution.commits import Commit, awaited, enqueue
 from assetflow.execution.decisions import Decision
-from assetflow.execution.journal import Entry
+from assetflow.execution.journal import Call, Entry
 from assetflow.execution.parts import RunParts
 from assetflow.execution.records import Derived, check_records, derived, lane_bytes
 from assetflow.execution.result import Outcome
@@ -80,13 +80,33 @@ class Ledger:
         *,
         version: VersionId | None = None,
         error: AssetflowError | None = None,
+        call: Call | None = None,
+        staged: StagedVersion | None = None,
     ) -> Entry:
-        """How one output of a row fared, between two ``times``."""
+        """How one output of a row fared, between two ``times``, in a ``call`` and with what was ``staged``, if any."""
         uid = self.parts.setting.uids[asset]
         started, ended = times
+        queued = call.queued_at if call and call.queued_at else self._queued
+        rows, size = (staged.row_count, staged.byte_count) if staged else (None, None)
         return Entry(
-            asset, uid, self.ordinal(row), self.keys[row], outcome, self._queued, started, ended, version, error
+            asset,
+            uid,
+            self.ordinal(row),
+            self.keys[row],
+            outcome,
+            queued,
+            started,
+            ended,
+            version,
+            error,
+            call,
+            rows,
+            size,
         )
+
+    def attempted(self, entry: Entry) -> None:
+        """Record an attempt after which there is another one; it does not count yet."""
+        self.parts.journal.attempted(entry)
 
     def close(self, rows: Sequence[int], outcome: Outcome, error: AssetflowError | None = None) -> None:
         """Note an outcome that publishes nothing for all outputs of the rows."""

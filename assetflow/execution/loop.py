@@ -1,47 +1,40 @@
-"""The run loop: takes a plan's steps in order and decides each partition when its inputs are final."""
+"""One run of a plan: begun, driven to its end, recorded; what other runs got in the way of is planned again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import replace
+from random import Random
 
 import numpy as np
 
 from assetflow.errors import AssetflowError, StorageError
-from assetflow.execution.building import build
-from assetflow.execution.decisions import Decision, decide, unchecked
-from assetflow.execution.executors.inline import InlineExecutor
+from assetflow.execution.driving import Driver, Ending
 from assetflow.execution.journal import Entry, Journal
-from assetflow.execution.ledger import Ledger
 from assetflow.execution.live import LiveState
+from assetflow.execution.options import RunOptions
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
-from assetflow.execution.stages import Stages, VersionIds
-from assetflow.execution.together import Together
-from assetflow.execution.tolerating import record_left_out
-from assetflow.execution.treatments import check_candidates, check_current, reuse
+from assetflow.execution.stages import Desk, VersionIds
+from assetflow.execution.treating import Treatment
+from assetflow.execution.units import units_of
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.offers import Offers, offers_of
 from assetflow.planner.plan import Partitions, Plan, Step
 from assetflow.planner.recording import recorded
-from assetflow.planner.spans import Flags, Integers, members
-from assetflow.planner.state import Retained, State
+from assetflow.planner.spans import Integers
+from assetflow.planner.state import State
 from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.liveness import this_process
 from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord, VersionRecord
-
-_REMEMBERED = 100_000
-"""Version records that a run keeps in memory from one computation to the next: some 100 MB."""
-
 
 Replan = Callable[[], tuple[Plan, State]]
 _ROUNDS = 3
@@ -56,17 +49,18 @@ def run_plan(
     trigger: str,
     listener: Listener | None = None,
     replan: Replan | None = None,
+    options: RunOptions | None = None,
 ) -> RunResult:
-    """Execute a plan inline; an interrupt ends it as ``canceled``. Raises StoreError when the store fails.
+    """Execute a plan; an interrupt ends it as ``canceled``. Raises StoreError when the store fails.
 
     ``replan`` makes the plan anew on what is committed: for partitions that another run published in the meantime.
     """
     waiting = sum(len(entry.partitions.ordinals) * len(entry.outputs) for entry in plan.waiting)
     if not plan.steps:
         if plan.tolerated:
-            _Run(plan, state, setting, trigger, None, run_id="").leave_out()
+            _Run(plan, state, setting, trigger, None, RunOptions(), run_id="").leave_out()
         return RunResult("success", None, {**no_counts(), "waiting": waiting}, 0.0, (), plan)
-    return _Run(plan, state, setting, trigger, listener).execute(waiting, replan)
+    return _Run(plan, state, setting, trigger, listener, options or RunOptions()).execute(waiting, replan)
 
 
 class _Run:
@@ -77,8 +71,10 @@ class _Run:
         setting: Setting,
         trigger: str,
         listener: Listener | None,
+        options: RunOptions,
         run_id: str | None = None,
     ) -> None:
+        self._options = options
         self._plan = plan
         self._setting = setting
         self._trigger = trigger
@@ -93,6 +89,17 @@ class _Run:
         run_id = setting.run_ids() if run_id is None else run_id
         live = LiveState(state, lambda key: self._exists(setting.graph.owner[key]))
         to_build = sum(step.asset_partitions for step in plan.steps if step.certainty in ("will", "may"))
+        desk = Desk()
+        self._executor = options.executor(
+            Workshop(
+                setting.graph,
+                setting.managers,
+                setting.storage,
+                setting.codes.checks,
+                desk.open_folder,
+                setting.clock,
+            )
+        )
         self._parts = RunParts(
             run_id,
             setting,
@@ -107,6 +114,9 @@ class _Run:
             self._progress,
             versions,
             KeyRoom(setting.graph),
+            desk,
+            self._executor.deferred,
+            Random(run_id).random,
         )
 
     def execute(self, waiting: int, replan: Replan | None) -> RunResult:
@@ -119,31 +129,36 @@ class _Run:
             self._trigger,
             this_process(),
             recorded(self._plan, setting.graph, setting.codes, setting.spaces),
+            executor=self._options.name,
+            workers=self._executor.slots,
         )
-        interrupted = False
+        ending: Ending = "done"
         try:
             setting.writer.save_code(list(setting.code_sources))
             setting.writer.start_run(record)
             try:
                 self._tell("started")
-                self._carry_out(self._plan.steps)
-                if replan is not None:
-                    self._settle_conflicts(replan)
-                self._leave_out()
+                ending = self._carry_out(self._plan.steps)
+                if replan is not None and ending == "done":
+                    ending = self._settle_conflicts(replan)
+                if ending == "done":
+                    self._treatment().leave_out()
             except KeyboardInterrupt:
-                interrupted = True
+                ending = "canceled"
+            finally:
+                self._executor.close(now=ending == "canceled")
             journal.conclude()
         except BaseException as error:
             self._break_off(record, error)
             raise
-        by_asset = self._by_asset(interrupted=interrupted)
+        by_asset = self._by_asset(cut_short=ending != "done")
         counts = no_counts()
         for each in by_asset.values():
             for outcome, number in each.items():
                 counts[outcome] += number
         counts["waiting"] += waiting
         failed = counts["failed"] + counts["quarantined"] + counts["blocked"]
-        status: ResultStatus = "canceled" if interrupted else "failed" if failed else "success"
+        status: ResultStatus = "canceled" if ending == "canceled" else "failed" if failed else "success"
         self._end(record, status, counts, None)
         self._current.refresh()
         self._tell("finished")
@@ -155,41 +170,35 @@ class _Run:
     def leave_out(self) -> None:
         """Record what a plan without steps leaves out because it is late. Raises StoreError."""
         self._setting.writer.save_code(list(self._setting.code_sources))
-        self._leave_out()
+        self._treatment().leave_out()
         self._parts.journal.conclude()
         self._current.refresh()
 
-    def _leave_out(self) -> None:
-        for entry in self._plan.tolerated:
-            node = self._setting.graph.nodes[entry.computation]
-            steps = [step for step in self._plan.steps if step.computation == entry.computation]
-            untouched = entry.partitions.ordinals - PartitionSet.from_ordinals(_ordinals(steps))
-            decision = decide(node, untouched.array(), self._parts)
-            record_left_out(Ledger(self._parts, decision), ~(decision.blocked | decision.waiting))
+    def _carry_out(self, steps: Sequence[Step]) -> Ending:
+        units = units_of(steps, self._setting.graph, self._treatment(), self._executor.slots)
+        driver = Driver(
+            self._executor,
+            self._options.waiting,
+            self._setting.clock,
+            stop_asked=lambda: self._setting.reader.cancel_asked(self._parts.run_id),
+            failed=lambda: self._options.fail_fast and bool(self._parts.journal.failures),
+        )
+        return driver.carry_out(units)
 
-    def _carry_out(self, steps: Sequence[Step]) -> None:
-        nodes = self._setting.graph.nodes
-        by_group = groupby(_by_computation(steps), lambda each: nodes[each[0]].publish_group or ("alone", each[0]))
-        for group, computations in by_group:
-            together = Together(group) if isinstance(group, str) else None
-            try:
-                for name, of_computation in computations:
-                    self._computation(nodes[name], of_computation, together)
-                if together is not None:
-                    together.publish(self._parts)
-            except BaseException:
-                if together is not None:
-                    together.abandon(self._parts)
-                raise
+    def _treatment(self) -> Treatment:
+        def told(node: Node, begins: bool) -> None:
+            self._tell("step_started" if begins else "step_finished", node)
 
-    def _settle_conflicts(self, replan: Replan) -> None:
+        return Treatment(self._parts, self._plan, told)
+
+    def _settle_conflicts(self, replan: Replan) -> Ending:
         """Plan again what other runs got in the way of, and what that blocked; what they made is left as it is."""
         journal = self._parts.journal
         for _ in range(1, _ROUNDS):
             journal.settle()
             reopened = journal.reopen()
             if not reopened:
-                return
+                break
             open_by_asset: dict[AssetKey, set[int]] = {}
             for entry in reopened:
                 open_by_asset.setdefault(entry.asset, set()).add(entry.ordinal)
@@ -208,118 +217,25 @@ class _Run:
                 if (entry.asset, entry.ordinal) not in planned:
                     made = entry.ordinal in live.asset(entry.asset).ordinals
                     journal.note(replace(entry, outcome="unchanged", error=None) if made else entry)
-            self._carry_out(steps)
-
-    def _computation(self, node: Node, steps: Sequence[Step], together: Together | None) -> None:
-        self._tell("step_started", node)
-        parts = self._parts
-        asked = _Asked.of(steps)
-        for ordinals in self._decided_together(node, _ordinals(steps)):
-            decision = decide(node, ordinals, parts)
-            self._treat(Ledger(parts, decision, together), decision, asked)
-        if len(parts.versions) > _REMEMBERED and together is None:
-            parts.journal.settle()  # now the store has them all
-            parts.versions.clear()
-        self._tell("step_finished", node)
-
-    def _decided_together(self, node: Node, ordinals: Integers) -> Iterable[Integers]:
-        """The partitions in parts whose inputs are final once the parts before are done."""
-        if not node.own_edges:
-            return [ordinals]
-        ordered = self._setting.spaces[node.name].ordered(ordinals)
-        return (ordered[place : place + 1] for place in range(len(ordered)))
-
-    def _treat(self, ledger: Ledger, decision: Decision, asked: _Asked) -> None:
-        """Give each row the cheapest treatment that is right for it."""
-        ledger.close(_rows(decision.blocked), "blocked")
-        ledger.lose(_rows(decision.blocked))
-        ledger.close(_rows(decision.waiting), "waiting")
-        todo = ~(decision.blocked | decision.waiting)
-        if ledger.together is not None:
-            todo &= ~self._spoiled(ledger, ledger.together, todo)
-        if not self._plan.forced:
-            offers = self._offers(decision)
-            if offers is not None or len(asked.check) or decision.stays.any():
-                todo = self._left_to_build(ledger, decision, asked, offers, todo)
-        build(ledger, _rows(todo), lambda stages: InlineExecutor(self._workshop(stages)))
-
-    def _spoiled(self, ledger: Ledger, together: Together, todo: Flags) -> Flags:
-        """Leave alone what would not be published for a member of the publish group that was not built."""
-        spoiled = todo & members(ledger.decision.ordinals, together.spoiled())
-        now = self._setting.clock()
-        for row in _rows(spoiled):
-            for asset in ledger.node.outputs:
-                entry = ledger.entry(row, asset, "blocked", (now, now))
-                ledger.note(replace(entry, error=together.refusal(entry)))
-        ledger.lose(_rows(spoiled))
-        return spoiled
-
-    def _left_to_build(
-        self, ledger: Ledger, decision: Decision, asked: _Asked, offers: Offers | None, todo: Flags
-    ) -> Flags:
-        """Check, reuse and leave alone what can be; gives the rows that nothing spares."""
-        checker = InlineExecutor(self._workshop(None))
-        # Made from the very code and inputs of today, and yet to be built: the last try of that failed.
-        again = todo & decision.stays & members(decision.ordinals, asked.build)
-        # What is too old is found anew: an earlier version would not be any newer.
-        again |= todo & members(decision.ordinals, asked.expired)
-        todo &= ~again
-        mended = members(decision.ordinals, asked.candidates)
-        if offers is not None and (recheck := todo & ~decision.stays & mended & offers.checkable).any():
-            found = _offered(offers.candidates, self._parts.state.candidates, recheck)
-            check_candidates(ledger, _rows(recheck), found, checker)
-            todo &= ~recheck
-        published = todo & members(decision.ordinals, asked.check) & ~mended
-        check_current(ledger, _rows(published), checker)
-        todo &= ~published
-        lacking = todo & decision.stays & self._unchecked(ledger, decision)
-        record_left_out(ledger, (todo | published) & ~lacking)
-        check_current(ledger, _rows(lacking), checker)
-        ledger.close(_rows(todo & decision.stays & ~lacking), "unchanged")
-        todo &= ~decision.stays
-        if offers is not None and (fits := todo & offers.reusable).any():
-            found = _offered(offers.retained, self._parts.state.retained, fits)
-            todo[reuse(ledger, _rows(fits), found, checker)] = False
-        return todo | again
-
-    def _offers(self, decision: Decision) -> Offers | None:
-        setting = self._setting
-        sums = {reading.edge.parameter: reading.signature.sums for reading in decision.readings}
-        return offers_of(setting.graph, self._parts.state, setting.codes, decision.node, decision.ordinals, sums)
-
-    def _unchecked(self, ledger: Ledger, decision: Decision) -> Flags:
-        lacking = np.zeros(len(decision.ordinals), np.bool_)
-        setting = self._setting
-        for asset in decision.node.outputs:
-            if setting.graph.checks.get(asset):
-                present, versions, _ = self._parts.pointed(asset, decision.ordinals)
-                lacking |= present & unchecked(self._parts.state, setting.graph, asset, versions)
-        return lacking
-
-    def _workshop(self, stages: Stages | None) -> Workshop:
-        setting = self._setting
-        return Workshop(
-            setting.graph,
-            setting.managers,
-            setting.storage,
-            setting.codes.checks,
-            stages.open_folder if stages else None,
-            setting.clock,
-        )
+            ending = self._carry_out(steps)
+            if ending != "done":
+                return ending
+        return "done"
 
     def _exists(self, computation: str) -> Integers:
         if computation not in self._existing:
             self._existing[computation] = self._setting.spaces[computation].existing(self._plan.as_of).array()
         return self._existing[computation]
 
-    def _by_asset(self, *, interrupted: bool) -> dict[AssetKey, dict[Outcome, int]]:
+    def _by_asset(self, *, cut_short: bool) -> dict[AssetKey, dict[Outcome, int]]:
         counts = self._parts.journal.counts
-        if interrupted:
+        if cut_short:
+            planned: Counter[AssetKey] = Counter()
             for step in self._plan.steps:
-                for asset in step.outputs:
-                    counts.setdefault(asset, no_counts())["canceled"] += len(step.partitions.ordinals)
-            for each in counts.values():
-                each["canceled"] -= sum(number for outcome, number in each.items() if outcome != "canceled")
+                planned.update(dict.fromkeys(step.outputs, len(step.partitions.ordinals)))
+            for asset, number in planned.items():
+                each = counts.setdefault(asset, no_counts())
+                each["canceled"] = number - sum(n for outcome, n in each.items() if outcome != "canceled")
         return counts
 
     def _added(self) -> dict[str, int]:
@@ -376,56 +292,5 @@ class _Run:
         self._listener(RunEvent(kind, self._done, self._total, seconds, name, key, outcome, left, complete))
 
 
-def _by_computation(steps: Sequence[Step]) -> list[tuple[str, list[Step]]]:
-    grouped: dict[str, list[Step]] = {}
-    for step in steps:
-        grouped.setdefault(step.computation, []).append(step)
-    return list(grouped.items())
-
-
 def _open(step: Step, open_by_asset: Mapping[AssetKey, set[int]]) -> PartitionSet:
     return PartitionSet.from_ordinals([o for asset in step.outputs for o in open_by_asset.get(asset, ())])
-
-
-def _ordinals(steps: Sequence[Step]) -> Integers:
-    if len(steps) == 1:
-        return steps[0].partitions.ordinals.array()
-    arrays = [step.partitions.ordinals.array() for step in steps]
-    return np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """What the plan is sure of, ordinals ascending: ``build`` anew, or only ``check``.
-
-    Of the latter, the ``candidates`` are to be published if the checks pass now; of the others, what is published is
-    checked. What is ``expired`` is built whatever has changed.
-    """
-
-    build: Integers
-    check: Integers
-    candidates: Integers
-    expired: Integers
-
-    @classmethod
-    def of(cls, steps: Sequence[Step]) -> _Asked:
-        checks = [step for step in steps if step.certainty == "check"]
-        arrays = [reuse.ordinals for step in checks for reuse in step.reuse.values()]
-        candidates = np.unique(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
-        builds = [step for step in steps if step.certainty == "will"]
-        expired = [step.expired.array() for step in steps if step.expired]
-        old = np.unique(np.concatenate(expired)) if expired else np.empty(0, np.int64)
-        return cls(_ordinals(builds), _ordinals(checks), candidates, old)
-
-
-def _rows(mask: Flags) -> list[int]:
-    return mask.nonzero()[0].tolist()
-
-
-def _offered(
-    places: Mapping[AssetKey, Integers], offered: Mapping[AssetKey, Retained], mask: Flags
-) -> dict[AssetKey, dict[int, VersionId]]:
-    return {
-        asset: {row: VersionId(int(offered[asset].version[where[row]])) for row in _rows(mask)}
-        for asset, where in places.items()
-    }

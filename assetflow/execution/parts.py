@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from assetflow.execution.journal import Entry, Journal
 from assetflow.execution.live import LiveState
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.stages import VersionIds
+from assetflow.execution.stages import Desk, VersionIds
 from assetflow.execution.task import (
     CurrentVersion,
 )
@@ -46,6 +46,18 @@ class RunParts:
     """Versions met so far; those that this run published are here before they are in the store."""
     room: KeyRoom
     """For keys that its attempts add to dynamic partitions."""
+    desk: Desk = field(default_factory=Desk)
+    """Where executors ask for folders."""
+    deferred: bool = False
+    """Whether tasks run elsewhere."""
+    chance: Callable[[], float] = lambda: 0.5
+    """Gives numbers from 0 to 1, for the jitter of retries."""
+
+    def version(self, version: VersionId) -> VersionRecord:
+        """One version, fetched if it has to be. Raises UnknownVersion."""
+        if version not in self.versions:
+            self.versions[version] = self.setting.reader.version(version)
+        return self.versions[version]
 
     def fetch(self, versions: Iterable[int]) -> None:
         """Make sure that these versions are in :attr:`versions`."""
@@ -65,11 +77,11 @@ class RunParts:
 
     def stored_input(self, version: VersionId, key: str | None) -> StoredInput:
         """A fetched version as an attempt reads it."""
-        return stored_input(self.versions[version], self.setting.storage, key)
+        return stored_input(self.version(version), self.setting.storage, key)
 
     def current_version(self, version: VersionId, key: str | None) -> CurrentVersion:
         """A fetched version as what is published now, or as a candidate."""
-        record = self.versions[version]
+        record = self.version(version)
         checked: set[CodeVersion] = set()
         for check in self.setting.graph.checks.get(record.asset, ()):
             results = self.state.checks.get((record.asset, check.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,27 +43,45 @@ class Stage:
 
 
 class Stages:
-    """The stages of one computation in one run."""
+    """The stages of some rows of one computation in one run."""
 
     def __init__(self, setting: Setting, run_id: str, stages: Sequence[Stage]) -> None:
         self._setting = setting
         self._run_id = run_id
-        self._stages = stages
-        self._places: Mapping[VersionId, int] = {stage.version: n for n, stage in enumerate(stages)}
-        self._announced = 0
+        self._stages: list[Stage] = []
+        self._places: dict[VersionId, int] = {}
+        self._announced: set[VersionId] = set()
         self._open: set[VersionId] = set()
         self._written: set[VersionId] = set()
+        self.add(stages)
+
+    @property
+    def versions(self) -> Collection[VersionId]:
+        """Whatever may be staged."""
+        return self._places.keys()
+
+    def add(self, stages: Sequence[Stage]) -> None:
+        """More that may be staged: another attempt has places of its own."""
+        for stage in stages:
+            self._places[stage.version] = len(self._stages)
+            self._stages.append(stage)
+
+    def announce(self, versions: Iterable[VersionId], *, elsewhere: bool = False) -> None:
+        """See to it that durable intents name these; ``elsewhere``: another process is going to write them."""
+        for version in versions:
+            if version not in self._announced:
+                place = self._places[version]
+                ahead = self._stages[place : place + _ANNOUNCED_AT_ONCE]
+                self._announce([stage for stage in ahead if stage.version not in self._announced])
+            if elsewhere:
+                self._written.add(version)
 
     def open_folder(self, version: VersionId) -> Path:
         """Create the folder of a version; a durable intent names it before."""
-        place = self._places[version]
-        if place >= self._announced:
-            ahead = self._stages[place : place + _ANNOUNCED_AT_ONCE]
-            self._announce(ahead)
-            self._announced = place + len(ahead)
+        self.announce((version,))
         self._written.add(version)
         try:
-            return self._setting.storage.create(self._stages[place].location)
+            return self._setting.storage.create(self._stages[self._places[version]].location)
         except StorageError:
             self._written.discard(version)
             raise
@@ -95,4 +113,25 @@ class Stages:
             if not os.path.lexists(storage.folder(stage.location))
         ]
         self._setting.writer.announce(intents).result()
+        self._announced.update(stage.version for stage in stages)
         self._open.update(intent.version for intent in intents)
+
+
+class Desk:
+    """Where the executor of a run asks for folders: it knows which stages a version is one of."""
+
+    def __init__(self) -> None:
+        self._stages: dict[VersionId, Stages] = {}
+
+    def take(self, stages: Stages) -> None:
+        """Know these from now on."""
+        self._stages.update(dict.fromkeys(stages.versions, stages))
+
+    def forget(self, stages: Stages) -> None:
+        """They are closed."""
+        for version in stages.versions:
+            del self._stages[version]
+
+    def open_folder(self, version: VersionId) -> Path:
+        """Create the folder of a version, which was announced before."""
+        return self._stages[version].open_folder(version)

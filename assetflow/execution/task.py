@@ -5,17 +5,20 @@ A worker stages and checks; it never touches the store and never publishes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, StepTimeout
 from assetflow.io import StoredPartition
-from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
+from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId, format_address
 from assetflow.publish.stored import StoredInput
-from assetflow.store.records import FileRecord, KeyAddition
+from assetflow.store.records import FileRecord, KeyAddition, Measures
+
+if TYPE_CHECKING:
+    from assetflow.execution.workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ class Task:
     partitions: tuple[PartitionTask, ...]
     known_schemas: Mapping[str, bytes]
     """By parameter: the Arrow schema that the upstream had last, for tables without rows."""
+    timeout: float | None = None
+    """Seconds that the call may take; then the executor ends it."""
+    max_memory: int | None = None
+    """Bytes that its process may take, where it has one of its own."""
+    isolated: bool = False
+    """Whether it has to have a fresh process, where there are processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +126,58 @@ class PartitionOutcome:
     """What the call adds to dynamic partitions once this is published."""
 
 
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One outcome for each partition of a task, in order, and what the call took."""
+
+    outcomes: tuple[PartitionOutcome, ...]
+    measures: Measures | None = None
+
+
+def timed_out(task: Task) -> StepTimeout:
+    """The error of a task that took longer than its timeout."""
+    first, last = task.partitions[0], task.partitions[-1]
+    place = format_address(task.computation, first.key)
+    if last is not first:
+        place += f"...{last.key}"
+    return StepTimeout(
+        f"{place}: attempt {task.attempt} took longer than its timeout of {task.timeout or 0:g} s, and was ended",
+        hint="give it a longer timeout=, or fewer partitions in one call",
+    )
+
+
 class Executor(Protocol):
-    """Runs tasks; the future of a task holds one outcome for each of its partitions, in order."""
+    """Runs tasks; one for each run."""
 
-    def submit(self, task: Task) -> Future[tuple[PartitionOutcome, ...]]:
-        """Start a task. Only an interrupt is raised; everything else is an outcome with an error."""
+    @property
+    def slots(self) -> int:
+        """How many tasks it takes at once."""
         ...
 
-    def close(self) -> None:
-        """Let go of workers."""
+    @property
+    def deferred(self) -> bool:
+        """Whether tasks run elsewhere; otherwise :meth:`submit` runs the task before it returns.
+
+        Of tasks that run elsewhere, the stage intents are durable before they are submitted, and the worker creates
+        the folders.
+        """
         ...
+
+    def submit(self, task: Task) -> Future[TaskResult]:
+        """Start a task. What goes wrong in it is an outcome with an error; only interrupts and StoreError are raised.
+
+        The future raises WorkerDied, StepTimeout or StepCanceled where the task did not come to its end.
+        """
+        ...
+
+    def stop(self, future: Future[TaskResult]) -> None:
+        """End a task now; its future raises StepCanceled."""
+        ...
+
+    def close(self, *, now: bool = False) -> None:
+        """Let go of workers; ``now``: without waiting for what they do."""
+        ...
+
+
+ExecutorFactory = Callable[["Workshop"], Executor]
+"""Makes the executor of one run."""

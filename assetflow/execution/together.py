@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class Pending:
 
     def done(self) -> bool:
         return False
+
+    @property
+    def answered_at(self) -> datetime | None:
+        return None
 
 
 class Together:

@@ -31,7 +31,7 @@ def record_left_out(ledger: Ledger, rows: Flags) -> None:
             state = parts.state.assets.get(asset)
             if version is None or state is None:
                 continue
-            record = parts.versions[version]
+            record = parts.version(version)
             staged = StagedVersion(
                 asset,
                 version,

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from assetflow.errors import AssetflowError, SourceLocation, UsageError, UserCodeError
+from assetflow.errors import AssetflowError, SourceLocation, UsageError, UserCodeError, class_names
 
 # Importing a module is our doing, too.
 _OURS = tuple(
@@ -39,12 +39,14 @@ def user_error(error: BaseException, what: str) -> AssetflowError:
     if isinstance(error, AssetflowError):
         error.location = location
         return error
-    return UserCodeError(
+    wrapped = UserCodeError(
         f"{what} {_verb(error)}",
         traceback=_traceback(error),
         hint="raise an exception, or return, instead of ending the process" if isinstance(error, SystemExit) else None,
         location=location,
     )
+    wrapped.raised = class_names(type(error))
+    return wrapped
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:

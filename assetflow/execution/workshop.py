@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from assetflow.execution.measuring import THIS_PROCESS, Meter
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
 from assetflow.keys import AssetKey, CodeVersion, VersionId
@@ -25,5 +26,6 @@ class Workshop:
     storage: Storage
     check_versions: Mapping[tuple[AssetKey, str], CodeVersion]
     open_folder: OpenFolder | None
-    """None where nothing is staged."""
+    """None for workers: what they stage was announced before."""
     clock: Callable[[], datetime]
+    meter: Meter = THIS_PROCESS

@@ -29,12 +29,14 @@ SELECT k.asset, k.ordinal,
         SELECT (max(ended_at) - s.started_at) / count(*) FROM (
             SELECT * FROM (
                 SELECT started_at, ended_at FROM steps
-                WHERE run_id = s.run_id AND asset = s.asset AND ordinal < s.ordinal ORDER BY ordinal DESC LIMIT :most
+                WHERE run_id = s.run_id AND asset = s.asset AND ordinal < s.ordinal AND attempt = s.attempt
+                ORDER BY ordinal DESC LIMIT :most
             )
             UNION ALL
             SELECT * FROM (
                 SELECT started_at, ended_at FROM steps
-                WHERE run_id = s.run_id AND asset = s.asset AND ordinal >= s.ordinal ORDER BY ordinal LIMIT :most
+                WHERE run_id = s.run_id AND asset = s.asset AND ordinal >= s.ordinal AND attempt = s.attempt
+                ORDER BY ordinal LIMIT :most
             )
         ) WHERE started_at = s.started_at
     ) END,

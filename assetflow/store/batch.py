@@ -216,6 +216,13 @@ class Batch:
         self._connection.execute(sql.SET_RUN, run_row(run))
         return self.generation
 
+    def ask_cancel(self, run_id: str) -> bool:
+        """Note that a run is to stop; False where it does not go on."""
+        running = self._connection.execute(sql.RUNNING, (run_id,)).fetchone() is not None
+        if running:
+            self._connection.execute(sql.ASK_CANCEL, (self._now, run_id))
+        return running
+
     def record_observations(self, observations: list[ObservationRecord]) -> int:
         """Write down when sources were asked."""
         self._connection.executemany(sql.SET_OBSERVATION, [observation_row(seen) for seen in observations])

@@ -89,11 +89,16 @@ DUMPS: dict[TableName, tuple[tuple[str, ...], str]] = {
     "steps": (
         (
             *("run_id", "asset", "uid", "ordinal", "attempt", "status", "queued_at", "started_at", "ended_at"),
-            *("version", "error"),
+            *("version", "error", "load_seconds", "compute_seconds", "stage_seconds", "check_seconds"),
+            *("publish_seconds", "cpu_seconds", "peak_memory", "row_count", "byte_count", "call_size"),
         ),
         """
         SELECT s.run_id, a.key, s.asset, s.ordinal, s.attempt, s.status, s.queued_at, s.started_at, s.ended_at,
-            s.version, s.error
+            s.version, s.error,
+            CAST(s.load_time AS DOUBLE PRECISION) / 1000000, CAST(s.compute_time AS DOUBLE PRECISION) / 1000000,
+            CAST(s.stage_time AS DOUBLE PRECISION) / 1000000, CAST(s.check_time AS DOUBLE PRECISION) / 1000000,
+            CAST(s.publish_time AS DOUBLE PRECISION) / 1000000, CAST(s.cpu_time AS DOUBLE PRECISION) / 1000000,
+            s.peak_memory, s.row_count, s.byte_count, s.call_size
         FROM steps AS s JOIN assets AS a ON a.uid = s.asset
         ORDER BY s.ended_at, s.run_id, s.asset, s.ordinal, s.attempt
         """,

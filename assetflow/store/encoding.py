@@ -15,6 +15,8 @@ from assetflow.store.records import FileRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+SECOND = 1_000_000
+"""Microseconds."""
 
 EMPTY, HELD, TOLERATED = 1, 2, 4
 """The bits of a pointer's flags."""
@@ -27,6 +29,15 @@ def to_micros(moment: datetime) -> int:
     1000000
     """
     return (moment - EPOCH) // MICROSECOND
+
+
+def optional_span(seconds: float | None) -> int | None:
+    """Microseconds of a span, or None.
+
+    >>> optional_span(0.25)
+    250000
+    """
+    return None if seconds is None else round(seconds * SECOND)
 
 
 def from_micros(micros: int) -> datetime:

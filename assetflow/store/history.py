@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from assetflow.store.connection import ALL, Connection, Statement
-from assetflow.store.encoding import from_json, from_micros, optional_moment
+from assetflow.store.encoding import SECOND, from_json, from_micros, optional_moment
 from assetflow.store.records import (
     EventRecord,
     EventRow,
     Fared,
+    Measures,
     ObservationRecord,
     ProcessRecord,
     RunRecord,
@@ -29,7 +30,8 @@ FROM runs
 """
 STEPS = """
 SELECT s.run_id, a.key, s.asset, s.ordinal, s.attempt, s.status, s.queued_at, s.started_at, s.ended_at, s.version,
-    s.error
+    s.error, s.load_time, s.compute_time, s.stage_time, s.check_time, s.publish_time, s.cpu_time, s.peak_memory,
+    s.row_count, s.byte_count, s.call_size
 FROM steps AS s JOIN assets AS a ON a.uid = s.asset WHERE s.run_id = ?
 ORDER BY s.ended_at, s.asset, s.ordinal, s.attempt
 """
@@ -61,6 +63,12 @@ def run(connection: Connection, run_id: str) -> RunRecord | None:
     """One run."""
     row = connection.execute(RUNS + "WHERE run_id = ?", (run_id,)).fetchone()
     return None if row is None else _run(row)
+
+
+def cancel_asked(connection: Connection, run_id: str) -> bool:
+    """Whether a run is to stop."""
+    asked = "SELECT 1 FROM runs WHERE run_id = ? AND cancel_asked_at IS NOT NULL"
+    return connection.execute(asked, (run_id,)).fetchone() is not None
 
 
 def runs(connection: Connection, status: RunStatus | None, limit: int | None) -> list[RunRecord]:
@@ -132,7 +140,8 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
 
 
 def _step(row: tuple[Any, ...]) -> StepRecord:
-    run_id, asset, uid, ordinal, attempt, status, queued_at, started_at, ended_at, version, error = row
+    run_id, asset, uid, ordinal, attempt, status, queued_at, started_at, ended_at, version, error, *more = row
+    load, compute, stage, check, publish, cpu, peak_memory, row_count, byte_count, call_size = more
     return StepRecord(
         run_id=run_id,
         asset=asset,
@@ -145,4 +154,11 @@ def _step(row: tuple[Any, ...]) -> StepRecord:
         ended_at=from_micros(ended_at),
         version=version,
         error=from_json(error) or None,
+        measures=None
+        if load is None
+        else Measures(load / SECOND, compute / SECOND, stage / SECOND, check / SECOND, cpu / SECOND, peak_memory),
+        publish=None if publish is None else publish / SECOND,
+        row_count=row_count,
+        byte_count=byte_count,
+        call_size=call_size,
     )

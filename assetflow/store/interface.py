@@ -157,6 +157,10 @@ class StoreWriter(Protocol):
         """Record how a run ended."""
         ...
 
+    def ask_cancel(self, run_id: str) -> bool:
+        """Ask a run to stop (waits); False where it is not running. The first time that it was asked for is kept."""
+        ...
+
     def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> Ticket:
         """Append step records and events."""
         ...
@@ -376,6 +380,10 @@ class StoreReader(Protocol):
 
     def run(self, run_id: str) -> RunRecord | None:
         """One run."""
+        ...
+
+    def cancel_asked(self, run_id: str) -> bool:
+        """Whether a run was asked to stop; cheap enough to be asked every second."""
         ...
 
     def runs(self, *, status: RunStatus | None = None, limit: int | None = None) -> list[RunRecord]:

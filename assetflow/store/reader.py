@@ -380,6 +380,11 @@ class Reader:
         with self._snapshot() as connection:
             return history.run(connection, run_id)
 
+    def cancel_asked(self, run_id: str) -> bool:
+        """Whether a run was asked to stop."""
+        with self._snapshot() as connection:
+            return history.cancel_asked(connection, run_id)
+
     def runs(self, *, status: RunStatus | None = None, limit: int | None = None) -> list[RunRecord]:
         """Runs, the newest first."""
         with self._snapshot() as connection:

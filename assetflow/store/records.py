@@ -37,6 +37,11 @@ class Ticket(Protocol):
         """Whether the commit was acknowledged or refused."""
         ...
 
+    @property
+    def answered_at(self) -> datetime | None:
+        """When it was; None before."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
@@ -289,6 +294,18 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Measures:
+    """What one call took, in seconds; ``peak_memory`` is the most that its process has ever had, in bytes."""
+
+    load: float
+    compute: float
+    stage: float
+    check: float
+    cpu: float
+    peak_memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepRecord:
     """How one asset partition fared in one attempt."""
 
@@ -304,6 +321,14 @@ class StepRecord:
     version: VersionId | None = None
     error: Mapping[str, object] | None = None
     """The fields of the ``error`` document."""
+    measures: Measures | None = None
+    """Of the call that it was part of."""
+    publish: float | None = None
+    """Seconds from the end of the attempt until what it made was committed."""
+    row_count: int | None = None
+    byte_count: int | None = None
+    call_size: int | None = None
+    """How many partitions the call had; None where nothing was called."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from assetflow.store.encoding import (
     hash_bytes,
     optional_json,
     optional_micros,
+    optional_span,
     optional_text,
     printable,
     to_json,
@@ -17,6 +18,7 @@ from assetflow.store.records import (
     EventRecord,
     FailureRecord,
     InputRecord,
+    Measures,
     ObservationRecord,
     RunRecord,
     StageIntent,
@@ -114,7 +116,19 @@ def step_row(step: StepRecord) -> Row:
         to_micros(step.ended_at),
         step.version,
         optional_json(step.error),
+        *_times(step.measures),
+        optional_span(step.publish),
+        *((None, None) if step.measures is None else (optional_span(step.measures.cpu), step.measures.peak_memory)),
+        step.row_count,
+        step.byte_count,
+        step.call_size,
     )
+
+
+def _times(took: Measures | None) -> Row:
+    if took is None:
+        return (None, None, None, None)
+    return tuple(map(optional_span, (took.load, took.compute, took.stage, took.check)))
 
 
 def event_row(seq: int, event: EventRecord, uid: int | None) -> Row:

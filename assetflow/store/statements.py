@@ -95,10 +95,15 @@ INSERT INTO stage_intents (version, asset, ordinal, run_id, location, created_at
 """
 DROP_INTENT = "DELETE FROM stage_intents WHERE version = ?"
 SET_STEP = """
-INSERT INTO steps (run_id, asset, ordinal, attempt, status, queued_at, started_at, ended_at, version, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO steps (run_id, asset, ordinal, attempt, status, queued_at, started_at, ended_at, version, error, load_time,
+    compute_time, stage_time, check_time, publish_time, cpu_time, peak_memory, row_count, byte_count, call_size)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, asset, ordinal, attempt) DO UPDATE SET status = excluded.status, queued_at = excluded.queued_at,
-    started_at = excluded.started_at, ended_at = excluded.ended_at, version = excluded.version, error = excluded.error
+    started_at = excluded.started_at, ended_at = excluded.ended_at, version = excluded.version, error = excluded.error,
+    load_time = excluded.load_time, compute_time = excluded.compute_time, stage_time = excluded.stage_time,
+    check_time = excluded.check_time, publish_time = excluded.publish_time, cpu_time = excluded.cpu_time,
+    peak_memory = excluded.peak_memory, row_count = excluded.row_count, byte_count = excluded.byte_count,
+    call_size = excluded.call_size
 """
 INSERT_EVENT = """
 INSERT INTO events (seq, occurred_at, kind, asset, ordinal, run_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -110,6 +115,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, counts = excluded.counts,
     error = excluded.error
 """
+RUNNING = "SELECT 1 FROM runs WHERE run_id = ? AND status = 'running'"
+ASK_CANCEL = "UPDATE runs SET cancel_asked_at = coalesce(cancel_asked_at, ?) WHERE run_id = ?"
 SET_OBSERVATION = """
 INSERT INTO observations (asset, tried_at, observed_at, error) VALUES (?, ?, ?, ?)
 ON CONFLICT (asset) DO UPDATE SET tried_at = excluded.tried_at, error = excluded.error,

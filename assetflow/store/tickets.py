@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from datetime import datetime
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -14,13 +15,14 @@ T = TypeVar("T")
 class Promise(Generic[T]):
     """An answer that the writer's thread gives later: a value or an error; it is a Ticket where the value is an int."""
 
-    __slots__ = ("_answer", "_answered", "_done", "error", "heard")
+    __slots__ = ("_answer", "_answered", "_done", "answered_at", "error", "heard")
 
     def __init__(self, answered: Condition) -> None:
         self._answered = answered
         self._done = False
         self._answer: tuple[T, ...] = ()
         self.error: AssetflowError | None = None
+        self.answered_at: datetime | None = None
         self.heard = False
         """Whether somebody was given the error."""
 
@@ -40,9 +42,10 @@ class Promise(Generic[T]):
             raise copy(self.error) from self.error
         return self._answer[0]
 
-    def answer(self, value: T) -> None:
+    def answer(self, value: T, at: datetime | None = None) -> None:
         """Keep the promise; for the writer, which holds the condition and notifies."""
         self._answer = (value,)
+        self.answered_at = at
         self._done = True
 
     def refuse(self, error: AssetflowError) -> None:

@@ -199,6 +199,10 @@ class Writer:
         """Record how a run ended."""
         return self._enqueue(lambda batch: batch.record_run(run))
 
+    def ask_cancel(self, run_id: str) -> bool:
+        """Ask a run to stop (waits)."""
+        return bool(self._enqueue(lambda batch: batch.ask_cancel(run_id)).result())
+
     def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> Ticket:
         """Append step records and events."""
         kept, told = list(steps), list(events)
@@ -363,9 +367,10 @@ class Writer:
     def _answer(
         self, accepted: Sequence[tuple[Request, object]], refused: Sequence[tuple[Request, AssetflowError]]
     ) -> None:
+        moment = self._clock() if accepted else None
         with self._answered:
             for request, answer in accepted:
-                request.promise.answer(answer)
+                request.promise.answer(answer, moment)
             for request, error in refused:
                 request.promise.refuse(error)
                 if isinstance(error, StoreError):

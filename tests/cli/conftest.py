@@ -32,6 +32,10 @@ VARYING = (
 )
 
 
+# A timeline is as long as things took: whether there is a bar, and whether it is on the critical path, is what stays.
+BAR = re.compile(r"(?m) +(\* |  |)[.#>]+ *[.#>]*$")
+
+
 def normalised(text: str, folder: Path) -> str:
     """The text with what differs from run to run replaced: times, durations, ids, hashes and the folder.
 
@@ -40,6 +44,8 @@ def normalised(text: str, folder: Path) -> str:
     text = text.replace(str(folder), "<folder>")
     for pattern, replacement in VARYING:
         text = pattern.sub(replacement, text)
+    if "  timeline\n" in text:
+        text = re.sub(r"─+", "───", BAR.sub("  <bar>", text))
     if text.startswith("run  "):
         text = re.sub(r"─+", "───", re.sub(r" {2,}", "  ", text))
     return text

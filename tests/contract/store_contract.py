@@ -21,6 +21,7 @@ from assetflow.store.records import (
     CodeSource,
     EventRecord,
     Group,
+    Measures,
     ObservationRecord,
     Publication,
     ReadColumns,
@@ -615,6 +616,45 @@ class StoreContract:
         assert [run.run_id for run in store.reader.runs(limit=1)] == ["r2"]
         assert store.reader.runs(status="running") == [fill.run("r2")]
         assert store.reader.steps("r1") == [fill.step("orders", version=VersionId(4)), step]
+
+    def test_steps_keep_what_their_attempts_took(self, store: Store, fill: Filler) -> None:
+        measures = Measures(0.25, 1.5, 0.125, 0.0, 1.0, 1 << 40)
+        failed = fill.step("daily", 3, status="failed", measures=replace(measures, peak_memory=None), call_size=8)
+        took = {"measures": measures, "publish": 0.000001, "row_count": 7, "byte_count": 1 << 40, "call_size": 1}
+        done = fill.step("daily", 3, attempt=2, version=VersionId(4), **took)
+        store.writer.record_steps([failed, done], []).result()
+        assert store.reader.steps("r1") == [failed, done]
+        table = store.reader.table("steps")
+        assert {name: table[name][1] for name in ("load_seconds", "publish_seconds", "peak_memory", "row_count")} == {
+            "load_seconds": 0.25,
+            "publish_seconds": 0.000001,
+            "peak_memory": 1 << 40,
+            "row_count": 7,
+        }
+
+    def test_a_run_is_asked_to_stop_while_it_goes_on(self, store: Store, fill: Filler) -> None:
+        started = fill.run()
+        store.writer.start_run(started)
+        store.writer.start_run(fill.run("r2"))
+        assert not store.reader.cancel_asked("r1")
+        assert store.writer.ask_cancel("r1")
+        assert (store.reader.cancel_asked("r1"), store.reader.cancel_asked("r2")) == (True, False)
+        run = store.reader.run("r1")
+        assert run is not None
+        asked_at = run.cancel_asked_at
+        assert asked_at is not None
+        assert store.writer.ask_cancel("r1"), "it may be asked again"
+        store.writer.finish_run(replace(started, status="canceled", ended_at=NOON)).result()
+        assert not store.writer.ask_cancel("r1"), "it has ended"
+        assert not store.writer.ask_cancel("nobody")
+        run = store.reader.run("r1")
+        assert run is not None
+        assert (run.status, run.cancel_asked_at) == ("canceled", asked_at)
+
+    def test_a_ticket_tells_when_it_was_answered(self, store: Store, fill: Filler) -> None:
+        ticket = store.writer.record_steps([fill.step("daily")], [])
+        ticket.result()
+        assert ticket.answered_at is not None
 
     def attempt(self, fill: Filler, run: str, seconds: float, **changes: Any) -> None:
         """A step of ``daily`` that took so long."""

@@ -151,8 +151,6 @@ def test_every_keyword_of_an_asset_that_is_due_is_taken() -> None:
     ("keyword", "value"),
     [
         ("automation_condition", object()),
-        ("retry_policy", object()),
-        ("timeout", "15m"),
         ("max_memory", "1GB"),
         ("pool", "api"),
         ("pool", ("api", 2)),
@@ -561,7 +559,7 @@ def test_all_mistakes_are_told_together_each_with_its_place() -> None:
     def orders(pool_of: int) -> int:
         return pool_of
 
-    @asset(partitions=DailyPartitions("2024-02-01", end="2024-01-01"), timeout="1h")
+    @asset(partitions=DailyPartitions("2024-02-01", end="2024-01-01"), on_drift="warn")
     def bounds() -> int:
         return 1
 
@@ -569,7 +567,7 @@ def test_all_mistakes_are_told_together_each_with_its_place() -> None:
 
     assert said.count(Path(__file__).name) >= 4
     assert "orders" in said
-    assert "timeout" in said
+    assert "on_drift" in said
     assert "2024-01-01" in said
 
 

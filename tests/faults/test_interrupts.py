@@ -103,6 +103,27 @@ def test_people_are_told_what_was_done_and_how_to_go_on(shop: Shop) -> None:
     assert "hint: what was published stays; assetflow materialize goes on from there" in said.out
 
 
+def test_another_process_asks_a_run_to_stop(shop: Shop) -> None:
+    shop.write(STOPPED.format(waiting="time.sleep(2.5)"))
+    process = shop.start("materialize --json")
+    while not (shop.folder / "here").exists() and process.poll() is None:
+        time.sleep(0.01)
+    runs = shop.run("runs --json").document
+    assert runs is not None
+    (run,) = runs["runs"]
+    asked = shop.run(f"runs cancel {run['run_id']} --json")
+    assert asked.document == {"run_id": run["run_id"], "cancel_asked": True}
+    said = shop.end(process)
+    assert said.code == 130
+    assert said.document is not None
+    assert said.document["status"] == "canceled"
+    counts = {outcome: count for outcome, count in said.document["counts"].items() if count}
+    assert counts == {"materialized": 4, "canceled": 2}
+    again = shop.run(f"runs cancel {run['run_id']} --json")
+    assert (again.code, again.error["message"]) == (2, f"run {run['run_id']} has ended: canceled")
+    assert shop.run("materialize").code == 0
+
+
 def test_what_was_published_before_stays(shop: Shop) -> None:
     (shop.folder / "go").touch()
     shop.write(STOPPED.format(waiting="time.sleep(60)"))

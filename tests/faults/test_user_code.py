@@ -285,3 +285,46 @@ def test_a_failure_leaves_what_was_published(shop: Shop) -> None:
     shop.write("@asset\ndef price() -> pd.DataFrame: return pd.DataFrame({'n': [object()]})\n")
     assert shop.run("materialize").code == 1
     assert shop.published() == before
+
+
+def test_a_function_that_writes_to_its_input_changes_nothing_for_others(shop: Shop) -> None:
+    shop.write(
+        """
+        @asset
+        def prices() -> pd.DataFrame: return pd.DataFrame({"price": [1, 2]})
+
+        @asset
+        def names() -> list[str]: return ["a", "b"]
+
+        @asset
+        def changed(prices: pd.DataFrame, names: list[str]) -> int:
+            prices["price"] = 0
+            names.clear()
+            return len(names)
+
+        @asset(deps=[changed])
+        def total(prices: pd.DataFrame, names: list[str]) -> int:
+            return int(prices["price"].sum()) + len(names)
+        """
+    )
+    assert shop.run("materialize --json").code == 0
+    shown = shop.run("show total --json").document
+    assert shown is not None
+    assert "5" in str(shown)
+
+
+def test_an_attempt_is_told_by_its_number_where_there_were_several(shop: Shop) -> None:
+    shop.write(
+        """
+        @asset(retry_policy=RetryPolicy(max_retries=1))
+        def flaky(context: AssetContext) -> int:
+            raise ValueError(f"attempt {context.attempt}")
+        """
+    )
+    said = shop.run("materialize --json")
+    assert said.code == 1
+    assert said.failures["flaky"]["message"] == "flaky raised ValueError: attempt 2"
+    assert said.document is not None
+    shown = shop.run(f"runs show {said.document['run_id']}").out
+    assert "failed (attempt 2)" in shown
+    assert "flaky raised ValueError: attempt 1" in shown

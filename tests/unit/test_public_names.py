@@ -32,6 +32,7 @@ PUBLIC = [
     "Out",
     "PartitionMapping",
     "Project",
+    "RetryPolicy",
     "Schema",
     "StaticMapping",
     "StaticPartitions",

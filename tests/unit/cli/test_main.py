@@ -19,6 +19,7 @@ from assetflow.errors import StoreLocked, UsageError
 COMMANDS = [
     *("init", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage", "runs"),
     "runs show",
+    "runs cancel",
     "runs retry",
     "explain",
     *("partitions", "partitions list", "partitions add", "partitions remove"),

@@ -22,6 +22,8 @@ ONE = AssetKey("one")
 class Ticket:
     """A commit whose answer the test gives."""
 
+    answered_at = None
+
     answer: int | Exception | None = None
 
     def done(self) -> bool:

@@ -28,6 +28,8 @@ def recorded(*ordinals: int) -> AssetState:
 
 
 class Ticket:
+    answered_at = None
+
     def done(self) -> bool:
         return False
 

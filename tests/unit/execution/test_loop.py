@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assetflow import AssetContext, StaticPartitions, asset, asset_check
-from assetflow.execution import loop
+from assetflow.execution import treating
 from assetflow.execution.result import RunEvent
 
 WORLD: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def test_a_run_that_breaks_off_is_recorded_as_ended(opened: Any, kind: str, erro
 
 
 def test_versions_that_are_forgotten_on_the_way_are_read_again(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_REMEMBERED", 0)
+    monkeypatch.setattr(treating, "_REMEMBERED", 0)
 
     @asset(partitions=LETTERS)
     def letter(context: AssetContext) -> object:

@@ -44,6 +44,8 @@ def test_a_commit_that_is_still_on_its_way_when_it_is_written_is_not_forgotten(
 class Ticket:
     """A commit that is on its way until it is told to be done."""
 
+    answered_at = None
+
     committed = False
 
     def done(self) -> bool:

@@ -13,8 +13,6 @@ from assetflow.graph import build_graph
 
 REFUSED = {
     "automation_condition": "@asset(automation_condition=1)",
-    "retry_policy": "@asset(retry_policy=1)",
-    "timeout": "@asset(timeout='1h')",
     "max_memory": "@asset(max_memory='1GB')",
     "pool": "@asset(pool='db')",
     "on_drift": "@asset(on_drift='evolve')",
@@ -56,7 +54,7 @@ def test_an_argument_of_input_whose_feature_is_absent_is_refused(definitions: Lo
 
 
 def test_the_neutral_value_of_an_absent_feature_is_accepted(definitions: Load) -> None:
-    build_graph(definitions("@asset(on_drift='fail', retry_policy=None, freshness_policy=None)\ndef orders(): ..."))
+    build_graph(definitions("@asset(on_drift='fail', retry_policy=None, timeout=None)\ndef orders(): ..."))
     build_graph(definitions("@multi_asset(outs={'a': Out()}, can_subset=False)\ndef orders(): ..."))
 
 
