@@ -10,6 +10,7 @@
     │   ├── InvalidPartition           a key or range outside the definition
     │   ├── PartitionInUse           a dynamic partition that something refers to
     │   ├── UnknownVersion             a version id that the store does not have
+    │   ├── VersionDeleted             a version that retention has let go of
     │   └── InvalidQuery               SQL that the catalog cannot run
     ├── StepError                      one asset partition could not be built
     │   ├── UserCodeError              the user's function raised
@@ -185,6 +186,10 @@ class PartitionInUse(UsageError):
 
 class UnknownVersion(UsageError):
     """A version id that the store does not have."""
+
+
+class VersionDeleted(UsageError):
+    """A version whose data retention has let go of; its record is still there."""
 
 
 class InvalidQuery(UsageError):

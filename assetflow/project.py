@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
 from assetflow.graph import AssetGraph
-from assetflow.keys import DEFAULT_ENVIRONMENT, VersionId
+from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
 from assetflow.opening.workspace import Workspace
 from assetflow.planner.explain import Explanation, explain
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.opening.going_back import Partition
     from assetflow.opening.live import LiveProject
     from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
+    from assetflow.publish.moments import AsOf
+    from assetflow.publish.retention import Retention
     from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
@@ -68,6 +71,7 @@ class Project:
         environment: str = DEFAULT_ENVIRONMENT,
         root: str | Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        retention: Retention | None = None,
     ) -> None:
         self.root = Path(root).absolute() if root is not None else Path.cwd()
         self.name = self.root.name
@@ -80,6 +84,7 @@ class Project:
             environment=environment,
             root=self.root,
             clock=clock,
+            retention=retention,
         )
         self.graph: AssetGraph = self._workspace.graph
         self.managers = self._workspace.managers
@@ -96,7 +101,12 @@ class Project:
         root = sources.root
         with working_in(root):
             project = cls(
-                definitions, store=config.store, storage=config.storage, environment=config.environment, root=root
+                definitions,
+                store=config.store,
+                storage=config.storage,
+                environment=config.environment,
+                root=root,
+                retention=config.retention,
             )
         project._workspace.loaded_from(sources, config.definitions, config.executors)
         return project
@@ -281,10 +291,13 @@ class Project:
         strict_observe: bool = False,
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
+        from assetflow.catalog.reading import override_notes
+
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
         assessment = self._workspace.assessed(key, now)
-        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
+        found = explain(assessment, key, partition, self._workspace.evidence())
+        return replace(found, notes=(*notes, *override_notes(self.store.reader, found.version)))
 
     def status(
         self,
@@ -307,17 +320,25 @@ class Project:
         return status_of(assessment, names, by_asset, notes)
 
     def load(
-        self, asset: AssetRef, partition: str | None = None, *, version: int | None = None, as_type: object = None
+        self,
+        asset: AssetRef,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        as_type: object = None,
     ) -> object:
         """The published value of an asset, of one partition or of all of them together; or of one ``version``.
 
-        ``as_type`` is an annotation as for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
+        ``as_of`` is a generation or a moment with its zone: what was published then. ``as_type`` is an annotation as
+        for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
 
-        Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+        Raises UnknownAsset, InvalidPartition, UnknownVersion, VersionDeleted, DataMissing and DataUnreadable.
         """
         from assetflow.catalog.reading import load_value
 
-        return load_value(self.setting, self.graph.require(asset), partition, version, as_type)
+        key, hold = self.graph.require(asset), self._workspace.read_leases.hold
+        return load_value(self.setting, key, partition, version, as_type, as_of=as_of, hold=hold)
 
     def versions(self, asset: AssetRef, partition: str | None = None) -> list[dict[str, object]]:
         """The versions of an asset or of one partition, the newest first, as in the versions document."""
@@ -326,16 +347,52 @@ class Project:
         return version_rows(self.setting, self.graph.require(asset), partition)
 
     def rollback(
-        self, asset: AssetRef, partition: str | None = None, *, to: int, with_downstream: bool = False
+        self,
+        asset: AssetRef | None = None,
+        partition: Partition = None,
+        *,
+        to: int | None = None,
+        as_of: AsOf | None = None,
+        run: str | None = None,
+        with_downstream: bool = False,
+        reason: str | None = None,
     ) -> dict[str, object]:
-        """Publish an earlier version again; it is held until code or inputs change. Raises UnknownVersion."""
-        from assetflow.execution.repointing import roll_back
+        """Publish again, as one publication: a version, what was there as of a moment, or what was there before a run.
 
-        key = self.graph.require(asset)
-        assessment = self._workspace.assessed(f"{key}+", None)
-        return roll_back(
-            assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
-        ).to_dict()
+        It is held until code or inputs change. Raises UnknownVersion, VersionDeleted, InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import rolled_back
+
+        key = None if asset is None else self.graph.require(asset)
+        found = rolled_back(
+            self._workspace,
+            key,
+            partition,
+            to=to,
+            as_of=as_of,
+            run=run,
+            with_downstream=with_downstream,
+            reason=reason,
+        )
+        return found.to_dict()
+
+    def publish(self, version: int, *, reason: str, override: bool = True) -> dict[str, object]:
+        """Publish a version that blocking checks refused; who did it, when and why is recorded.
+
+        Raises UnknownVersion, UsageError, and CheckFailed unless ``override``.
+        """
+        from assetflow.opening.going_back import published
+
+        return published(self._workspace, version, override=override, reason=reason).to_dict()
+
+    def wipe(self, asset: AssetRef, partition: Partition = None, *, reason: str) -> dict[str, object]:
+        """Take what is published of an asset, or of some partitions, out of what readers see; versions stay until gc.
+
+        Raises InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import wiped
+
+        return wiped(self._workspace, self.graph.require(asset), partition, reason=reason).to_dict()
 
     def accept(self, asset: AssetRef, reason: str) -> dict[str, object]:
         """Take what is published as what today's code and inputs give; the reason is kept."""
@@ -343,6 +400,56 @@ class Project:
 
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
+
+    def pin(
+        self,
+        name: str,
+        asset: AssetRef | None = None,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        reason: str | None = None,
+    ) -> dict[str, object]:
+        """Keep what is current of an asset partition, a version, or everything as of a moment (default: now).
+
+        Raises UsageError, UnknownVersion, VersionDeleted and InvalidPartition.
+        """
+        from assetflow.opening.keeping import pin
+
+        key = None if asset is None else self.graph.require(asset)
+        return pin(self.setting, name, key, partition, version=version, as_of=as_of, reason=reason)
+
+    def pins(self) -> list[dict[str, object]]:
+        """What is pinned, by name."""
+        from assetflow.opening.keeping import pins
+
+        return pins(self.setting)
+
+    def unpin(self, name: str) -> dict[str, object]:
+        """Let go of a pin. Raises UsageError."""
+        from assetflow.opening.keeping import unpin
+
+        return unpin(self.setting, name)
+
+    def gc(self, *, apply: bool = False) -> dict[str, object]:
+        """What nothing keeps; with ``apply`` it is marked, and deleted once its grace is over.
+
+        Raises UsageError for what an asset says of its retention.
+        """
+        from assetflow.opening.collecting import collected
+
+        return collected(self.setting, self._workspace.retention, apply=apply)
+
+    def rename(self, old: str, new: str) -> dict[str, object]:
+        """Call an asset by the key that the definitions give it now: all that is recorded of it stays with it.
+
+        Raises UnknownAsset and UsageError.
+        """
+        from assetflow.opening.keeping import rename
+
+        self.__dict__.pop("catalog", None)
+        return rename(self._workspace, old, new)
 
     def partitions(self, name: str) -> list[str]:
         """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""

@@ -50,8 +50,15 @@ _COMMANDS = {
     "partitions add": ("partitions", "add keys to dynamic partitions"),
     "partitions remove": ("partitions", "take keys out of dynamic partitions"),
     "versions": ("versions", "list the versions of an asset or a partition"),
-    "rollback": ("versions", "publish an old version again"),
+    "rollback": ("versions", "publish again what was published before"),
     "accept": ("versions", "take what is published as right for today's code and inputs"),
+    "publish": ("versions", "publish a version that a check refused"),
+    "wipe": ("versions", "take what is published away from its readers"),
+    "mv": ("versions", "give an asset another key"),
+    "pin": ("retention", "keep a version, or everything of a moment"),
+    "pins": ("retention", "list what is pinned"),
+    "unpin": ("retention", "let go of a pin"),
+    "gc": ("retention", "delete versions that nothing keeps"),
     "doctor": ("doctor", "look for what is broken or left over"),
 }
 """The commands in the order in which a newcomer needs them; the module of a command is imported when it is called."""

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
 from assetflow.opening.executors import EXECUTORS, ExecutorSettings
+
+if TYPE_CHECKING:
+    from assetflow.publish.retention import Retention
 
 _EXECUTION: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "executor": (lambda value: value in EXECUTORS, 'write "inline" or "processes"'),
@@ -49,6 +52,8 @@ class ProjectConfig:
     executor: str = "inline"
     workers: int | None = None
     isolation: bool = False
+    retention: Retention | None = None
+    """What ``[tool.assetflow.retention]`` says; None: the defaults."""
 
     @property
     def executors(self) -> ExecutorSettings:
@@ -82,8 +87,29 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
         raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
     given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
     overriding = {name: value for name, value in given.items() if value}
+    retention = _retention(path, written.pop("retention", None))
     checked: dict[str, Any] = {**_checked(path, written), **_checked_variables(overriding)}
-    return ProjectConfig(**checked)
+    return ProjectConfig(**checked, retention=retention)
+
+
+def _retention(path: Path, given: object) -> Retention | None:
+    if given is None:
+        return None
+    from assetflow.publish.retention import read_retention
+
+    place = SourceLocation(str(path), _line_of(path, "retention"))
+    if not isinstance(given, dict):
+        raise ProjectError(
+            f"[tool.assetflow] retention = {given!r} cannot be used",
+            hint='write a table [tool.assetflow.retention] with lines such as keep_for = "30d"',
+            location=place,
+        )
+    try:
+        return read_retention(cast("dict[str, object]", given))
+    except ValueError as error:
+        raise ProjectError(
+            f"[tool.assetflow.retention]: {error}", hint="mend that line of pyproject.toml", location=place
+        ) from None
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -116,7 +142,7 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
             checked[name] = value
             continue
         if name not in _FORMS:
-            known = (*_FORMS, *_EXECUTION)
+            known = (*_FORMS, *_EXECUTION, "retention")
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
@@ -145,5 +171,7 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
 
 def _line_of(path: Path, name: str) -> int:
     lines = path.read_text(encoding="utf-8").splitlines()
+    if name == "retention" and "[tool.assetflow.retention]" in (stripped := [line.strip() for line in lines]):
+        return stripped.index("[tool.assetflow.retention]") + 1
     start = next((n for n, line in enumerate(lines, 1) if line.strip() == "[tool.assetflow]"), 1)
     return next((n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name), start)

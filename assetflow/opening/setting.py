@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from assetflow.publish.registry import Managers
 
 
-def store_of(url: str, root: Path) -> Store:
+def store_of(url: str, root: Path, clock: Callable[[], datetime]) -> Store:
     """Open the store at a URL whose path is relative to the project's folder. Raises StoreError."""
     from assetflow.store.opening import open_store
 
-    return open_store(absolute_url(url, root))
+    return open_store(absolute_url(url, root), clock=clock)
 
 
 def with_present_keys(setting: Setting, present: Mapping[str, Ints]) -> Setting:
@@ -139,6 +139,7 @@ def setting_of(
         run_ids=lambda: uuid4().hex[:12],
         logs=logs,
     )
+    storage.owner = store.reader.identity()
     names = {number: name for name, number in store.reader.environments().items()} if leftovers.runs else {}
     for number in {run.environment for run in leftovers.runs}:
         # A run that died may have left projections behind.

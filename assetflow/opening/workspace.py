@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import Codes, State
     from assetflow.publish.folders import Storage
+    from assetflow.publish.read_leases import ReadLeases
+    from assetflow.publish.retention import Retention
     from assetflow.publish.setting import Setting
 
 
@@ -54,7 +56,9 @@ class Workspace:
         environment: str,
         root: Path,
         clock: Callable[[], datetime],
+        retention: Retention | None = None,
     ) -> None:
+        self.retention = retention
         self._closing = ExitStack()
         if (store is None) != (storage is None):
             given, lacking = ("storage", "store") if store is None else ("store", "storage")
@@ -118,7 +122,7 @@ class Workspace:
         """The metadata store, created on first use. Raises StoreError."""
         from assetflow.opening.setting import store_of
 
-        store = store_of(self._url, self.root)
+        store = store_of(self._url, self.root, self.clock)
         self._closing.callback(store.close)
         return store
 
@@ -128,6 +132,21 @@ class Workspace:
         from assetflow.publish.folders import open_storage
 
         return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
+
+    def reopen(self) -> None:
+        """Ask the store anew for the ids of assets, after one was renamed."""
+        self.__dict__.pop("_opened", None)
+        self._keyed = None
+
+    @cached_property
+    def read_leases(self) -> ReadLeases:
+        """What was handed out to be read lazily; given back on closing."""
+        from assetflow.publish.read_leases import ReadLeases
+
+        assert self.store  # opened first, for it is closed last
+        leases = ReadLeases(lambda: self.setting)
+        self._closing.callback(leases.release)
+        return leases
 
     @property
     def setting(self) -> Setting:

@@ -217,6 +217,8 @@ pointer_log = relation(
     number("derivation", nullable=True),
     number("moved_at"),
 )
+# When the last commit of each transaction was made: what time travel to a time is answered with.
+commits = entity("commits", "generation", number("committed_at"))
 asset_heads = relation(
     "asset_heads",
     ("environment", "asset"),

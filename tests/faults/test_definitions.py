@@ -160,7 +160,7 @@ CONFIGURATIONS = {
     ),
     '[tool.assetflow]\ndefinitions = "shop"\ncolour = "red"\n': (
         "[tool.assetflow] has no setting colour",
-        "the settings are definitions, store, storage, environment, executor, workers, isolation",
+        "the settings are definitions, store, storage, environment, executor, workers, isolation, retention",
         3,
     ),
     "[tool.assetflow]\ndefinitions = 3\n": (

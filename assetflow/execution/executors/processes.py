@@ -135,6 +135,7 @@ class ProcessExecutor:
             graph_digest(workshop.graph),
             workshop.check_versions,
             str(workshop.storage.root),
+            workshop.storage.owner,
             os.getcwd(),
             tuple(sys.path),
             tuple(sys.argv),

@@ -38,6 +38,8 @@ class WorkerSetup:
     """Of the coordinator's graph: the worker's must be the same."""
     check_versions: Mapping[tuple[AssetKey, str], CodeVersion]
     storage: str
+    storage_owner: str | None
+    """The store that the versions belong to."""
     working_directory: str
     path: tuple[str, ...]
     arguments: tuple[str, ...]

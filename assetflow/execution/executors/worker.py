@@ -143,7 +143,7 @@ def _prepared(talk: socket.socket, setup: WorkerSetup) -> Workshop | None:
     workshop = Workshop(
         graph=graph,
         managers=Managers(definitions.io_managers),
-        storage=Storage(Path(setup.storage)),
+        storage=Storage(Path(setup.storage), setup.storage_owner),
         check_versions=setup.check_versions,
         open_folder=None,
         clock=lambda: datetime.now().astimezone(),

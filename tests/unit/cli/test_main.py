@@ -24,7 +24,7 @@ COMMANDS = [
     "runs retry",
     "explain",
     *("partitions", "partitions list", "partitions add", "partitions remove"),
-    *("versions", "rollback", "accept", "doctor"),
+    *("versions", "rollback", "accept", "publish", "wipe", "mv", "pin", "pins", "unpin", "gc", "doctor"),
 ]
 
 
@@ -78,7 +78,7 @@ def test_help_as_a_document(capfd: pytest.CaptureFixture[str]) -> None:
         (["plan", "--soon=now"], "there is no option --soon"),
         (["plan", "extra"], "unexpected: extra"),
         (["why"], "missing: ASSET[@PARTITION]"),
-        (["rollback", "orders"], "missing: --to"),
+        (["wipe", "orders"], "missing: --reason"),
         (["rollback", "orders", "--to", "x"], "--to: 'x' is no whole number from 1 on"),
         (["lineage", "orders", "--depth", "0"], "--depth: '0' is no whole number from 1 on"),
         (["lineage", "orders", "--column", "c"], "there is no option --column"),
