@@ -14,7 +14,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic
 from assetflow.store import statements as sql
-from assetflow.store.connection import Connection
+from assetflow.store.connection import Connection, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
@@ -238,6 +238,10 @@ class Batch:
 
     def write(self) -> None:
         """Write what was noted."""
+        with together(self._connection):
+            self._write()
+
+    def _write(self) -> None:
         moved = [row for row in self._pointer_rows.values() if row is not None]
         gone = [key for key, row in self._pointer_rows.items() if row is None]
         failed = [row for row in self._failure_rows.values() if row is not None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assetflow.store.opening import open_store
 from tests.contract.store_contract import Open, StoreContract
+from tests.postgres_server import Server
 
 
 class TestSqlite(StoreContract):
@@ -16,3 +18,13 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def open_it(self, tmp_path: Path) -> Open:
         return lambda: open_store(f"sqlite:///{tmp_path}/store.db")
+
+
+class TestPostgres(StoreContract):
+    """Postgres."""
+
+    @pytest.fixture
+    def open_it(self, postgres: Server) -> Iterator[Open]:
+        url = postgres.fresh()
+        yield lambda: open_store(url)
+        postgres.drop(url)
