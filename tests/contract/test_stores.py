@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ class TestPostgres(StoreContract):
     """Postgres."""
 
     @pytest.fixture
-    def open_it(self, postgres: Server) -> Iterator[Open]:
+    def open_it(self, postgres: Server) -> Open:
         url = postgres.fresh()
-        yield lambda: open_store(url)
-        postgres.drop(url)
+        return lambda: open_store(url)
