@@ -14,7 +14,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic
 from assetflow.store import statements as sql
-from assetflow.store.connection import Connection, together
+from assetflow.store.connection import Connection, Rows, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
@@ -52,6 +52,9 @@ from assetflow.store.tickets import Promise
 PointerKey = tuple[int, int, int]
 """Environment, asset uid, ordinal."""
 
+_MANY = 20
+"""From so many partitions of an asset on, they are looked up by themselves."""
+
 _KEYS_TOLD = 100
 """How many keys an event lists."""
 
@@ -88,21 +91,26 @@ class Batch:
 
     def prepare(self, groups: Iterable[Group]) -> None:
         """Look up where the pointers stand that the groups will move."""
-        keys = [
-            (move.environment, move.uid, move.ordinal)
-            for group in groups
-            for move in (*group.publications, *group.withdrawals)
-        ]
-        if not keys:
-            return
-        for environment, uid, ordinal, generation, derivation, failing in self._connection.execute(
-            sql.STANDING, (to_json(keys),)
-        ):
-            key = (environment, uid, ordinal)
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for group in groups:
+            for move in (*group.publications, *group.withdrawals):
+                wanted.setdefault((move.environment, move.uid), []).append(move.ordinal)
+        few: list[PointerKey] = []
+        for (environment, uid), ordinals in wanted.items():
+            if len(ordinals) < _MANY:
+                few += [(environment, uid, ordinal) for ordinal in ordinals]
+            else:
+                values = {"environment": environment, "asset": uid, "ordinals": to_json(ordinals)}
+                self._note_standing(self._connection.execute(sql.STANDING_OF, values))
+        if few:
+            self._note_standing(self._connection.execute(sql.STANDING, (to_json(few),)))
+
+    def _note_standing(self, rows: Rows) -> None:
+        for environment, uid, ordinal, generation, derivation, failing in rows:
             if generation is not None:
-                self._pointers[key] = (generation, derivation)
+                self._pointers[environment, uid, ordinal] = (generation, derivation)
             if failing:
-                self._failing.add(key)
+                self._failing.add((environment, uid, ordinal))
 
     def publish(self, group: Group) -> int:
         """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict."""
