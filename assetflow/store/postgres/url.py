@@ -17,7 +17,7 @@ from assetflow.errors import ProjectError
 _URL = re.compile(
     r"""[\w+]+://
     (?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?
-    (?:(?:\[(?P<ipv6>[^/?\]]+)\]|(?P<host>[^/:?\[]*))(?::(?P<port>[^/?]*))?)?
+    (?:(?:\[(?P<ipv6>[^/?\]]+)\]|(?P<host>[^/:?@\[]*))(?::(?P<port>[^/?]*))?)?
     (?:/(?P<dbname>[^?]*))?(?:\?(?P<options>.*))?""",
     re.VERBOSE,
 )
