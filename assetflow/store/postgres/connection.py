@@ -62,16 +62,7 @@ class PostgresConnection:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction was begun and not ended; a lost connection has none."""
-        return self.raw.pgconn.transaction_status in {
-            TransactionStatus.INTRANS,
-            TransactionStatus.INERROR,
-            TransactionStatus.ACTIVE,
-        }
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is of no use any more."""
-        return self.raw.closed
+        return self.raw.pgconn.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}
 
     def execute(self, sql: str, parameters: Any = (), /) -> PostgresRows:
         """Execute one statement."""

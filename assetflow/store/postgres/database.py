@@ -101,7 +101,10 @@ class PostgresDatabase:
         try:
             done = mine.raw.execute("COMMIT").statusmessage
         except psycopg.OperationalError as error:
-            if self.fault(error) != "lost" or not self._committed(mine.transaction or "", patience, error):
+            if self.fault(error) != "lost":
+                raise
+            mine.close()
+            if not self._committed(mine.transaction or "", patience, error):
                 raise
             return
         if done != "COMMIT":

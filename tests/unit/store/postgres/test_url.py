@@ -72,7 +72,8 @@ def test_a_url_is_read(url: str, place: str, parameters: dict[str, str]) -> None
         ("postgresql://me:secret@host/", "the URL of the metadata store names no database"),
         ("postgresql://me:secret@host:secret/db", "the URL of the metadata store has a port that is no number"),
         ("postgresql://me:secret@host/db?timeout=secret", "options that Postgres does not know: timeout"),
-        ("postgresql://me:sec@ret@host/db", "the URL of the metadata store cannot be read"),
+        ("postgresql://me:sec@ret@host/db", "the URL of the metadata store has a port that is no number"),
+        ("postgresql://me@ret@host/db", "the URL of the metadata store cannot be read"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, message: str) -> None:
