@@ -32,3 +32,12 @@ def no_outside_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgres() -> Iterator[Server]:
     """A real server; tests that need one are skipped where it cannot be started, and fail in CI."""
     yield from started_or_skipped()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new store, on each of the databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.fresh()
