@@ -55,6 +55,8 @@ class PostgresConnection:
         self.raw = raw
         self.transaction: str | None = None
         """The number of the write transaction under way, by which its outcome is found out."""
+        self.history: str | None = None
+        """The server's timeline: another server that took over may have given that number to another transaction."""
         self._types: dict[tuple[str, str], str] = {}
         adapt(raw)
         raw.cursor_factory = PostgresRows

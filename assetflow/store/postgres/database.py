@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import uniform
+from typing import Any
 
 import psycopg
 
@@ -54,7 +55,9 @@ class PostgresDatabase:
         pause = 0.02
         while True:
             try:
-                return self.connect_once()
+                connection = self.connect_once()
+                connection.history = _history(connection.raw) if writing else None
+                return connection
             except psycopg.OperationalError as error:
                 if time.monotonic() >= deadline or any(words in str(error) for words in _HOPELESS):
                     raise
@@ -104,7 +107,7 @@ class PostgresDatabase:
             if self.fault(error) != "lost":
                 raise
             mine.close()
-            if not self._committed(mine.transaction or "", patience, error):
+            if not self._committed(mine, patience, error):
                 raise
             return
         if done != "COMMIT":
@@ -186,13 +189,15 @@ class PostgresDatabase:
             case _:
                 return StoreError(f"{self.place}: the metadata store refused a statement ({said})")
 
-    def _committed(self, transaction: str, patience: float, error: Exception) -> bool:
-        """Whether a transaction whose connection broke was committed. Raises CommitUnknown."""
+    def _committed(self, broken: PostgresConnection, patience: float, error: Exception) -> bool:
+        """Whether the transaction of a connection that broke was committed. Raises CommitUnknown."""
         deadline = time.monotonic() + patience
         try:
             while True:
                 with self.connect(patience=max(0.0, deadline - time.monotonic())).raw as raw:
-                    found = raw.execute("SELECT pg_xact_status(%s::text::xid8)", (transaction,)).fetchone()
+                    if _history(raw) != broken.history:
+                        break
+                    found = raw.execute("SELECT pg_xact_status(%s::text::xid8)", (broken.transaction,)).fetchone()
                 status = found and found[0]
                 if status in {"committed", "aborted"}:
                     return status == "committed"
@@ -207,6 +212,15 @@ class PostgresDatabase:
             f"that was written ({self.url.without_secrets(' '.join(str(error).split()))})",
             hint="nothing was deleted: once the database can be reached, the next run finds out and goes on from there",
         ) from error
+
+
+def _history(raw: psycopg.Connection[Any]) -> str | None:
+    """The timeline that the server writes; None where it does not tell."""
+    try:
+        found = raw.execute("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)").fetchone()
+    except psycopg.DatabaseError:
+        return None
+    return found and found[0]
 
 
 def _mine(connection: Connection) -> PostgresConnection:
