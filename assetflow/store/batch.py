@@ -280,7 +280,6 @@ class Batch:
 
     def _verified(self, publication: Publication) -> tuple[Row | None, list[int]]:
         """The version's row where the store has it already, and the generations that the inputs were read at."""
-        place = format_address(publication.asset, publication.partition)
         key = (publication.environment, publication.uid, publication.ordinal)
         expected = publication.expected_generation
         standing = self._pointers.get(key)
@@ -288,15 +287,19 @@ class Batch:
             planned = f"generation {expected}" if expected else "nothing published"
             found = f"generation {standing[0]}" if standing else "nothing published"
             raise PublishConflict(
-                f"{place}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
+                f"{_address(publication)}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
                 hint="run it again: it is planned anew",
             )
         known = None
         if not isinstance(publication.version, VersionRecord):
             known = self._known_version(publication.version)
             if known is None or known[:2] != (publication.uid, publication.ordinal):
-                raise StoreError(f"{place}: the store has no version {publication.version} of it")
-        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
+                raise StoreError(f"{_address(publication)}: the store has no version {publication.version} of it")
+        here = self.generation + 1
+        return known, [
+            here if read.as_of is None else self._as_of(read, _address(publication), here)
+            for read in publication.inputs
+        ]
 
     def _known_version(self, version: VersionId) -> Row | None:
         """Asset, ordinal, state and schema."""
@@ -361,7 +364,8 @@ class Batch:
         if key in self._failing:
             self._failing.discard(key)
             self._failure_rows[key] = None
-        self._add_checks(publication.checks)
+        if publication.checks:
+            self._add_checks(publication.checks)
         for event in publication.events:
             self._add_event(event, {publication.asset: uid})
 
@@ -378,6 +382,8 @@ class Batch:
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
         earlier = self._head_rows.get((environment, uid))
+        if earlier and earlier[2] == self.generation and schema in (None, earlier[4]):
+            return
         kept = earlier[4] if schema is None and earlier else schema
         self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
 
@@ -435,7 +441,11 @@ class Batch:
         return answer
 
 
+def _address(publication: Publication) -> str:
+    return format_address(publication.asset, publication.partition)
+
+
 def _place(group: Group) -> str:
     for publication in group.publications:
-        return format_address(publication.asset, publication.partition)
+        return _address(publication)
     return group.withdrawals[0].asset if group.withdrawals else "an empty group"
