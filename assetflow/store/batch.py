@@ -287,7 +287,8 @@ class Batch:
             planned = f"generation {expected}" if expected else "nothing published"
             found = f"generation {standing[0]}" if standing else "nothing published"
             raise PublishConflict(
-                f"{_address(publication)}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
+                f"{_address(publication)}: somebody else changed it since the plan was made "
+                f"(planned on {planned}, now {found})",
                 hint="run it again: it is planned anew",
             )
         known = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,8 @@ class PostgresConnection:
     def _said(self, words: str, values: Values) -> PostgresRows:
         rows = PostgresRows(self.raw)
         rows.format = psycopg.pq.Format.BINARY
+        if "%(1)s" in words and not isinstance(values, Mapping):
+            values = {str(number): value for number, value in enumerate(values, 1)}
         rows.execute(words.encode(), values)
         return rows
 

@@ -9,7 +9,7 @@ rule knows has to mean the same in both. A list is one parameter, a JSON text, i
     (SELECT json_extract(value, '$[0]') AS a, ... FROM json_each(?))    lists of numbers
     JOIN json_each(t.c) AS x ... json_extract(x.value, '$[0]')          a column of lists of lists of numbers
 
-Every join has an ON. A truth value is compared (``passed = 1``) or counted (``CASE WHEN ... THEN 1 ELSE 0 END``), a
+A truth value is compared (``passed = 1``) or counted (``CASE WHEN ... THEN 1 ELSE 0 END``), a
 parameter that may be NULL is cast where it is only compared with NULL, and of a group only what it is grouped by or an
 aggregate is selected. Where that is not enough, a :class:`Statement` says it in both languages.
 """
@@ -20,13 +20,15 @@ import re
 from functools import lru_cache
 
 _NUMBERS = r"unnest(translate(\g<list>, '[]', '{}')::bigint[])"
+_TABLE = r"\w+|\((?:[^()]|\([^()]*\))*\)"
 _LIST = r"json_each\((?P<list>[?\w.:]+)\)"
 
 _RULES = [
     (re.compile(pattern), words)
     for pattern, words in (
         (r"INDEXED BY \w+", ""),
-        (r"\bCROSS JOIN\b", "JOIN"),
+        # SQLite takes a condition after it, and then joins in the order of the text.
+        (rf"\bCROSS JOIN (?=(?:{_TABLE}) AS \w+\s+ON\b)", "JOIN "),
         (r"\bhex\(([\w.]+)\)", r"upper(encode(\1, 'hex'))"),
         (rf"SELECT value FROM {_LIST}", rf"SELECT {_NUMBERS}"),
         (rf"SELECT value AS (?P<name>\w+) FROM {_LIST}", rf"SELECT {_NUMBERS} AS \g<name>"),
@@ -41,11 +43,11 @@ _RULES = [
     )
 ]
 _IGNORING = re.compile(r"^\s*INSERT OR IGNORE INTO\b(.*)$", re.DOTALL)
-_TOKENS = re.compile(r"('(?:[^']|'')*')|(::)|(\?)|:([a-z_]\w*)|(%)")
+_TOKENS = re.compile(r"('(?:[^']|'')*')|(::)|\?(\d+)|(\?)|:([a-z_]\w*)|(%)")
 
 
 def postgres_words(statement: str) -> str:
-    """A statement with ``%s`` or ``%(name)s`` for its values.
+    """A statement with ``%s`` or ``%(name)s`` for its values; numbered ones are named by their numbers.
 
     >>> postgres_words("SELECT key FROM assets WHERE uid IN (SELECT value FROM json_each(?)) AND key != '?'")
     "SELECT key FROM assets WHERE uid IN (SELECT unnest(translate(%s, '[]', '{}')::bigint[])) AND key != '?'"
@@ -64,9 +66,9 @@ def _translated(statement: str) -> str:
 
 
 def _place_holder(found: re.Match[str]) -> str:
-    text, cast, place, name, percent = found.groups()
+    text, cast, number, place, name, percent = found.groups()
     if text is not None:
         return text.replace("%", "%%")
-    if name is not None:
-        return f"%({name})s"
+    if number is not None or name is not None:
+        return f"%({name or number})s"
     return cast or ("%s" if place else percent * 2)

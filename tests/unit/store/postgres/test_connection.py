@@ -120,6 +120,12 @@ def test_columns_come_in_the_order_of_rows(both: list[Connection]) -> None:
         assert found.octets == (bytes(range(199, 99, -1)),)
 
 
+def test_values_may_be_numbered(both: list[Connection]) -> None:
+    for connection in both:
+        query = "SELECT CAST(?2 AS TEXT), CAST(?1 AS TEXT), CAST(?2 AS TEXT)"
+        assert connection.execute(query, ("a", "b")).fetchone() == ("b", "a", "b")
+
+
 def test_the_last_row_has_its_number(postgres_connection: PostgresConnection) -> None:
     postgres_connection.execute("CREATE TABLE named (id bigserial PRIMARY KEY, name text)")
     numbers = [postgres_connection.execute("INSERT INTO named (name) VALUES (?)", (name,)).lastrowid for name in "ab"]
