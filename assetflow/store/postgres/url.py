@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -67,6 +68,12 @@ class PostgresUrl:
                 hint="its documentation lists them under libpq, Parameter Key Words",
             ) from None
         return cls(_place(given), given)
+
+    @property
+    def digest(self) -> str:
+        """Tells one store from another, without its passwords."""
+        named = [each for each in sorted(self.parameters.items()) if "password" not in each[0]]
+        return blake2b(repr(named).encode(), digest_size=8).hexdigest()
 
     def without_secrets(self, text: str) -> str:
         """A message of the driver, in which no password stands, whatever it repeats."""

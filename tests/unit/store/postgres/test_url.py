@@ -87,4 +87,6 @@ def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, mes
 def test_no_password_is_shown() -> None:
     url = PostgresUrl.parsed("postgresql://me:secret@host/shop?sslpassword=hidden")
     assert repr(url) == "PostgresUrl(place='postgresql://me@host/shop')"
+    assert url.digest == PostgresUrl.parsed("postgresql://me@host/shop").digest
+    assert url.digest != PostgresUrl.parsed("postgresql://me@host/shop?options=-csearch_path%3Done").digest
     assert url.without_secrets('FATAL: no "secret", no hidden') == 'FATAL: no "***", no ***'
