@@ -192,33 +192,45 @@ class PostgresDatabase:
     def _committed(self, broken: PostgresConnection, patience: float, error: Exception) -> bool:
         """Whether the transaction of a connection that broke was committed. Raises CommitUnknown."""
         deadline = time.monotonic() + patience
-        try:
-            while True:
-                with self.connect(patience=max(0.0, deadline - time.monotonic())).raw as raw:
-                    if _history(raw) != broken.history:
-                        break
-                    found = raw.execute("SELECT pg_xact_status(%s::text::xid8)", (broken.transaction,)).fetchone()
-                status = found and found[0]
-                if status in {"committed", "aborted"}:
-                    return status == "committed"
-                if time.monotonic() >= deadline:
+        while True:
+            status = None
+            try:
+                status = self._status(broken, max(0.0, deadline - time.monotonic()))
+            except psycopg.Error as problem:
+                # A server that goes down while it is asked may be back in time, too.
+                if self.fault(problem) != "lost":
                     break
-                # The server has not noticed yet that nobody is at the other end.
-                self.sleep(0.05)
-        except psycopg.Error:
-            pass
+            if status in {"committed", "aborted"}:
+                return status == "committed"
+            if status == "of another history" or time.monotonic() >= deadline:
+                break
+            # It may be that the server has not noticed yet that nobody is at the other end.
+            self.sleep(0.05)
         raise CommitUnknown(
             f"{self.place}: the connection to the metadata store broke during a commit, and it cannot be told whether "
             f"that was written ({self.url.without_secrets(' '.join(str(error).split()))})",
             hint="nothing was deleted: once the database can be reached, the next run finds out and goes on from there",
         ) from error
 
+    def _status(self, broken: PostgresConnection, patience: float) -> str | None:
+        """What the server says of a transaction; None where it has forgotten it."""
+        connection = self.connect(patience=patience)
+        try:
+            if _history(connection.raw) != broken.history:
+                return "of another history"
+            query = "SELECT pg_xact_status(CAST(CAST(? AS TEXT) AS xid8))"
+            return connection.execute(query, (broken.transaction,)).fetchone()[0]
+        finally:
+            connection.close()
+
 
 def _history(raw: psycopg.Connection[Any]) -> str | None:
     """The timeline that the server writes; None where it does not tell."""
     try:
         found = raw.execute("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)").fetchone()
-    except psycopg.DatabaseError:
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate in _LOST:
+            raise
         return None
     return found and found[0]
 

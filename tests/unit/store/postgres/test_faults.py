@@ -180,6 +180,27 @@ def test_a_transaction_that_goes_on_without_us_is_waited_for(url: str) -> None:
     other.close()
 
 
+def test_a_server_that_goes_down_while_it_is_asked_is_asked_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(url).close()
+    database = PostgresDatabase(PostgresUrl.parsed(url), sleep=lambda seconds: None)
+    other = database.connect(patience=1.0, writing=True)
+    database.begin(other, 1.0)
+    database.commit(other, 1.0)
+    status, asked = PostgresDatabase._status, [psycopg.errors.AdminShutdown("terminating"), psycopg.OperationalError()]
+
+    def goes_down(*arguments: Any) -> str | None:
+        if asked:
+            raise asked.pop()
+        return status(*arguments)
+
+    monkeypatch.setattr(PostgresDatabase, "_status", goes_down)
+    assert database._committed(other, 5.0, psycopg.OperationalError("lost"))
+    asked.append(psycopg.errors.InsufficientPrivilege("no"))
+    with pytest.raises(CommitUnknown):
+        database._committed(other, 5.0, psycopg.OperationalError("lost"))
+    other.close()
+
+
 def test_a_lock_that_stays_fails_what_waits_and_nothing_later(url: str, fill: Filler) -> None:
     waiting = [fill.publication("daily", 1), fill.publication("daily", 2)]
     with psycopg.connect(url) as other:
