@@ -124,7 +124,7 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
             raise ProjectError(
-                f"[tool.assetflow] {name}{_shown(name, f' = {value!r}')} cannot be used",
+                f"[tool.assetflow] {name}{_shown(name, value, f' = {value!r}')} cannot be used",
                 hint=f"write {description}",
                 location=place,
             )
@@ -143,14 +143,15 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
         form, description = _FORMS[name]
         if not form.fullmatch(value):
             raise ProjectError(
-                f"ASSETFLOW_{name.upper()}{_shown(name, f'={value}')} cannot be used", hint=f"set it to {description}"
+                f"ASSETFLOW_{name.upper()}{_shown(name, value, f'={value}')} cannot be used",
+                hint=f"set it to {description}",
             )
     return overriding
 
 
-def _shown(name: str, value: str) -> str:
+def _shown(name: str, value: object, text: str) -> str:
     """A value in a message; a URL of the store may hold a password."""
-    return "" if name == "store" else value
+    return "" if name == "store" and isinstance(value, str) else text
 
 
 def _line_of(path: Path, name: str) -> int:
