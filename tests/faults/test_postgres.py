@@ -99,6 +99,12 @@ def test_every_command_works_on_it(teams: Shop) -> None:
     assert not list((teams.folder / ".assetflow").glob("*.db"))
 
 
+def test_worker_processes_leave_the_connections_alone(teams: Shop) -> None:
+    made = told(teams, "materialize --executor processes --workers 2")
+    assert (made["status"], made["counts"]["materialized"]) == ("success", 4)
+    assert told(teams, "plan --fail-if-stale")["steps"] == []
+
+
 SLOW = """
 import time
 from pathlib import Path
