@@ -29,6 +29,8 @@
     ├── StoreError                     the metadata store
     │   ├── StoreTooNew                written by a newer assetflow
     │   ├── StoreDamaged               not a store, or a broken one
+    │   ├── StoreUnreachable           the database cannot be reached (transient)
+    │   ├── CommitUnknown              whether a commit was written cannot be told (transient)
     │   └── StoreLocked                another process holds the lock (transient)
     ├── PublishConflict                the pointer moved since the plan (transient)
     └── Interrupted                    Ctrl-C or SIGTERM
@@ -294,6 +296,18 @@ class StoreTooNew(StoreError):
 
 class StoreDamaged(StoreError):
     """The file is no assetflow store, or a broken one."""
+
+
+class StoreUnreachable(StoreError):
+    """The database of the store cannot be reached, or does not let us in."""
+
+    transient = True
+
+
+class CommitUnknown(StoreError):
+    """The connection broke during a commit, and whether that was written could not be found out yet."""
+
+    transient = True
 
 
 class StoreLocked(StoreError):

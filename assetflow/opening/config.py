@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +31,7 @@ FILE = "pyproject.toml"
 # Checked by hand: importing pydantic for four texts would take a third of a command's time.
 _FORMS = {
     "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
-    "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db"'),
+    "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db" or "postgresql://user@host/database"'),
     "storage": (re.compile(r".+"), 'a folder such as ".assetflow/data"'),
     "environment": (ENVIRONMENT_NAME, "a name of letters, digits, '_' and '-', at most 63 of them"),
 }
@@ -46,7 +46,8 @@ class ProjectConfig:
     """
 
     definitions: str
-    store: str = "sqlite:///.assetflow/store.db"
+    store: str = field(default="sqlite:///.assetflow/store.db", repr=False)
+    """Not shown: it may hold a password."""
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
     executor: str = "inline"
@@ -149,7 +150,9 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
             raise ProjectError(
-                f"[tool.assetflow] {name} = {value!r} cannot be used", hint=f"write {description}", location=place
+                f"[tool.assetflow] {name}{_shown(name, value, f' = {value!r}')} cannot be used",
+                hint=f"write {description}",
+                location=place,
             )
         checked[name] = value
     if "definitions" not in checked:
@@ -165,8 +168,16 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in overriding.items():
         form, description = _FORMS[name]
         if not form.fullmatch(value):
-            raise ProjectError(f"ASSETFLOW_{name.upper()}={value} cannot be used", hint=f"set it to {description}")
+            raise ProjectError(
+                f"ASSETFLOW_{name.upper()}{_shown(name, value, f'={value}')} cannot be used",
+                hint=f"set it to {description}",
+            )
     return overriding
+
+
+def _shown(name: str, value: object, text: str) -> str:
+    """A value in a message; a URL of the store may hold a password."""
+    return "" if name == "store" and isinstance(value, str) else text
 
 
 def _line_of(path: Path, name: str) -> int:

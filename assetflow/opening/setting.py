@@ -36,7 +36,7 @@ def store_of(url: str, root: Path, clock: Callable[[], datetime]) -> Store:
     """Open the store at a URL whose path is relative to the project's folder. Raises StoreError."""
     from assetflow.store.opening import open_store
 
-    return open_store(absolute_url(url, root), clock=clock)
+    return open_store(absolute_url(url, root), clock=clock, folder=root / ".assetflow")
 
 
 def with_present_keys(setting: Setting, present: Mapping[str, Ints]) -> Setting:

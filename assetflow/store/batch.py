@@ -14,7 +14,7 @@ from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.store import dynamic, renaming, retention
 from assetflow.store import statements as sql
-from assetflow.store.connection import Connection
+from assetflow.store.connection import Connection, Rows, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.names import Names
 from assetflow.store.records import (
@@ -54,6 +54,9 @@ from assetflow.store.tickets import Promise
 PointerKey = tuple[int, int, int]
 """Environment, asset uid, ordinal."""
 
+_MANY = 20
+"""From so many partitions of an asset on, they are looked up by themselves."""
+
 _KEYS_TOLD = 100
 """How many keys an event lists."""
 
@@ -91,21 +94,26 @@ class Batch:
 
     def prepare(self, groups: Iterable[Group]) -> None:
         """Look up where the pointers stand that the groups will move."""
-        keys = [
-            (move.environment, move.uid, move.ordinal)
-            for group in groups
-            for move in (*group.publications, *group.withdrawals)
-        ]
-        if not keys:
-            return
-        for environment, uid, ordinal, generation, derivation, failing in self._connection.execute(
-            sql.STANDING, (to_json(keys),)
-        ):
-            key = (environment, uid, ordinal)
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for group in groups:
+            for move in (*group.publications, *group.withdrawals):
+                wanted.setdefault((move.environment, move.uid), []).append(move.ordinal)
+        few: list[PointerKey] = []
+        for (environment, uid), ordinals in wanted.items():
+            if len(ordinals) < _MANY:
+                few += [(environment, uid, ordinal) for ordinal in ordinals]
+            else:
+                values = {"environment": environment, "asset": uid, "ordinals": to_json(ordinals)}
+                self._note_standing(self._connection.execute(sql.STANDING_OF, values))
+        if few:
+            self._note_standing(self._connection.execute(sql.STANDING, (to_json(few),)))
+
+    def _note_standing(self, rows: Rows) -> None:
+        for environment, uid, ordinal, generation, derivation, failing in rows:
             if generation is not None:
-                self._pointers[key] = (generation, derivation)
+                self._pointers[environment, uid, ordinal] = (generation, derivation)
             if failing:
-                self._failing.add(key)
+                self._failing.add((environment, uid, ordinal))
 
     def publish(self, group: Group) -> int:
         """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict."""
@@ -295,6 +303,10 @@ class Batch:
 
     def write(self) -> None:
         """Write what was noted."""
+        with together(self._connection):
+            self._write()
+
+    def _write(self) -> None:
         moved = [row for row in self._pointer_rows.values() if row is not None]
         gone = [key for key, row in self._pointer_rows.items() if row is None]
         failed = [row for row in self._failure_rows.values() if row is not None]
@@ -329,22 +341,25 @@ class Batch:
 
     def _verified(self, publication: Publication) -> tuple[Row | None, list[int]]:
         """The version's row where the store has it already, and the generations that the inputs were read at."""
-        place = format_address(publication.asset, publication.partition)
         self._refuse_moved(publication)
         known = None
         if not isinstance(publication.version, VersionRecord):
             known = self._known_version(publication.version)
             if known is None or known[:2] != (publication.uid, publication.ordinal):
-                raise StoreError(f"{place}: the store has no version {publication.version} of it")
+                raise StoreError(f"{_address(publication)}: the store has no version {publication.version} of it")
             if known[2] == "deleted":
-                raise _gone(place, publication.version)
-        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
+                raise _gone(_address(publication), publication.version)
+        here = self.generation + 1
+        return known, [
+            here if read.as_of is None else self._as_of(read, _address(publication), here)
+            for read in publication.inputs
+        ]
 
     def _refuse_moved(self, move: Publication | Withdrawal) -> None:
         expected = move.expected_generation
         standing = self._pointers.get((move.environment, move.uid, move.ordinal))
         if expected is not None and expected != (standing[0] if standing else 0):
-            raise _moved(format_address(move.asset, move.partition), expected, standing[0] if standing else 0)
+            raise _moved(_address(move), expected, standing[0] if standing else 0)
 
     def _known_version(self, version: VersionId) -> Row | None:
         """Asset, ordinal, state and schema."""
@@ -409,7 +424,8 @@ class Batch:
         if key in self._failing:
             self._failing.discard(key)
             self._failure_rows[key] = None
-        self._add_checks(publication.checks)
+        if publication.checks:
+            self._add_checks(publication.checks)
         for event in publication.events:
             self._add_event(event, {publication.asset: uid})
 
@@ -417,7 +433,7 @@ class Batch:
         """Where the partitions point: generation and derivation. Raises PublishConflict where one has moved."""
         environment, uid = repointing.environment, repointing.uid
         values = {"environment": environment, "asset": uid, "ordinals": to_json(repointing.ordinals)}
-        rows = self._connection.execute(sql.STANDING_OF, values)
+        rows = self._connection.execute(sql.POINTERS_OF, values)
         standing = {ordinal: (generation, derivation) for ordinal, generation, derivation in rows}
         for key, row in self._pointer_rows.items():  # moved in this transaction, and not written yet
             if key[:2] == (environment, uid):
@@ -505,6 +521,8 @@ class Batch:
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
         earlier = self._head_rows.get((environment, uid))
+        if earlier and earlier[2] == self.generation and schema in (None, earlier[4]):
+            return
         kept = earlier[4] if schema is None and earlier else schema
         self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
 
@@ -576,8 +594,12 @@ def _gone(place: str, version: int) -> PublishConflict:
     )
 
 
+def _address(move: Publication | Withdrawal) -> str:
+    return format_address(move.asset, move.partition)
+
+
 def _place(group: Group) -> str:
     for publication in group.publications:
-        return format_address(publication.asset, publication.partition)
+        return _address(publication)
     moves = (*group.withdrawals, *group.repointings)
     return moves[0].asset if moves else "an empty group"

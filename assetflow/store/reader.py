@@ -444,7 +444,8 @@ class Reader:
 
     def advice(self) -> list[str]:
         """What is worth knowing about the database."""
-        return self._database.advice()
+        with self._snapshot() as connection:
+            return self._database.advice(connection)
 
     def _pointers(self, query: str, *values: int) -> Pointers:
         names = ("ordinal", "version", "derivation", "generation")

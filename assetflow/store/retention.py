@@ -181,7 +181,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 # Of each asset and kind the last event stays: "when was this last materialized" is asked of assets for ever.
 OLD_EVENTS = """
 SELECT e.seq FROM events AS e
-WHERE e.occurred_at < :before AND e.kind NOT IN (SELECT value FROM json_each(:kept))
+WHERE e.occurred_at < :before AND e.kind NOT IN (SELECT CAST(value AS TEXT) FROM json_each(:kept))
     AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.run_id = e.run_id AND r.status = 'running')
     AND e.seq NOT IN (SELECT max(seq) FROM events WHERE asset IS NOT NULL GROUP BY asset, kind)
 """

@@ -22,7 +22,7 @@ FROM (
 LEFT JOIN pointers AS p ON p.environment = k.environment AND p.asset = k.asset AND p.ordinal = k.ordinal
 LEFT JOIN failures AS f ON f.environment = k.environment AND f.asset = k.asset AND f.ordinal = k.ordinal
 """
-STANDING_OF = """
+POINTERS_OF = """
 SELECT p.ordinal, p.generation, p.derivation FROM json_each(:ordinals) AS k
 CROSS JOIN pointers AS p ON p.environment = :environment AND p.asset = :asset AND p.ordinal = k.value
 """
@@ -30,6 +30,13 @@ FAILING_OF = "SELECT ordinal FROM failures WHERE environment = ? AND asset = ?"
 KNOWN_VERSIONS = """
 SELECT v.id, v.asset, v.ordinal, v.state, v.schema_id, v.data_hash, v.empty
 FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value
+"""
+# The same for ordinals of one asset: what takes a batch of thousands half as long.
+STANDING_OF = """
+SELECT :environment, :asset, k.value, p.generation, p.derivation, f.run_id IS NOT NULL
+FROM json_each(:ordinals) AS k
+LEFT JOIN pointers AS p ON p.environment = :environment AND p.asset = :asset AND p.ordinal = k.value
+LEFT JOIN failures AS f ON f.environment = :environment AND f.asset = :asset AND f.ordinal = k.value
 """
 KNOWN_VERSION = "SELECT asset, ordinal, state, schema_id FROM versions WHERE id = ?"
 

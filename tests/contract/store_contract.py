@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -110,6 +112,16 @@ class StoreContract:
         assert store.writer.intern_keys([*keys, "new"]) == {**given, "new": len(keys) + 1}
         dictionary = store.reader.keys()
         assert [dictionary.key(given[key]) for key in keys] == keys
+
+    def test_keys_and_parameters_may_be_long(self, store: Store, fill: Filler) -> None:
+        chance = Random(7)
+        keys, names = (["".join(chance.choices(ascii_letters, k=size)) for _ in range(90)] for size in (5_000, 90))
+        given = store.writer.intern_keys(keys)
+        assert store.writer.intern_keys([*keys, keys[0][:-1]]) == {**given, keys[0][:-1]: 91}
+        reads = [replace(fill.read("orders"), parameter=name) for name in names]
+        fill.publish("daily", 1, inputs=reads)
+        state = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert set(state.assets[DAILY].inputs) == set(names)
 
     def test_version_ids_are_given_out_once(self, open_it: Open, store: Store) -> None:
         other = open_it()

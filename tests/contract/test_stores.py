@@ -8,6 +8,7 @@ import pytest
 
 from assetflow.store.opening import open_store
 from tests.contract.store_contract import Open, StoreContract
+from tests.postgres_server import Server
 
 
 class TestSqlite(StoreContract):
@@ -16,3 +17,12 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def open_it(self, tmp_path: Path) -> Open:
         return lambda: open_store(f"sqlite:///{tmp_path}/store.db")
+
+
+class TestPostgres(StoreContract):
+    """Postgres."""
+
+    @pytest.fixture
+    def open_it(self, postgres: Server) -> Open:
+        url = postgres.fresh()
+        return lambda: open_store(url)
