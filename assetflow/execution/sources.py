@@ -23,6 +23,9 @@ from assetflow.fingerprint.sources import project_predicate, read_source
 _MOST_FILES = 50_000
 """A folder with more Python files than this is more than a project: what is not loaded yet is left on the disk."""
 
+_OURS = frozenset(("assetflow", "assetflow_io"))
+"""Never part of a project, even where their checkout is its folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -141,6 +144,8 @@ class SourceFinder(MetaPathFinder):
 
         Raises ModuleNotFoundError for one that came to the project after the sources were closed.
         """
+        if fullname.partition(".")[0] in _OURS:
+            return None
         tail = fullname.rpartition(".")[2]
         portions: list[str] = []
         newer: str | None = None

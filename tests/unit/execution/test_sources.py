@@ -90,3 +90,14 @@ def test_the_declared_encoding_holds(root: Path) -> None:
     snapshot = Sources(root).complete()
     with importing_from(Sources.of(snapshot)):
         assert importlib.import_module("depot_f").VALUE == "ü"
+
+
+def test_assetflow_itself_is_never_part_of_a_project(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project in a checkout of assetflow imports its modules as any other does, also those that nobody had loaded."""
+    write(root, assetflow__in__newer="VALUE = 1\n")
+    snapshot = Sources(root).complete()
+    write(root, assetflow__in__later="VALUE = 2\n")
+    monkeypatch.setattr("assetflow.__path__", [str(root / "assetflow")])
+    with importing_from(Sources.of(snapshot)):
+        assert importlib.import_module("assetflow.later").VALUE == 2
+    sys.modules.pop("assetflow.later")
