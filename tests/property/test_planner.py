@@ -298,6 +298,7 @@ def plans_of_a_part(timeline: Timeline, picked: list[str], name: str | None, key
 
 def nothing_is_left(timeline: Timeline, content: str) -> None:
     pair = Pair.after(timeline)
+    pair.apply(("ago", 0))  # what is published now may be late where it was not an hour ago
     pair.run(pair.world.plan(), content)
     again = pair.world.plan()
     assert again.steps == ()

@@ -81,10 +81,17 @@ class Recollection:
         return None if found is None else Written(found.components, found.components)
 
     def keys(self, era: Era, ordinals: Integers) -> list[str | None]:
-        return self.world.space(era.asset).keys(ordinals)
+        space = self.world.space(era.asset)
+        if space.has(ordinals).all():
+            return space.keys(ordinals)
+        # A key that was taken out of dynamic partitions since.
+        return [self.world.keys.key(ordinal) for ordinal in ordinals.tolist()]
 
     def ranges(self, era: Era, partitions: PartitionSet) -> list[str]:
-        return self.world.space(era.asset).describe(partitions)
+        space = self.world.space(era.asset)
+        if space.has(partitions.array()).all():
+            return space.describe(partitions)
+        return [key for key in self.keys(era, partitions.array()) if key is not None]
 
 
 def recalled(world: World, asset: str, partition: str | None = None) -> Explanation:
