@@ -64,6 +64,7 @@ class Computation:
     retry_policy: RetryPolicy | None = None
     timeout: timedelta | None = None
     """Of one call."""
+    pool: tuple[str, int] | None = None
     min_interval: timedelta | None = None
     multiple: bool = False
     location: SourceLocation | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from assetflow.execution.task import StagedVersion
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
+from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.publish.key_room import KeyRoom
+from assetflow.publish.leasing import Leasing
 from assetflow.publish.setting import Setting
+from assetflow.store.leases import Unit
 from assetflow.store.records import DerivationKind, LineageRow, Pointers, Publication, VersionRecord
 
 
@@ -189,12 +192,16 @@ class _Moves:
                 )
                 publications.append(ledger.publication(row, record.version, staged, made[-1], kind, now, reason=reason))
                 self.published[asset, ordinal] = record.version
-        ticket = enqueue(self._parts, Commit(tuple(publications), (), awaited(made)))
-        try:
-            ticket.result()
-        except PublishConflict:
-            self._projection.refresh()
-            raise
+        uids = tuple({publication.uid: None for publication in publications})
+        units = [Unit(uids, PartitionSet.from_ascending(ordinals))]
+        # A run that is at it finds them as they are then.
+        with Leasing(self._setting).holding(units, taking_over=True) as hold:
+            ticket = enqueue(replace(self._parts, lease=hold), Commit(tuple(publications), (), awaited(made)))
+            try:
+                ticket.result()
+            except PublishConflict:
+                self._projection.refresh()
+                raise
 
     def finish(self) -> Moved:
         """Refresh the projections; gives what was published."""

@@ -9,21 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
+from assetflow.publish.limits import NORMAL, is_lease, is_limit
 
 FILE = "pyproject.toml"
 
 
-# Checked by hand: importing pydantic for four texts would take a third of a command's time.
+# Checked by hand: importing pydantic for a few values would take a third of a command's time.
 _FORMS = {
     "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
     "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db"'),
     "storage": (re.compile(r".+"), 'a folder such as ".assetflow/data"'),
     "environment": (ENVIRONMENT_NAME, "a name of letters, digits, '_' and '-', at most 63 of them"),
 }
+_SETTINGS = (*_FORMS, "lease_seconds", "pools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class ProjectConfig:
     store: str = "sqlite:///.assetflow/store.db"
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
+    lease_seconds: float = NORMAL.lease_seconds
+    pools: Mapping[str, int] | None = None
 
 
 def find_root(start: Path) -> Path:
@@ -66,7 +70,8 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
         raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
     given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
     overriding = {name: value for name, value in given.items() if value}
-    return ProjectConfig(**{**_checked(path, written), **_checked_variables(overriding)})
+    checked: dict[str, Any] = {**_checked(path, written), **_checked_variables(overriding)}
+    return ProjectConfig(**checked)
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -88,14 +93,20 @@ def _table(path: Path) -> dict[str, object] | None:
     )
 
 
-def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
-    checked: dict[str, str] = {}
+def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    checked: dict[str, object] = {}
     for name, value in settings.items():
         place = SourceLocation(str(path), _line_of(path, name))
-        if name not in _FORMS:
-            near = get_close_matches(name, _FORMS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_FORMS)}"
+        if name not in _SETTINGS:
+            near = get_close_matches(name, _SETTINGS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_SETTINGS)}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
+        if name == "lease_seconds":
+            checked[name] = _lease_seconds(value, place)
+            continue
+        if name == "pools":
+            checked[name] = _pools(path, value, place)
+            continue
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
             raise ProjectError(
@@ -111,6 +122,35 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, str]:
     return checked
 
 
+def _lease_seconds(value: object, place: SourceLocation) -> float:
+    if is_lease(value):
+        return float(cast("float", value))
+    raise ProjectError(
+        f"[tool.assetflow] lease_seconds = {value!r} cannot be used",
+        hint="write a number of seconds from 1 to 3600; 15 is the default",
+        location=place,
+    )
+
+
+def _pools(path: Path, value: object, place: SourceLocation) -> Mapping[str, int]:
+    if not isinstance(value, dict):
+        raise ProjectError(
+            f"[tool.assetflow] pools = {value!r} is no table",
+            hint="write a line [tool.assetflow.pools], and limits such as warehouse = 4 below it",
+            location=place,
+        )
+    pools: dict[str, int] = {}
+    for name, limit in cast("dict[str, object]", value).items():
+        if not is_limit(limit):
+            raise ProjectError(
+                f"[tool.assetflow.pools] {name} = {limit!r} is no limit",
+                hint=f"write a whole number from 1: {name} = 4",
+                location=SourceLocation(str(path), _line_of(path, name, "[tool.assetflow.pools]")),
+            )
+        pools[name] = cast("int", limit)
+    return pools
+
+
 def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in overriding.items():
         form, description = _FORMS[name]
@@ -119,7 +159,9 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
     return overriding
 
 
-def _line_of(path: Path, name: str) -> int:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    start = next((n for n, line in enumerate(lines, 1) if line.strip() == "[tool.assetflow]"), 1)
-    return next((n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name), start)
+def _line_of(path: Path, name: str, table: str = "[tool.assetflow]") -> int:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    start = next((n for n, line in enumerate(lines, 1) if line == table), 1)
+    found = (n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name)
+    subtable = table.replace("]", f".{name}]")
+    return next(found, lines.index(subtable) + 1 if subtable in lines else start)

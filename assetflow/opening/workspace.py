@@ -22,6 +22,7 @@ from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
 from assetflow.planner.tolerance import tolerant_edges
+from assetflow.publish.limits import Limits, check_pools
 from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
@@ -50,6 +51,7 @@ class Workspace:
         environment: str,
         root: Path,
         clock: Callable[[], datetime],
+        limits: Limits,
     ) -> None:
         self._closing = ExitStack()
         if (store is None) != (storage is None):
@@ -66,6 +68,7 @@ class Workspace:
         self.root = root
         self.environment = environment
         self.clock = clock
+        self.limits = limits
         self._store_url, self._storage_url = store, storage
         self.graph: AssetGraph = build_graph(definitions)
         self._dynamic = self.graph.dynamic_names()
@@ -73,6 +76,7 @@ class Workspace:
         self.managers = Managers(definitions.io_managers)
         other = None if environment == DEFAULT_ENVIRONMENT else environment
         check_managers(self.graph, self.managers, temporary=store is None, environment=other)
+        check_pools(self.graph, limits)
 
     def close(self) -> None:
         """Let go of the store; what is temporary is deleted."""
@@ -130,6 +134,7 @@ class Workspace:
             managers=self.managers,
             environment=self.environment,
             clock=self.clock,
+            limits=self.limits,
         )
 
     @cached_property

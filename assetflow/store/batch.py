@@ -16,7 +16,9 @@ from assetflow.store import dynamic
 from assetflow.store import statements as sql
 from assetflow.store.connection import Connection
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
+from assetflow.store.leases import Leases
 from assetflow.store.names import Names
+from assetflow.store.pools import Pools
 from assetflow.store.records import (
     CheckRecord,
     CodeSource,
@@ -59,8 +61,11 @@ _KEYS_TOLD = 100
 class Batch:
     """Changes that are committed together; use inside a write transaction, then :meth:`write`."""
 
-    def __init__(self, connection: Connection, names: Names, now: datetime) -> None:
+    def __init__(self, connection: Connection, names: Names, leases: Leases, now: datetime) -> None:
         self._connection = connection
+        self.leases = leases
+        self.pools = Pools(connection, leases)
+        leases.begin()
         self._names = names
         self._moment = now
         self._now = to_micros(now)
@@ -88,11 +93,7 @@ class Batch:
 
     def prepare(self, groups: Iterable[Group]) -> None:
         """Look up where the pointers stand that the groups will move."""
-        keys = [
-            (move.environment, move.uid, move.ordinal)
-            for group in groups
-            for move in (*group.publications, *group.withdrawals)
-        ]
+        keys = [move for group in groups for move in _moves(group)]
         if not keys:
             return
         for environment, uid, ordinal, generation, derivation, failing in self._connection.execute(
@@ -105,7 +106,9 @@ class Batch:
                 self._failing.add(key)
 
     def publish(self, group: Group) -> int:
-        """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict."""
+        """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict and LeaseLost."""
+        if group.fence is not None:
+            self.leases.verify(group.fence, _moves(group), _place(group))
         for ticket in group.after:
             self._committed(ticket, _place(group))
         resolved = [self._verified(publication) for publication in group.publications]
@@ -134,7 +137,10 @@ class Batch:
         return removed
 
     def fail(self, failure: FailureRecord) -> int:
-        """Note a failed try, and its candidate."""
+        """Note a failed try, and its candidate. Raises LeaseLost."""
+        if failure.fence is not None:
+            moves = [(failure.environment, failure.uid, failure.ordinal)]
+            self.leases.verify(failure.fence, moves, "a failed step")
         candidate = failure.candidate
         place = candidate.asset if candidate else "a failed step"
         as_of = [self._as_of(read, place, self.generation) for read in failure.inputs]
@@ -421,6 +427,10 @@ class Batch:
             reason = f"not published, because what it was made from was not ({answer.message})"
             raise PublishConflict(f"{place}: {reason}", hint="run it again: it is planned anew")
         return answer
+
+
+def _moves(group: Group) -> list[PointerKey]:
+    return [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
 
 
 def _place(group: Group) -> str:

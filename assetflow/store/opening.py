@@ -9,8 +9,11 @@ from pathlib import Path
 
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
 from assetflow.store.connection import explained
+from assetflow.store.encoding import to_micros
 from assetflow.store.interface import Store
+from assetflow.store.leases import Gone, Ticks, database_clock
 from assetflow.store.reader import Reader
+from assetflow.store.records import ProcessRecord
 from assetflow.store.sqlite import SqliteDatabase, begin, database_path, patiently
 from assetflow.store.writer import Writer
 
@@ -26,14 +29,28 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def nobody(process: ProcessRecord) -> bool:
+    """Of no process it is known that it has ended."""
+    return False
+
+
 def open_store(
-    url: str, *, create: bool = True, patience: float = PATIENCE, clock: Callable[[], datetime] = utc_now
+    url: str,
+    *,
+    create: bool = True,
+    patience: float = PATIENCE,
+    clock: Callable[[], datetime] = utc_now,
+    lease_clock: Callable[[], datetime] | None = None,
+    gone: Gone = nobody,
 ) -> Store:
     """Open the metadata store at a URL such as ``sqlite:///.assetflow/store.db``; relative paths start here.
 
     A missing file is created with its folders, unless ``create`` is false; an older schema is brought up to date.
-    ``patience`` is how many seconds to wait for other processes. Raises ProjectError for any other URL, and
-    StoreError, StoreTooNew, StoreDamaged and StoreLocked.
+    ``patience`` is how many seconds to wait for other processes. ``clock`` gives aware datetimes for records. Leases go
+    by the database's own, which all that share it agree on, unless ``lease_clock`` is given. ``gone`` says of which
+    processes it is known that they have ended: their leases are nobody's.
+
+    Raises ProjectError for any other URL, and StoreError, StoreTooNew, StoreDamaged and StoreLocked.
 
     >>> from tempfile import TemporaryDirectory
     >>> folder = TemporaryDirectory()
@@ -61,14 +78,20 @@ def open_store(
         except BaseException:
             connection.close()
             raise
-    reader = Reader(database, connection, patience=min(patience, 10.0), beside=path)
-    writer = Writer(database, reader, patience=patience, clock=clock)
+    ticks = database_clock if lease_clock is None else ticking(lease_clock)
+    reader = Reader(database, connection, patience=min(patience, 10.0), beside=path, ticks=ticks)
+    writer = Writer(database, reader, patience=patience, clock=clock, gone=gone)
 
     def close() -> None:
         writer.close()
         reader.close()
 
     return Store(reader, writer, close)
+
+
+def ticking(clock: Callable[[], datetime]) -> Ticks:
+    """A clock that was handed in, in place of the database's."""
+    return lambda connection: to_micros(clock())
 
 
 def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -> None:

@@ -173,6 +173,7 @@ class Group:
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
     first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it.
+    ``fence`` is that of the lease which has to hold all of it at the commit; None where nobody else can publish it.
     """
 
     publications: tuple[Publication, ...]
@@ -181,6 +182,7 @@ class Group:
     after: tuple[Ticket, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
     added: tuple[KeyAddition, ...] = ()
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +305,8 @@ class FailureRecord:
     """Makes the candidate's files durable, as in :class:`Group`."""
     added: tuple[KeyAddition, ...] = ()
     """What the candidate adds to dynamic partitions once it is published."""
+    fence: int | None = None
+    """Of the lease that has to hold the partition, as in :class:`Group`."""
 
 
 @dataclass(frozen=True, slots=True)

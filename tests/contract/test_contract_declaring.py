@@ -152,8 +152,6 @@ def test_every_keyword_of_an_asset_that_is_due_is_taken() -> None:
     [
         ("automation_condition", object()),
         ("max_memory", "1GB"),
-        ("pool", "api"),
-        ("pool", ("api", 2)),
         ("on_drift", "evolve"),
         ("on_drift", "warn"),
     ],

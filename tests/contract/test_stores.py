@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from assetflow.store.interface import Store
 from assetflow.store.opening import open_store
+from tests.contract.lease_contract import LeaseContract, OpenIn, World
 from tests.contract.store_contract import Open, StoreContract
 
 
@@ -16,3 +18,15 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def open_it(self, tmp_path: Path) -> Open:
         return lambda: open_store(f"sqlite:///{tmp_path}/store.db")
+
+
+class TestSqliteLeases(LeaseContract):
+    """Leases and pools in SQLite."""
+
+    @pytest.fixture
+    def open_in(self, tmp_path: Path) -> OpenIn:
+        def opened(world: World | None) -> Store:
+            url = f"sqlite:///{tmp_path}/store.db"
+            return open_store(url) if world is None else open_store(url, lease_clock=world.clock, gone=world.gone)
+
+        return opened
