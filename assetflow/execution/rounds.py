@@ -7,9 +7,10 @@ and is usually up to date. Nothing is waited for while anything is held, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from assetflow.errors import AssetflowError, LeaseLost, StepError
+from assetflow.errors import AssetflowError, LeaseLost, StepError, UsageError
 from assetflow.execution.driving import Ending
 from assetflow.execution.journal import Entry
 from assetflow.execution.live import LiveState
@@ -29,6 +30,8 @@ _TRIES = 3
 """How often a run tries what others got in the way of, or what it lost its lease on."""
 
 _NOTHING = PartitionSet.empty()
+_AROUND: ContextVar[tuple[str, ...]] = ContextVar("assetflow_runs", default=())
+"""The runs that a step belongs to which is running here: they cannot go on before it ends."""
 
 
 class Left:
@@ -109,7 +112,17 @@ class Rounds:
         self._first = True
 
     def carry_out(self) -> Ending:
-        """Do everything; gives ``done``, or why the run ended early. Raises StoreError."""
+        """Do everything; gives ``done``, or why the run ended early.
+
+        Raises StoreError, and UsageError inside a step of a run that holds what this one is asked for.
+        """
+        around = _AROUND.set((*_AROUND.get(), self._parts.run_id))
+        try:
+            return self._carried_out()
+        finally:
+            _AROUND.reset(around)
+
+    def _carried_out(self) -> Ending:
         journal, ending = self._parts.journal, "done"
         for tries in range(1, _TRIES + 1):
             ending, in_the_way = self._until_disturbed()
@@ -149,6 +162,7 @@ class Rounds:
             for held in self._leasing.looks(_union(claim.held)):
                 if self._doing.stop_asked():
                     return "canceled", False
+                _refuse_own(held)
                 self._doing.waits(held)
         return "done", False
 
@@ -239,6 +253,15 @@ class Rounds:
         entry = Entry(asset, uid, ordinal, key, outcome, now, now, now, version, error)
         self._parts.journal.note(entry)
         self._parts.note(entry)
+
+
+def _refuse_own(held: Iterable[LeaseRecord]) -> None:
+    for lease in held:
+        if lease.run_id in _AROUND.get():
+            raise UsageError(
+                f"run {lease.run_id} holds what is asked for here, in the middle of one of its own steps",
+                hint="name what is needed as an input, or leave it to another run",
+            )
 
 
 def _covered(steps: Iterable[Step]) -> dict[AssetKey, PartitionSet]:

@@ -313,3 +313,22 @@ def test_a_rollback_takes_over_what_a_run_is_at(shop: Shop) -> None:
         project.rollback("first", to=int(str(old)))
         shop.go_on.set()
     assert outcomes(others[0]) in ({"unchanged": 1}, {"materialized": 1})
+
+
+def test_a_step_cannot_wait_for_its_own_run(tmp_path: Path) -> None:
+    @asset(code_version="1")
+    def inner() -> int:
+        return 1
+
+    @asset(code_version="1")
+    def outer() -> int:
+        with Project(assets, store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data") as project:
+            project.materialize("inner or outer")
+        return 1
+
+    assets: list[Any] = [inner, outer]
+    with Project(assets, store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data") as project:
+        result = project.materialize("outer")
+    (failure,) = result.failures
+    message = f"run {result.run_id} holds what is asked for here, in the middle of one of its own steps"
+    assert message in str(failure.error["message"])
