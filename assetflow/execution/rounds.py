@@ -21,7 +21,7 @@ from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.sets import PartitionSet
 from assetflow.planner.plan import Partitions, Plan, Step, Tolerated
 from assetflow.planner.state import State
-from assetflow.publish.leasing import Hold, Leasing
+from assetflow.publish.leasing import Hold, Leasing, growing_pauses
 from assetflow.store.leases import LeaseRecord, Unit
 
 Replan = Callable[[], tuple[Plan, State]]
@@ -110,6 +110,7 @@ class Rounds:
         self._leasing = Leasing(parts.setting, parts.run_id)
         self._left = Left(plan.steps)
         self._first = True
+        self._pauses = growing_pauses()
 
     def carry_out(self) -> Ending:
         """Do everything; gives ``done``, or why the run ended early.
@@ -159,7 +160,7 @@ class Rounds:
                 return "done", False
             # What depends on what is held elsewhere was blocked: it is planned again with it.
             journal.reopen()
-            for held in self._leasing.looks(_union(claim.held)):
+            for held in self._leasing.looks(_union(claim.held), self._pauses):
                 if self._doing.stop_asked():
                     return "canceled", False
                 _refuse_own(held)

@@ -79,10 +79,13 @@ class Leasing:
             return None, claim
         return Hold(setting, claim.fence, claim.granted), claim
 
-    def looks(self, wanted: Mapping[int, PartitionSet]) -> Iterator[tuple[LeaseRecord, ...]]:
-        """Wait until something of it, by uid, is held by nobody; gives at each look those who hold it until then."""
-        pauses = growing_pauses()
+    def looks(self, wanted: Mapping[int, PartitionSet], pauses: Iterator[float]) -> Iterator[tuple[LeaseRecord, ...]]:
+        """Wait until something of it, by uid, is held by nobody; gives at each look those who hold it until then.
+
+        Whoever holds it gives back what is published, bit by bit: ``pauses`` come before each look.
+        """
         while True:
+            self.setting.pause(next(pauses))
             self.setting.writer.sweep_leases()
             held = overlaps(self.setting.reader.leases(), self.setting.environment, wanted)
             left = dict(wanted)
@@ -92,7 +95,6 @@ class Leasing:
             if any(left.values()):
                 return
             yield held
-            self.setting.pause(next(pauses))
 
     @contextmanager
     def holding(

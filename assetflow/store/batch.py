@@ -119,6 +119,8 @@ class Batch:
             self._withdraw(withdrawal)
         for addition in group.added:
             self._add_keys(addition)
+        if group.fence is not None:
+            self.leases.give_back(group.fence, _moves(group))
         self._settled += [(version,) for version in group.finished_intents]
         return self.generation
 
@@ -268,6 +270,7 @@ class Batch:
         ):
             if rows:
                 self._connection.executemany(statement, rows)
+        self.leases.write()
         counters = [self.generation, self._version, self._derivation, self._event]
         if counters != self._counters:
             self._connection.execute(sql.SET_COUNTERS, counters)

@@ -46,6 +46,7 @@ INSERT INTO leases (fence, run_id, environment, host, boot_id, pid, process_star
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 INSERT_CLAIM = "INSERT INTO claims (fence, environment, asset, ordinals) VALUES (?, ?, ?, ?)"
+SET_CLAIM = "UPDATE claims SET ordinals = ? WHERE fence = ? AND environment = ? AND asset = ?"
 RENEW = "UPDATE leases SET expires_at = ? WHERE fence = ?"
 REMOVALS = (
     "DELETE FROM leases WHERE fence = ?",
@@ -124,10 +125,12 @@ class Leases:
         self._now: int | None = None
         self._standing: dict[tuple[int, int, int], PartitionSet] = {}
         self._valid: set[int] = set()
+        self._done: dict[tuple[int, int, int], list[int]] = {}
 
     def begin(self) -> None:
         """Forget what the transaction before saw."""
         self._now = None
+        self._done = {}
         self._changed()
 
     @property
@@ -201,6 +204,22 @@ class Leases:
                     hint="run it again: it is planned anew",
                 )
 
+    def give_back(self, fence: int, moves: Iterable[tuple[int, int, int]]) -> None:
+        """What was published is done: others may have it once this transaction is :meth:`written <write>`."""
+        for environment, uid, ordinal in moves:
+            self._done.setdefault((fence, environment, uid), []).append(ordinal)
+
+    def write(self) -> None:
+        """Write down what was given back."""
+        self._look_up([key for key in self._done if key not in self._standing])
+        rows: list[tuple[object, ...]] = []
+        for key, ordinals in self._done.items():
+            if key in self._standing:
+                rows.append(((self._standing[key] - PartitionSet.from_ordinals(ordinals)).to_bytes(), *key))
+        if rows:
+            self._connection.executemany(SET_CLAIM, rows)
+        self._done = {}
+
     def _is_live(self, fence: int) -> bool:
         row = self._connection.execute(EXPIRY, (fence,)).fetchone()
         return row is not None and row[0] > self.now
@@ -222,8 +241,7 @@ class Leases:
                 key = (lease.fence, lease.environment, uid)
                 query = "SELECT ordinals FROM claims WHERE fence = ? AND environment = ? AND asset = ?"
                 held = PartitionSet.from_bytes(self._connection.execute(query, key).fetchone()[0])
-                statement = "UPDATE claims SET ordinals = ? WHERE fence = ? AND environment = ? AND asset = ?"
-                self._connection.execute(statement, ((held - partitions).to_bytes(), *key))
+                self._connection.execute(SET_CLAIM, ((held - partitions).to_bytes(), *key))
         self._changed()
 
     def _until(self, seconds: float) -> int:

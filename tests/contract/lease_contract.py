@@ -221,6 +221,8 @@ class LeaseContract:
         fence = Claimant(store, environment=fill.environment).claim(1, 2, asset=fill.uid("daily")).fence
         group = Group((fill.publication("daily", 1), fill.publication("daily", 2)), fence=fence)
         assert store.writer.publish(group).result() == 1
+        # What is published is done, and free for others.
+        assert [lease.claims for lease in store.reader.leases()] == [{fill.uid("daily"): PartitionSet.empty()}]
 
     @pytest.mark.parametrize("ended", ["expired", "released", "never there"])
     def test_nothing_is_published_under_a_lease_that_is_over(self, store: Store, world: World, ended: str) -> None:
@@ -266,7 +268,7 @@ class LeaseContract:
             store.writer.publish(Group((fill.publication("daily", 1),), fence=fence)).result()
         store.writer.publish(Group((fill.publication("daily", 2),), fence=fence)).result()
         store.writer.publish(Group((fill.publication("daily", 1),), fence=taken.fence)).result()
-        assert run.claim(1, asset=fill.uid("daily")).held[0].holder == "process 2 on host"
+        assert run.claim(3, asset=fill.uid("daily")).held[0].holder == "process 2 on host"
 
     def test_what_follows_what_was_refused_is_refused(self, store: Store) -> None:
         fill = Filler(store)
@@ -488,6 +490,7 @@ class Histories(RuleBasedStateMachine):
         ticket = self.store.writer.publish(Group((move,), fence=fence))
         if fence in self.held and (self.uids[uid], ordinal) in self.held[fence].places:
             ticket.result()
+            self.held[fence].places.discard((self.uids[uid], ordinal))
         else:
             with pytest.raises(LeaseLost):
                 ticket.result()
