@@ -10,6 +10,7 @@
     │   ├── InvalidPartition           a key or range outside the definition
     │   ├── PartitionInUse           a dynamic partition that something refers to
     │   ├── UnknownVersion             a version id that the store does not have
+    │   ├── VersionDeleted             a version that retention has let go of
     │   └── InvalidQuery               SQL that the catalog cannot run
     ├── StepError                      one asset partition could not be built
     │   ├── UserCodeError              the user's function raised
@@ -28,6 +29,8 @@
     ├── StoreError                     the metadata store
     │   ├── StoreTooNew                written by a newer assetflow
     │   ├── StoreDamaged               not a store, or a broken one
+    │   ├── StoreUnreachable           the database cannot be reached (transient)
+    │   ├── CommitUnknown              whether a commit was written cannot be told (transient)
     │   └── StoreLocked                another process holds the lock (transient)
     ├── PublishConflict                the pointer moved since the plan (transient)
     │   └── LeaseLost                  whoever publishes does not hold the partition any more (transient)
@@ -188,6 +191,10 @@ class UnknownVersion(UsageError):
     """A version id that the store does not have."""
 
 
+class VersionDeleted(UsageError):
+    """A version whose data retention has let go of; its record is still there."""
+
+
 class InvalidQuery(UsageError):
     """SQL that the catalog cannot run."""
 
@@ -239,9 +246,23 @@ class StepTimeout(StepError):
 
 
 class WorkerDied(StepError):
-    """The process that built the partition ended before it had an answer."""
+    """The process that built the partition ended before it had an answer; ``output``: the last that it printed."""
 
     transient = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        output: str = "",
+        hint: str | None = None,
+        location: SourceLocation | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, location=location)
+        self.output = output
+
+    def document(self) -> dict[str, object]:
+        return {**super().document(), "output": self.output}
 
 
 class StepCanceled(StepError):
@@ -276,6 +297,18 @@ class StoreTooNew(StoreError):
 
 class StoreDamaged(StoreError):
     """The file is no assetflow store, or a broken one."""
+
+
+class StoreUnreachable(StoreError):
+    """The database of the store cannot be reached, or does not let us in."""
+
+    transient = True
+
+
+class CommitUnknown(StoreError):
+    """The connection broke during a commit, and whether that was written could not be found out yet."""
+
+    transient = True
 
 
 class StoreLocked(StoreError):

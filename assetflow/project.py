@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
 from assetflow.graph import AssetGraph
-from assetflow.keys import DEFAULT_ENVIRONMENT, VersionId
+from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
 from assetflow.opening.workspace import Workspace
 from assetflow.planner.explain import Explanation, explain
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
     from assetflow.opening.code import ProjectCode
+    from assetflow.opening.going_back import Partition
     from assetflow.opening.live import LiveProject
     from assetflow.planner.facts import World
     from assetflow.planner.plan import Plan
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from assetflow.planner.state import State
     from assetflow.publish.diagnosis import Finding
     from assetflow.publish.folders import Storage
+    from assetflow.publish.moments import AsOf
+    from assetflow.publish.retention import Retention
     from assetflow.publish.setting import Setting
     from assetflow.results import Result
 
@@ -72,6 +75,7 @@ class Project:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         lease_seconds: float = NORMAL.lease_seconds,
         pools: Mapping[str, int] | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self.root = Path(root).absolute() if root is not None else Path.cwd()
         self.name = self.root.name
@@ -85,6 +89,7 @@ class Project:
             root=self.root,
             clock=clock,
             limits=limits_of(lease_seconds, pools),
+            retention=retention,
         )
         self.graph: AssetGraph = self._workspace.graph
         self.managers = self._workspace.managers
@@ -97,9 +102,10 @@ class Project:
         """
         from assetflow.opening.loading import load_project
 
-        root, config, definitions = load_project(path)
+        sources, config, definitions = load_project(path)
+        root = sources.root
         with working_in(root):
-            return cls(
+            project = cls(
                 definitions,
                 store=config.store,
                 storage=config.storage,
@@ -107,7 +113,10 @@ class Project:
                 root=root,
                 lease_seconds=config.lease_seconds,
                 pools=config.pools,
+                retention=config.retention,
             )
+        project._workspace.loaded_from(sources, config.definitions, config.executors)
+        return project
 
     def __enter__(self) -> Self:
         return self
@@ -197,9 +206,7 @@ class Project:
         ``priority``, from -100 to 100, says who goes first where pools are full.
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        from assetflow.execution.options import RunOptions
-
-        options = RunOptions.asked(executor, workers, fail_fast=fail_fast, priority=priority)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast, priority=priority)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
 
         def planned(assessment: Assessment) -> Plan:
@@ -213,7 +220,7 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, workers, on_event, trigger, options, include_late=include_late)
+        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late)
 
     def retry(
         self,
@@ -235,10 +242,9 @@ class Project:
         and what is up to date meanwhile is skipped. ``everything``: what succeeded too, where it is stale now. Raises
         UsageError for a run that there is not, or that cannot be tried again, and as :meth:`materialize`.
         """
-        from assetflow.execution.options import RunOptions
         from assetflow.execution.retrying import RunToRetry
 
-        options = RunOptions.asked(executor, workers, fail_fast=fail_fast, priority=priority)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast, priority=priority)
         earlier = RunToRetry(self.setting, run_id, everything=everything)
         select = earlier.selection(self.graph)
         observe = observe and select is not None
@@ -249,14 +255,13 @@ class Project:
 
         late, as_of, known = earlier.recorded.include_late, earlier.recorded.as_of, earlier.known
         chosen = select or "*"
-        return self._run(chosen, planned, as_of, workers, on_event, trigger, options, include_late=late, known=known)
+        return self._run(chosen, planned, as_of, on_event, trigger, options, include_late=late, known=known)
 
     def _run(
         self,
         select: str,
         planned: Callable[[Assessment], Plan],
         now: datetime | None,
-        workers: int | None,
         on_event: Listener | None,
         trigger: str,
         options: RunOptions,
@@ -270,8 +275,8 @@ class Project:
         def made(as_of: datetime | None) -> tuple[Plan, World]:
             assessment = self._workspace.assessed(select, as_of, include_late=include_late, known=known)
             plan = planned(assessment)
-            if on_event is not None or (workers or 1) > 1:
-                plan = self._workspace.estimated(plan, assessment, workers)
+            if on_event is not None or options.workers > 1:
+                plan = self._workspace.estimated(plan, assessment, options.workers)
             return plan, assessment.world
 
         def again() -> tuple[Plan, State]:
@@ -296,10 +301,13 @@ class Project:
         strict_observe: bool = False,
     ) -> Explanation:
         """The state of an asset, or of one partition, with its causes. Raises UnknownAsset and InvalidPartition."""
+        from assetflow.catalog.reading import override_notes
+
         key = self.graph.require(asset)
         notes = self._workspace.observed(key, observe=observe, strict=strict_observe)
         assessment = self._workspace.assessed(key, now)
-        return replace(explain(assessment, key, partition, self._workspace.evidence()), notes=notes)
+        found = explain(assessment, key, partition, self._workspace.evidence())
+        return replace(found, notes=(*notes, *override_notes(self.store.reader, found.version)))
 
     def status(
         self,
@@ -322,17 +330,25 @@ class Project:
         return status_of(assessment, names, by_asset, notes)
 
     def load(
-        self, asset: AssetRef, partition: str | None = None, *, version: int | None = None, as_type: object = None
+        self,
+        asset: AssetRef,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        as_type: object = None,
     ) -> object:
         """The published value of an asset, of one partition or of all of them together; or of one ``version``.
 
-        ``as_type`` is an annotation as for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
+        ``as_of`` is a generation or a moment with its zone: what was published then. ``as_type`` is an annotation as
+        for a parameter: ``pa.Table``, ``dict[str, int]``; None: as it was stored.
 
-        Raises UnknownAsset, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+        Raises UnknownAsset, InvalidPartition, UnknownVersion, VersionDeleted, DataMissing and DataUnreadable.
         """
         from assetflow.catalog.reading import load_value
 
-        return load_value(self.setting, self.graph.require(asset), partition, version, as_type)
+        key, hold = self.graph.require(asset), self._workspace.read_leases.hold
+        return load_value(self.setting, key, partition, version, as_type, as_of=as_of, hold=hold)
 
     def versions(self, asset: AssetRef, partition: str | None = None) -> list[dict[str, object]]:
         """The versions of an asset or of one partition, the newest first, as in the versions document."""
@@ -341,16 +357,52 @@ class Project:
         return version_rows(self.setting, self.graph.require(asset), partition)
 
     def rollback(
-        self, asset: AssetRef, partition: str | None = None, *, to: int, with_downstream: bool = False
+        self,
+        asset: AssetRef | None = None,
+        partition: Partition = None,
+        *,
+        to: int | None = None,
+        as_of: AsOf | None = None,
+        run: str | None = None,
+        with_downstream: bool = False,
+        reason: str | None = None,
     ) -> dict[str, object]:
-        """Publish an earlier version again; it is held until code or inputs change. Raises UnknownVersion."""
-        from assetflow.execution.repointing import roll_back
+        """Publish again, as one publication: a version, what was there as of a moment, or what was there before a run.
 
-        key = self.graph.require(asset)
-        assessment = self._workspace.assessed(f"{key}+", None)
-        return roll_back(
-            assessment, self.setting, key, partition, VersionId(to), with_downstream=with_downstream
-        ).to_dict()
+        It is held until code or inputs change. Raises UnknownVersion, VersionDeleted, InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import rolled_back
+
+        key = None if asset is None else self.graph.require(asset)
+        found = rolled_back(
+            self._workspace,
+            key,
+            partition,
+            to=to,
+            as_of=as_of,
+            run=run,
+            with_downstream=with_downstream,
+            reason=reason,
+        )
+        return found.to_dict()
+
+    def publish(self, version: int, *, reason: str, override: bool = True) -> dict[str, object]:
+        """Publish a version that blocking checks refused; who did it, when and why is recorded.
+
+        Raises UnknownVersion, UsageError, and CheckFailed unless ``override``.
+        """
+        from assetflow.opening.going_back import published
+
+        return published(self._workspace, version, override=override, reason=reason).to_dict()
+
+    def wipe(self, asset: AssetRef, partition: Partition = None, *, reason: str) -> dict[str, object]:
+        """Take what is published of an asset, or of some partitions, out of what readers see; versions stay until gc.
+
+        Raises InvalidPartition and UsageError.
+        """
+        from assetflow.opening.going_back import wiped
+
+        return wiped(self._workspace, self.graph.require(asset), partition, reason=reason).to_dict()
 
     def accept(self, asset: AssetRef, reason: str) -> dict[str, object]:
         """Take what is published as what today's code and inputs give; the reason is kept."""
@@ -358,6 +410,56 @@ class Project:
 
         key = self.graph.require(asset)
         return accept(self._workspace.assessed(key, None), self.setting, key, reason).to_dict()
+
+    def pin(
+        self,
+        name: str,
+        asset: AssetRef | None = None,
+        partition: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: AsOf | None = None,
+        reason: str | None = None,
+    ) -> dict[str, object]:
+        """Keep what is current of an asset partition, a version, or everything as of a moment (default: now).
+
+        Raises UsageError, UnknownVersion, VersionDeleted and InvalidPartition.
+        """
+        from assetflow.opening.keeping import pin
+
+        key = None if asset is None else self.graph.require(asset)
+        return pin(self.setting, name, key, partition, version=version, as_of=as_of, reason=reason)
+
+    def pins(self) -> list[dict[str, object]]:
+        """What is pinned, by name."""
+        from assetflow.opening.keeping import pins
+
+        return pins(self.setting)
+
+    def unpin(self, name: str) -> dict[str, object]:
+        """Let go of a pin. Raises UsageError."""
+        from assetflow.opening.keeping import unpin
+
+        return unpin(self.setting, name)
+
+    def gc(self, *, apply: bool = False) -> dict[str, object]:
+        """What nothing keeps; with ``apply`` it is marked, and deleted once its grace is over.
+
+        Raises UsageError for what an asset says of its retention.
+        """
+        from assetflow.opening.collecting import collected
+
+        return collected(self.setting, self._workspace.retention, apply=apply)
+
+    def rename(self, old: str, new: str) -> dict[str, object]:
+        """Call an asset by the key that the definitions give it now: all that is recorded of it stays with it.
+
+        Raises UnknownAsset and UsageError.
+        """
+        from assetflow.opening.keeping import rename
+
+        self.__dict__.pop("catalog", None)
+        return rename(self._workspace, old, new)
 
     def partitions(self, name: str) -> list[str]:
         """The keys of dynamic partitions, in the order in which they were added. Raises UsageError."""
@@ -400,6 +502,12 @@ class Project:
         from assetflow.execution.canceling import cancel_run
 
         cancel_run(self.setting, run_id)
+
+    def logs(self, run_id: str, step: str | None = None) -> list[dict[str, object]]:
+        """The lines that user code printed and logged in a run, or in one asset's step. Raises UsageError."""
+        from assetflow.opening.logs import run_lines
+
+        return [line.to_dict() for line in run_lines(self.setting, run_id, step)]
 
     def explain(
         self, first: str, second: str, asset: AssetRef | None = None, partition: str | None = None

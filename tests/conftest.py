@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres_server import Server, started_or_skipped
 
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
@@ -23,3 +26,18 @@ def no_outside_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unset the variables that override a project's configuration."""
     for name in [name for name in os.environ if name.startswith("ASSETFLOW_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real server; tests that need one are skipped where it cannot be started, and fail in CI."""
+    yield from started_or_skipped()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new store, on each of the databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.fresh()

@@ -8,11 +8,11 @@ from itertools import groupby
 
 import numpy as np
 
-from assetflow.catalog.history import Integers, integers, resolve
 from assetflow.catalog.lineage import AssetRanges, Direction, LineageEdge, LineageGraph, LineageNode
 from assetflow.catalog.naming import PartitionNames
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.sets import PartitionSet
+from assetflow.publish.resolving import Integers, integers, resolve
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import (
     LineageRow,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from assetflow.catalog.columns import VIEW_NAMES
 from assetflow.catalog.datasets import PublishedData, asset_dataset
 from assetflow.catalog.lineage import Direction, LineageGraph, asset_lineage
 from assetflow.catalog.naming import PartitionNames, partition_names
+from assetflow.catalog.past import PastViews
 from assetflow.catalog.preview import Preview, first_rows, plain_value
 from assetflow.catalog.query import QueryResult, Tables, run_query
 from assetflow.catalog.records import RecordViews
@@ -27,6 +28,8 @@ from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.spaces import PartitionSpace, ordinal_of
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
+from assetflow.publish.moments import AsOf, generation_of
+from assetflow.publish.past import pointers_at, refuse_deleted, refuse_former, refuse_unversioned
 from assetflow.publish.stored import stored_partition
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import (
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The read side of a project. ``spaces`` are by computation; ``clock`` gives aware datetimes."""
+    """The read side of a project. ``spaces`` are by computation; ``clock`` gives aware datetimes.
+
+    ``generation`` is the moment that it looks at; None: now.
+    """
 
     graph: AssetGraph
     spaces: Mapping[str, PartitionSpace]
@@ -51,10 +57,22 @@ class Catalog:
     codes: Codes
     uids: Mapping[AssetKey, int]
     clock: Callable[[], datetime]
+    generation: int | None = None
 
-    def query(self, sql: str) -> pa.Table:
-        """The answer of one SQL statement over the catalog views and ``data.<asset>``. Raises InvalidQuery."""
-        return self.answer(sql).table
+    def at(self, as_of: AsOf) -> Catalog:
+        """The catalog as of a generation or a moment, which needs a zone. Raises UsageError.
+
+        ``data.<asset>``, ``preview`` and ``lineage`` of a partition show what was published then, and the view
+        ``partitions`` too, without states: those depend on the code of then.
+        """
+        return replace(self, generation=generation_of(self.reader, as_of, self.clock()))
+
+    def query(self, sql: str, *, as_of: AsOf | None = None) -> pa.Table:
+        """The answer of one SQL statement over the catalog views and ``data.<asset>``. Raises InvalidQuery.
+
+        ``as_of`` is as for :meth:`at`.
+        """
+        return (self if as_of is None else self.at(as_of)).answer(sql).table
 
     def answer(self, sql: str, *, limit: int | None = None) -> QueryResult:
         """The same with DuckDB's types and at most ``limit`` rows. Raises InvalidQuery."""
@@ -83,7 +101,8 @@ class Catalog:
         version = dict(self._current(key)).get(ordinal)
         if version is None:
             raise InvalidPartition(
-                f"{format_address(key, partition)} has no version, so nothing is recorded of what it was made from",
+                f"{format_address(key, partition)} {self._has()} no version, "
+                "so nothing is recorded of what it was made from",
                 hint=f"lineage {key} shows what is declared; why {format_address(key, partition)} says what it lacks",
             )
         place = VersionPlace(key, self.uids[key], ordinal)
@@ -108,14 +127,17 @@ class Catalog:
         current = dict(self._current(key)).get(ordinal)
         if current is None:
             raise InvalidPartition(
-                f"{format_address(key, partition)} has no version yet",
-                hint=f"assetflow materialize --select {key}",
+                f"{format_address(key, partition)} {self._has()} no version{'' if self.generation else ' yet'}",
+                hint=f"assetflow versions {key}" if self.generation else f"assetflow materialize --select {key}",
             )
         return self._preview_of(key, self.reader.version(current), limit)
 
     def _preview_of(self, asset: AssetKey, record: VersionRecord, limit: int) -> Preview:
         partition = self._names().keys(asset, np.array([record.ordinal], np.int64), record.uid)[0]
         about = partial(Preview, asset, partition, record.version)
+        refuse_deleted(self.reader, [record], [partition])
+        if self.generation is not None:
+            refuse_unversioned([record], self.managers)
         if record.empty:
             return about("empty", row_count=0)
         if record.state == "observed" or record.io_manager is None:
@@ -150,6 +172,8 @@ class Catalog:
         states = StateViews(self.graph, self.reader, self.environment, self.codes, self.uids, names, self.clock())
         records = RecordViews(self.reader, self.environment, names)
         views = states.tables() | records.tables()
+        if self.generation is not None:
+            views |= PastViews(self.graph, self.reader, self.environment, self.uids, names, self.generation).tables()
         assets = [key for key in self.graph.owner if not self._is_source(key)]
         return Tables({name: views[name] for name in VIEW_NAMES}, {key: partial(self._data, key) for key in assets})
 
@@ -170,13 +194,21 @@ class Catalog:
         current = {ordinal: version for ordinal, version in self._current(asset) if ordinal in existing}
         records = self.reader.versions(list(current.values()))
         ordinals = space.ordered(np.fromiter(current, np.int64))
-        keyed = zip(space.keys(ordinals), (records[current[ordinal]] for ordinal in ordinals.tolist()), strict=True)
-        return [(key, record) for key, record in keyed if not record.empty]
+        keys, found = space.keys(ordinals), [records[current[ordinal]] for ordinal in ordinals.tolist()]
+        refuse_deleted(self.reader, found, keys)
+        if self.generation is not None:
+            refuse_unversioned(found, self.managers)
+        return [(key, record) for key, record in zip(keys, found, strict=True) if not record.empty]
 
     def _current(self, asset: AssetKey) -> list[tuple[int, VersionId]]:
         environment = OBSERVATIONS if self._is_source(asset) else self.environment
-        pointers = self.reader.pointers(environment, self.uids[asset])
+        if self.generation is not None:
+            refuse_former(self.reader, self.graph, self.uids, environment, asset, self.generation)
+        pointers = pointers_at(self.reader, environment, self.uids[asset], self.generation)
         return list(zip(pointers.ordinals.tolist(), map(VersionId, pointers.version.tolist()), strict=True))
+
+    def _has(self) -> str:
+        return "has" if self.generation is None else f"at generation {self.generation} had"
 
     def _is_source(self, asset: AssetKey) -> bool:
         return self.graph.node_of(asset).kind == "source"

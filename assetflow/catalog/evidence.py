@@ -9,13 +9,13 @@ from itertools import pairwise
 import numpy as np
 
 from assetflow.catalog.ancestry import OBSERVATIONS
-from assetflow.catalog.history import integers, resolve
 from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 from assetflow.partitions.ordinal_spaces import WHOLE
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spans import flattened
 from assetflow.planner.evidence import Era, Integers, Made, Moves, Read, Written
+from assetflow.publish.resolving import integers, resolve
 from assetflow.publish.setting import Setting
 from assetflow.store.interface import StoreReader
 from assetflow.store.records import CodeSource, InputRecord, Pointers

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from assetflow.catalog.history import Integers
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.ordinal_spaces import keys_in
 from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace
+from assetflow.publish.resolving import Integers
 from assetflow.store.interface import StoreReader
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -18,19 +19,34 @@ from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.recording import RECORD, request_of
 from assetflow.publish.conformance import declared_schema
 from assetflow.publish.loading import load_input
+from assetflow.publish.moments import AsOf, generation_of
+from assetflow.publish.past import OVERRIDDEN, pointers_at, refuse_deleted, refuse_former, refuse_unversioned
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import stored_input
+from assetflow.store.interface import StoreReader
 from assetflow.store.leases import LeaseRecord
 from assetflow.store.records import RunRecord, StepRecord
 
 
 def load_value(
-    setting: Setting, asset: AssetKey, partition: str | None, version: int | None, as_type: object
+    setting: Setting,
+    asset: AssetKey,
+    partition: str | None,
+    version: int | None,
+    as_type: object,
+    *,
+    as_of: AsOf | None = None,
+    hold: Callable[[object, Sequence[VersionId]], object] = lambda value, versions: value,
 ) -> object:
     """The published value of an asset, of one partition, or of one version; ``as_type`` as a parameter's annotation.
 
-    Raises UsageError, InvalidPartition, UnknownVersion, DataMissing and DataUnreadable.
+    ``as_of``: what was published then. ``hold`` is given the value and the versions that it may read later.
+
+    Raises UsageError, InvalidPartition, UnknownVersion, VersionDeleted, DataMissing and DataUnreadable.
     """
+    if version is not None and as_of is not None:
+        raise UsageError("both a version and a moment are given", hint="a version is the same at every moment")
+    generation = None if as_of is None else generation_of(setting.reader, as_of, setting.clock())
     node = setting.graph.node_of(asset)
     space = setting.spaces[node.name]
     arrival = _arrival(as_type)
@@ -42,12 +58,19 @@ def load_value(
             raise UnknownVersion(f"version {version} is one of {record.asset}, not of {asset}")
         records = [record]
     else:
-        pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
+        if generation is not None:
+            refuse_former(setting.reader, setting.graph, setting.uids, setting.environment, asset, generation)
+        pointers = pointers_at(setting.reader, setting.environment, setting.uids[asset], generation)
         versions = dict(zip(pointers.ordinals.tolist(), pointers.version.tolist(), strict=True))
         if partition is None:
             wanted = [o for o in space.ordered(space.existing(setting.clock()).array()).tolist() if o in versions]
         else:
             wanted = [ordinal] if (ordinal := ordinal_of(space, asset, partition)) in versions else []
+        if not wanted and generation is not None:
+            raise DataMissing(
+                f"{format_address(asset, partition)} had no version at generation {generation}",
+                hint=f"assetflow versions {format_address(asset, partition)} lists its versions",
+            )
         if not wanted:
             raise DataMissing(
                 f"{format_address(asset, partition)} has no version yet",
@@ -56,11 +79,15 @@ def load_value(
         found = setting.reader.versions([VersionId(versions[ordinal]) for ordinal in wanted])
         records = [found[VersionId(versions[ordinal])] for ordinal in wanted]
     keys = _names(setting).keys(asset, np.array([record.ordinal for record in records], np.int64), records[0].uid)
+    refuse_deleted(setting.reader, records, keys)
+    if generation is not None:
+        refuse_unversioned(records, setting.managers)
     inputs = [stored_input(record, setting.storage, key) for record, key in zip(records, keys, strict=True)]
     schema = setting.reader.last_schema(setting.environment, records[0].uid)
     schema = schema or declared_schema(setting.graph.specs[asset].schema)
     many = partition is None and version is None and space.grain != "none"
-    return load_input(arrival, inputs, setting.managers, known_schema=schema, many=many)
+    value = load_input(arrival, inputs, setting.managers, known_schema=schema, many=many)
+    return hold(value, [record.version for record in records if record.location is not None])
 
 
 def _arrival(as_type: object) -> Arrival:
@@ -94,6 +121,8 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             records += earlier
             keys += names.keys(asset, np.array([record.ordinal for record in earlier], np.int64), other)
     rows = sorted(zip(records, keys, strict=True), key=lambda row: -row[0].version)
+    deletions = setting.reader.deletions([record.version for record in records])
+    overridden = overrides(setting.reader, [record.version for record in records])
     return [
         {
             "version": record.version,
@@ -108,10 +137,36 @@ def version_rows(setting: Setting, asset: AssetKey, partition: str | None) -> li
             "data_hash": record.data_hash,
             "current": record.version in current,
             "empty": record.empty,
+            "overridden": overridden.get(record.version),
+            "deleted_at": moment.isoformat()
+            if (found := deletions.get(record.version)) and (moment := found.deleted_at)
+            else None,
             "former": None if record.uid == uid else space_words(names.former.get(record.uid, WHOLE)),
         }
         for record, key in rows
     ]
+
+
+def overrides(reader: StoreReader, versions: Sequence[VersionId]) -> dict[VersionId, dict[str, object]]:
+    """Of the versions that somebody published although checks refused them: who, when, why and which checks."""
+    found: dict[VersionId, dict[str, object]] = {}
+    for result in reader.check_results(versions):
+        told = result.metadata.get(OVERRIDDEN)
+        if isinstance(told, Mapping):
+            given = cast("Mapping[str, object]", told)
+            checks = cast("list[str]", found.get(result.version, {}).get("checks", []))
+            found[result.version] = {**given, "checks": [*checks, result.name]}
+    return found
+
+
+def override_notes(reader: StoreReader, version: VersionId | None) -> tuple[str, ...]:
+    """What to tell people of a version that was published although checks refused it."""
+    told = {} if version is None else overrides(reader, [version])
+    return tuple(
+        f"version {number} was published by {each['by']} on {str(each['at'])[:10]} although "
+        f"{', '.join(cast('list[str]', each['checks']))} refused it: {each['reason']}"
+        for number, each in told.items()
+    )
 
 
 def run_rows(setting: Setting, limit: int) -> list[dict[str, object]]:

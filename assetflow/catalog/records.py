@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assetflow.catalog.ancestry import Ancestry
 from assetflow.catalog.columns import view_schema, view_table
-from assetflow.catalog.history import integers
 from assetflow.catalog.naming import PartitionNames
 from assetflow.keys import VersionId
+from assetflow.publish.resolving import integers
 from assetflow.store.interface import StoreReader, TableName
 from assetflow.store.records import (
     LineageRow,

@@ -12,7 +12,6 @@ import numpy as np
 
 from assetflow.catalog.ancestry import OBSERVATIONS
 from assetflow.catalog.columns import view_of_rows, view_table
-from assetflow.catalog.history import Integers, integers
 from assetflow.catalog.naming import PartitionNames
 from assetflow.definitions.schema import schema_columns
 from assetflow.graph import AssetGraph, semantic_options
@@ -23,6 +22,7 @@ from assetflow.planner.freshness import freshness_of
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.state import Codes, State
 from assetflow.planner.tolerance import tolerant_edges
+from assetflow.publish.resolving import Integers, integers
 from assetflow.publish.schemas import read_schema
 from assetflow.store.interface import StoreReader
 

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, cast
 
-from assetflow.cli.options import add_target, open_project, read_address
+from assetflow.cli.options import add_as_of, add_target, open_project, read_address
 from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count
@@ -26,12 +26,13 @@ _DOCUMENT_ROWS = 10_000
 
 
 def show(arguments: Namespace) -> Answer:
-    """Preview what is published, or one older version."""
+    """Preview what is published, or was, or one older version."""
+    if arguments.version is not None and arguments.as_of is not None:
+        raise UsageError("--version and --as-of are both given", hint="a version is the same at every moment")
     with open_project(arguments) as project:
         address = read_address(arguments.target, project)
-        preview = project.catalog.preview(
-            address.asset, address.partition, version=arguments.version, limit=arguments.limit
-        )
+        catalog = project.catalog if arguments.as_of is None else project.catalog.at(arguments.as_of)
+        preview = catalog.preview(address.asset, address.partition, version=arguments.version, limit=arguments.limit)
     return Answer(preview.to_dict, lambda page: _show_preview(page, preview))
 
 
@@ -42,7 +43,8 @@ def query(arguments: Namespace) -> Answer:
         raise UsageError("the query is empty", hint="assetflow query 'select asset, partition, state from partitions'")
     with open_project(arguments) as project:
         limit = arguments.limit or (_DOCUMENT_ROWS if arguments.json else _SHOWN_ROWS)
-        result = project.catalog.answer(text, limit=limit)
+        catalog = project.catalog if arguments.as_of is None else project.catalog.at(arguments.as_of)
+        result = catalog.answer(text, limit=limit)
     return Answer(result.to_dict, lambda page: _show_result(page, result))
 
 
@@ -102,11 +104,13 @@ def _cell(value: object) -> str:
 def _show_arguments(parser: Parser) -> None:
     add_target(parser)
     parser.add_argument("--version", metavar="ID", type=positive, help="an older version, by its id")
+    add_as_of(parser, "what was published then: a time with its zone, or a generation")
     parser.add_argument("--limit", metavar="N", type=positive, default=20, help="how many rows or lines (20)")
 
 
 def _query_arguments(parser: Parser) -> None:
     parser.add_argument("sql", metavar="SQL", help="one select statement; - reads it from stdin")
+    add_as_of(parser, "the data as it was published then: a time with its zone, or a generation")
     parser.add_argument(
         "--limit",
         metavar="N",

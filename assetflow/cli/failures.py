@@ -80,7 +80,7 @@ def show_alike(page: Page, failure: Alike) -> None:
         subject + failure.said,
         cast("str | None", failure.fields.get("location")),
         cast("str | None", failure.fields.get("hint")),
-        str(failure.fields.get("traceback") or ""),
+        str(failure.fields.get("traceback") or failure.fields.get("output") or ""),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assetflow.cli.parsing import Parser, positive
 from assetflow.errors import UsageError
-from assetflow.keys import Address, parse_address, parse_range
+from assetflow.keys import Address, AssetKey, parse_address, parse_range
 
 if TYPE_CHECKING:
     from assetflow.project import Project
@@ -17,6 +17,31 @@ if TYPE_CHECKING:
 def add_target(parser: Parser) -> None:
     """Add the asset, or asset partition, that the command is about."""
     parser.add_argument("target", metavar="ASSET[@PARTITION]", help="an asset, or one of its partitions")
+
+
+def add_as_of(parser: Parser, text: str) -> None:
+    """Add ``--as-of``."""
+    parser.add_argument("--as-of", metavar="TIME|GENERATION", help=text)
+
+
+def add_range(parser: Parser, *, optional: bool = False) -> None:
+    """Add the asset, one of its partitions or a range of them."""
+    parser.add_argument(
+        "target",
+        metavar="ASSET[@A...B]",
+        nargs="?" if optional else None,
+        help="an asset, one of its partitions, or a range of them",
+    )
+
+
+def read_range(text: str, project: Project) -> tuple[AssetKey, tuple[str, str] | None]:
+    """An asset of the project, and the first and the last partition that are meant. Raises UsageError, UnknownAsset."""
+    asset, at, partitions = text.partition("@")
+    key = parse_address(asset).asset
+    project.graph.require(key)
+    if at and not partitions:
+        parse_address(text)
+    return key, parse_range(partitions) if at else None
 
 
 def add_select(parser: Parser) -> None:
@@ -50,8 +75,8 @@ def add_due(parser: Parser) -> None:
 
 def add_executor(parser: Parser) -> None:
     """Add ``--executor``, ``--workers`` and ``--fail-fast``."""
-    parser.add_argument("--executor", metavar="E", help="where steps run: inline")
-    parser.add_argument("--workers", metavar="N", type=positive, help="how many steps at once; inline has one")
+    parser.add_argument("--executor", metavar="E", help="where steps run: inline (the default) or processes")
+    parser.add_argument("--workers", metavar="N", type=positive, help="how many processes; otherwise one for each core")
     parser.add_argument("--fail-fast", action="store_true", help="begin nothing new after the first failure")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from assetflow.cli.failures import alike, show_alike
@@ -16,6 +16,8 @@ from assetflow.cli.running import result_answer
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.timeline import BARS, LEGEND, Timeline, bar_width
 from assetflow.cli.words import count, duration, moment, ranges
+from assetflow.execution.output.recording import OutputLine
+from assetflow.execution.output.showing import place_of_line
 from assetflow.keys import AssetKey
 
 Document = Mapping[str, object]
@@ -36,6 +38,38 @@ def show(arguments: Namespace) -> Answer:
     with open_project(arguments) as project:
         run = project.run(arguments.run_id)
     return Answer(lambda: run, lambda page: _show_run(page, run))
+
+
+def logs(arguments: Namespace) -> Answer:
+    """Print what user code printed and logged in a run, while the run goes on where that is asked for."""
+    from assetflow.opening.logs import run_lines
+
+    with open_project(arguments) as project:
+        found = run_lines(project.setting, arguments.run_id, arguments.step, follow=arguments.follow)
+        if arguments.follow and arguments.json:
+            found = iter(list(found))
+        elif arguments.follow:
+            _show_lines(Page(sys.stdout), found)
+            return Answer(dict, lambda _: None)
+    document = lambda: {"run_id": arguments.run_id, "lines": [line.to_dict() for line in found]}  # noqa: E731
+    return Answer(document, lambda page: _show_lines(page, found))
+
+
+def _show_lines(page: Page, found: Iterator[OutputLine]) -> None:
+    nothing = True
+    for line in found:
+        page.line(_log_line(line))
+        sys.stdout.flush()
+        nothing = False
+    if nothing:
+        page.line("Nothing was printed or logged.")
+
+
+def _log_line(line: OutputLine) -> str:
+    """One line of the output of a run, with its time of day (UTC) and where it comes from."""
+    attempt = f" (attempt {line.attempt})" if line.attempt > 1 else ""
+    kind = line.level or line.stream
+    return f"{line.at[11:23]} {place_of_line(line)}{attempt} {kind} | {line.text}"
 
 
 def retry(arguments: Namespace) -> Answer:
@@ -224,6 +258,12 @@ def _show_arguments(parser: Parser) -> None:
     parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
 
 
+def _logs_arguments(parser: Parser) -> None:
+    parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
+    parser.add_argument("--step", metavar="S", help="only what the step of this asset printed")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on until the run has ended")
+
+
 def _retry_arguments(parser: Parser) -> None:
     parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
     parser.add_argument("--all", action="store_true", help="also what succeeded in that run, where it is stale now")
@@ -240,6 +280,7 @@ COMMANDS = {
         cancel,
         "Ask a run to stop, whatever process it is in: it starts nothing more, and what was published stays.",
     ),
+    "runs logs": Command(_logs_arguments, logs, "Show what user code printed and logged in a run."),
     "runs retry": Command(
         _retry_arguments,
         retry,

@@ -72,6 +72,20 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def size(count: int) -> str:
+    """A number of bytes for people.
+
+    >>> size(0), size(1_500), size(2_345_678_901)
+    ('0 B', '1.5 kB', '2.3 GB')
+    """
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1_000:
+            break
+        amount, unit = amount / 1_000, larger
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
 def about(seconds: float) -> str:
     """A time span that is only roughly known.
 

@@ -65,6 +65,10 @@ class Computation:
     timeout: timedelta | None = None
     """Of one call."""
     pool: tuple[str, int] | None = None
+    max_memory: int | None = None
+    """Bytes that a process which carries out a call may take."""
+    isolated: bool = False
+    """Whether each call gets a process of its own, where calls have processes."""
     min_interval: timedelta | None = None
     multiple: bool = False
     location: SourceLocation | None = None

@@ -57,7 +57,8 @@ class ComputedKeywords(SharedKeywords, total=False):
     automation_condition: object
     retry_policy: RetryPolicy | None
     timeout: str | timedelta | None
-    max_memory: object
+    max_memory: str | int | None
+    isolated: bool
     pool: str | tuple[str, int] | None
     publish_group: str | None
     on_drift: Literal["fail", "evolve", "warn"]
@@ -97,7 +98,6 @@ class CheckKeywords(TypedDict, total=False):
 
 _NOT_YET: Mapping[str, object] = {
     "automation_condition": None,
-    "max_memory": None,
     "on_drift": "fail",
     "can_subset": False,
 }
@@ -116,6 +116,8 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
     concern what is published, ``freshness_policy`` how late it may be; assets of one ``publish_group`` are published
     together, partition by partition; ``pool``, a name or ``(name, weight)``, limits how many steps run at once; a call
     that fails is tried again as its ``retry_policy`` says, and one that takes longer than its ``timeout`` has failed;
+    where steps run in processes, one that takes more than ``max_memory`` (``"2GB"``) is ended, and ``isolated`` gives
+    each call a process of its own;
     ``code_version`` replaces the automatic one;
     ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
     ``metadata`` are for people.
@@ -334,6 +336,8 @@ def _computation(
         retry_policy=read.retry_policy(),
         timeout=read.timeout(),
         pool=read.pool(),
+        max_memory=read.size("max_memory"),
+        isolated=read.flag("isolated"),
         multiple=multiple,
         location=location_of(function),
         unsupported=read.unsupported(_NOT_YET),

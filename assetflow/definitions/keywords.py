@@ -15,6 +15,7 @@ from assetflow.definitions.problems import Problem
 from assetflow.definitions.references import referenced_key
 from assetflow.definitions.retries import RetryPolicy, retry_problems
 from assetflow.definitions.schema import Schema, is_schema
+from assetflow.definitions.sizes import parse_size
 from assetflow.errors import DefinitionError
 from assetflow.keys import nearest_names
 
@@ -119,6 +120,14 @@ class Keywords:
         """A duration such as ``"15m"``."""
         try:
             return parse_duration(self.given[name]) if name in self.given else None
+        except DefinitionError as error:
+            self.note(f"{name}: {error.message}", error.hint or "")
+            return None
+
+    def size(self, name: str) -> int | None:
+        """A number of bytes, such as ``"2GB"``."""
+        try:
+            return parse_size(self.given[name]) if name in self.given else None
         except DefinitionError as error:
             self.note(f"{name}: {error.message}", error.hint or "")
             return None

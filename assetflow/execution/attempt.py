@@ -12,6 +12,7 @@ from assetflow.definitions.context import AssetContext
 from assetflow.definitions.values import NO_DATA
 from assetflow.errors import AssetflowError, OutputError, StepError, StoreError
 from assetflow.execution.checking import run_checks
+from assetflow.execution.copies import no_copies
 from assetflow.execution.measuring import Stopwatch
 from assetflow.execution.metadata import plain_metadata
 from assetflow.execution.staging import stage_output
@@ -105,7 +106,8 @@ def _call(
     if node.takes_context:
         arguments["context"] = context
     watch.lap("load")
-    returned: object = node.computation.function(**arguments)
+    with no_copies():
+        returned: object = node.computation.function(**arguments)
     watch.lap("compute")
     by_asset = _by_output(node, returned)
     metadata = plain_metadata(context.collected_metadata)

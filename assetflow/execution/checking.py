@@ -12,6 +12,7 @@ from assetflow.definitions.annotations import ANY
 from assetflow.definitions.checks import CheckResult, CheckSpec
 from assetflow.definitions.context import AssetContext
 from assetflow.errors import AssetflowError, CheckFailed, OutputError
+from assetflow.execution.copies import no_copies
 from assetflow.execution.metadata import plain_metadata
 from assetflow.execution.task import (
     CheckOutcome,
@@ -66,7 +67,9 @@ def _call(check: CheckSpec, subject: StoredInput, workshop: Workshop) -> CheckRe
         arguments["context"] = AssetContext(check.asset, partition_keys=keys)
     if check.parameter is not None:
         arguments[check.parameter] = load_input(check.arrival or ANY, (subject,), workshop.managers)
-    return _result(check.function(**arguments), check, format_address(check.asset, subject.key))
+    with no_copies():
+        returned: object = check.function(**arguments)
+    return _result(returned, check, format_address(check.asset, subject.key))
 
 
 def _result(returned: object, check: CheckSpec, place: str) -> CheckResult:

@@ -19,7 +19,7 @@ from assetflow.planner.decide import tries_of
 from assetflow.planner.spans import Flags, Integers
 from assetflow.store.records import DerivationKind, EventRecord, KeyAddition, Publication, VersionRecord
 
-_HAPPENED: Mapping[DerivationKind, str] = {
+HAPPENED: Mapping[DerivationKind, str] = {
     "reused": "reused",
     "rollback": "rolled_back",
     "accept": "accepted",
@@ -141,7 +141,7 @@ class Ledger:
         """The pointer move that publishes a version, new or known, for one output of a row."""
         setting, run_id, ordinal = self.parts.setting, self.parts.run_id, self.ordinal(row)
         uid = setting.uids[staged.asset]
-        happened = _HAPPENED.get(kind) or ("unchanged" if staged.same else "materialized")
+        happened = HAPPENED.get(kind) or ("unchanged" if staged.same else "materialized")
         payload: dict[str, object] = {
             "version": staged.version,
             "rows": staged.row_count,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assetflow.keys import AssetKey, DataHash, VersionId
 from assetflow.planner.signatures import hash_lanes
-from assetflow.planner.spans import members
+from assetflow.planner.spans import Lanes, members
 from assetflow.planner.state import AssetState, State
 from assetflow.store.records import Ticket
 
@@ -91,6 +91,35 @@ class LiveState:
                 self.tickets.append(move.ticket)
             moved[move.ordinal] = (move, len(self.tickets))
 
+    def repoint(
+        self, key: AssetKey, ordinals: Integers, version: Integers, hashes: Lanes, empty: Flags, ticket: Ticket
+    ) -> None:
+        """Take in pointers of one asset, ascending, that one commit moves."""
+        if not self.tickets or self.tickets[-1] is not ticket:
+            self.tickets.append(ticket)
+        live = self.asset(key)
+        none = np.zeros(len(ordinals), np.int64)
+        added = LiveAsset(ordinals, version, hashes, empty, none, none + len(self.tickets), live.unavailable)
+        self._assets[key] = _joined(live, added)
+
+    def is_last(self, ticket: Ticket) -> bool:
+        """Whether ``ticket`` is that of the last commit that was taken in."""
+        return bool(self.tickets) and self.tickets[-1] is ticket
+
+    def withdraw(self, key: AssetKey, ordinals: Integers) -> None:
+        """Take out pointers that go away."""
+        live = self.asset(key)
+        kept = ~members(live.ordinals, ordinals)
+        self._assets[key] = LiveAsset(
+            live.ordinals[kept],
+            live.version[kept],
+            live.hashes[kept],
+            live.empty[kept],
+            live.generation[kept],
+            live.sequence[kept],
+            live.unavailable,
+        )
+
     def _merged(self, live: LiveAsset, moved: Sequence[tuple[Move, int]]) -> LiveAsset:
         moves = [move for move, _ in moved]
         ordinals = np.array([move.ordinal for move in moves], np.int64)
@@ -98,20 +127,7 @@ class LiveState:
         hashes = np.array([hash_lanes(move.data_hash) for move in moves], np.uint64).reshape(-1, 2)
         empty = np.array([move.empty for move in moves], np.bool_)
         generation, sequence = np.zeros(len(moves), np.int64), np.array([place for _, place in moved], np.int64)
-        if not len(live.ordinals):
-            return LiveAsset(ordinals, version, hashes, empty, generation, sequence, live.unavailable)
-        kept = ~members(live.ordinals, ordinals)
-        every = np.concatenate((live.ordinals[kept], ordinals))
-        order = np.argsort(every, kind="stable")
-        return LiveAsset(
-            ordinals=every[order],
-            version=np.concatenate((live.version[kept], version))[order],
-            hashes=np.concatenate((live.hashes[kept], hashes))[order],
-            empty=np.concatenate((live.empty[kept], empty))[order],
-            generation=np.concatenate((live.generation[kept], generation))[order],
-            sequence=np.concatenate((live.sequence[kept], sequence))[order],
-            unavailable=live.unavailable,
-        )
+        return _joined(live, LiveAsset(ordinals, version, hashes, empty, generation, sequence, live.unavailable))
 
     def lost(self) -> dict[AssetKey, Integers]:
         """By asset: what this run could not make."""
@@ -134,6 +150,24 @@ class LiveState:
         if len(sequence) and (last := int(sequence.max())):
             return self.tickets[last - 1]
         return self._state.generation
+
+
+def _joined(live: LiveAsset, moved: LiveAsset) -> LiveAsset:
+    """The pointers with those that were moved in their place."""
+    if not len(live.ordinals):
+        return moved
+    kept = ~members(live.ordinals, moved.ordinals)
+    every = np.concatenate((live.ordinals[kept], moved.ordinals))
+    order = np.argsort(every, kind="stable")
+    return LiveAsset(
+        ordinals=every[order],
+        version=np.concatenate((live.version[kept], moved.version))[order],
+        hashes=np.concatenate((live.hashes[kept], moved.hashes))[order],
+        empty=np.concatenate((live.empty[kept], moved.empty))[order],
+        generation=np.concatenate((live.generation[kept], moved.generation))[order],
+        sequence=np.concatenate((live.sequence[kept], moved.sequence))[order],
+        unavailable=live.unavailable,
+    )
 
 
 def _from_state(state: AssetState, kept: Flags) -> LiveAsset:

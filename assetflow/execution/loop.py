@@ -16,6 +16,8 @@ from assetflow.execution.driving import Driver, Ending
 from assetflow.execution.journal import Entry, Journal
 from assetflow.execution.live import LiveState
 from assetflow.execution.options import RunOptions
+from assetflow.execution.output.recording import RunOutput
+from assetflow.execution.output.showing import show_line
 from assetflow.execution.parts import RunParts
 from assetflow.execution.pools import Slots
 from assetflow.execution.projection import CurrentFiles
@@ -88,6 +90,7 @@ class _Run:
         live = LiveState(state, lambda key: self._exists(setting.graph.owner[key]))
         to_build = sum(step.asset_partitions for step in plan.steps if step.certainty in ("will", "may"))
         desk = Desk()
+        self._output = RunOutput(setting.logs, run_id, setting.clock, show_line)
         self._executor = options.executor(
             Workshop(
                 setting.graph,
@@ -96,6 +99,7 @@ class _Run:
                 setting.codes.checks,
                 desk.open_folder,
                 setting.clock,
+                output=self._output,
             )
         )
         self._parts = RunParts(
@@ -142,6 +146,7 @@ class _Run:
                 ending = "canceled"
             finally:
                 self._executor.close(now=ending == "canceled")
+                self._output.close()
             journal.conclude()
         except BaseException as error:
             self._break_off(record, error)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assetflow.execution.executors.choosing import executor_named
 from assetflow.execution.executors.inline import InlineExecutor
 from assetflow.execution.task import ExecutorFactory
 from assetflow.execution.waiting import RealTime, Waiting
-from assetflow.publish.limits import checked_priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,5 @@ class RunOptions:
     waiting: Waiting = field(default_factory=RealTime)
     name: str = "inline"
     """The executor's, for the record."""
+    workers: int = 1
     priority: int = 0
-
-    @classmethod
-    def asked(cls, executor: str | None, workers: int | None, *, fail_fast: bool, priority: int = 0) -> RunOptions:
-        """The options that a user asks for. Raises UsageError for those that there are not."""
-        factory = executor_named(executor, workers)
-        return cls(factory, fail_fast, name=executor or "inline", priority=checked_priority(priority))

@@ -52,13 +52,14 @@ def _input(reading: Reading, row: int, live: LiveState, uids: Mapping[AssetKey, 
         reading.edge.upstream,
         uids[reading.edge.upstream],
         lane_bytes(reading.signature.sums, row),
-        _ranges(ordinals),
+        ranges_of(ordinals),
         len(ordinals),
         live.as_of(reading.live, positions),
     )
 
 
-def _ranges(ordinals: Integers) -> tuple[tuple[int, int], ...]:
+def ranges_of(ordinals: Integers) -> tuple[tuple[int, int], ...]:
+    """Ascending ordinals as ranges, first and last included."""
     if len(ordinals) == 1:
         return ((int(ordinals[0]), int(ordinals[0])),)
     if not len(ordinals):

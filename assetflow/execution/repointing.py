@@ -1,83 +1,79 @@
-"""Moving pointers without computing: ``rollback`` to an earlier version, ``accept`` of what is published."""
+"""Moving pointers without computing: what is moved together becomes one publication, in one generation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
-from assetflow.errors import DataMissing, PublishConflict, UnknownVersion, UsageError
-from assetflow.execution.commits import Commit, awaited, enqueue
-from assetflow.execution.decisions import decide
+from assetflow.errors import PublishConflict, UsageError
+from assetflow.execution.commits import move
+from assetflow.execution.decisions import Reading, decide
 from assetflow.execution.journal import Journal
-from assetflow.execution.ledger import Ledger
+from assetflow.execution.ledger import HAPPENED
 from assetflow.execution.live import LiveState
 from assetflow.execution.parts import RunParts
 from assetflow.execution.projection import CurrentFiles
-from assetflow.execution.records import Derived
+from assetflow.execution.records import ranges_of
 from assetflow.execution.stages import VersionIds
-from assetflow.execution.task import StagedVersion
+from assetflow.execution.together import Pending
 from assetflow.graph import Node
-from assetflow.keys import AssetKey, VersionId, format_address
-from assetflow.partitions.ordinal_spaces import WHOLE, ordinal_space, space_words
+from assetflow.keys import AssetKey, VersionId
 from assetflow.partitions.sets import PartitionSet
-from assetflow.partitions.spaces import ordinal_of
 from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.publish.key_room import KeyRoom
-from assetflow.publish.leasing import Leasing
+from assetflow.publish.leasing import publish_alone
+from assetflow.publish.liveness import this_user
 from assetflow.publish.setting import Setting
-from assetflow.store.leases import Unit
-from assetflow.store.records import DerivationKind, LineageRow, Pointers, Publication, VersionRecord
+from assetflow.store.records import (
+    DerivationKind,
+    EventRecord,
+    Group,
+    Publication,
+    ReadColumns,
+    Repointing,
+    Ticket,
+    VersionRecord,
+    Withdrawal,
+)
+
+_RANGES_TOLD = 100
+"""How many ranges of partitions an event lists."""
+
+_LOOKED_AT = 100
+"""Of so many versions it is asked whether they have files, for an asset that has no projection yet."""
+
+
+def repoint(setting: Setting, group: Group) -> Ticket:
+    """The one door for publications outside a run: waits until the group is committed. Raises PublishConflict.
+
+    What a run is at is taken from it.
+    """
+    return publish_alone(setting, group)
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Which versions are current now: asset, partition key, version."""
+    """What is current now: asset, partition key and version; what is not any more; and what was left as it is, why."""
 
     published: tuple[tuple[AssetKey, str | None, VersionId], ...]
+    withdrawn: tuple[tuple[AssetKey, str | None, VersionId], ...] = ()
+    left: tuple[tuple[AssetKey, str | None, str], ...] = ()
+    generation: int | None = None
+    """None where nothing was moved."""
 
     def to_dict(self) -> dict[str, object]:
-        """The document of ``rollback`` and ``accept``."""
-        entries = [{"asset": a, "partition": p, "version": v} for a, p, v in self.published]
-        return {"published": entries}
-
-
-def roll_back(
-    assessment: Assessment,
-    setting: Setting,
-    asset: AssetKey,
-    partition: str | None,
-    version: VersionId,
-    *,
-    with_downstream: bool,
-) -> Moved:
-    """Publish an earlier version again, stamped with today's code and inputs: it is held until those change.
-
-    ``with_downstream`` takes along each dependent partition that has a version made from it. Raises UnknownVersion,
-    UsageError, DataMissing and PublishConflict.
-    """
-    if setting.graph.node_of(asset).kind == "source":
-        raise UsageError(
-            f"{asset} is a source: its versions are observed, not published", hint="name an asset that is built"
-        )
-    record = _eligible(setting, asset, partition, version)
-    moves = _Moves(assessment, setting)
-    moves.publish(setting.graph.node_of(asset), {record.ordinal: {asset: record}}, "rollback", None)
-    if with_downstream:
-        for name in _below(setting, asset):
-            node = setting.graph.nodes[name]
-            fitting = _Fitting(setting, node)
-            if not node.own_edges:
-                moves.publish(node, fitting.made_from(moves.published), "rollback", None)
-                continue
-            # Each partition is among the upstreams of those after it.
-            for ordinal in setting.spaces[name].ordered(assessment.ordinals(node.outputs[0])).tolist():
-                if (node.outputs[0], ordinal) not in moves.published:
-                    moves.publish(node, fitting.made_from(moves.published, ordinal), "rollback", None)
-    return moves.finish()
+        """The document of ``rollback``, ``accept``, ``publish`` and ``wipe``."""
+        return {
+            "published": [{"asset": a, "partition": p, "version": v} for a, p, v in self.published],
+            "withdrawn": [{"asset": a, "partition": p, "version": v} for a, p, v in self.withdrawn],
+            "left": [{"asset": a, "partition": p, "reason": why} for a, p, why in self.left],
+            "generation": self.generation,
+        }
 
 
 def accept(assessment: Assessment, setting: Setting, asset: AssetKey, reason: str) -> Moved:
@@ -89,56 +85,13 @@ def accept(assessment: Assessment, setting: Setting, asset: AssetKey, reason: st
     ordinals = assessment.ordinals(asset)[assessment.states(asset) == stale].tolist()
     pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
     current = dict(zip(pointers.ordinals.tolist(), pointers.version.tolist(), strict=True))
-    records = setting.reader.versions([VersionId(current[ordinal]) for ordinal in ordinals])
-    moves = _Moves(assessment, setting)
-    wanted = {ordinal: {asset: records[VersionId(current[ordinal])]} for ordinal in ordinals}
-    moves.publish(node, wanted, "accept", reason)
-    return moves.finish()
+    moves = Moves(assessment, setting)
+    moves.point(node, asset, {ordinal: VersionId(current[ordinal]) for ordinal in ordinals}, "accept", reason)
+    return moves.publish()
 
 
-def _eligible(setting: Setting, asset: AssetKey, partition: str | None, version: VersionId) -> VersionRecord:
-    record = setting.reader.version(version)
-    space = setting.spaces[setting.graph.owner[asset]]
-    if record.asset != asset:
-        raise UnknownVersion(
-            f"version {version} is one of {record.asset}, not of {asset}", hint=f"see `assetflow versions {asset}`"
-        )
-    if record.uid != setting.uids[asset]:
-        former = setting.reader.spaces_of([asset])[record.uid][1] or WHOLE
-        now = space_words(ordinal_space(setting.graph.node_of(asset).partitions))
-        raise UsageError(
-            f"version {version} of {asset} is from when it was {space_words(former)}; now it is {now}",
-            hint=f"declare it as it was to roll back, or read it: assetflow show {asset} --version {version}",
-        )
-    if not space.has(np.array([record.ordinal], np.int64)).all():
-        raise UsageError(
-            f"version {version} of {asset} is of a partition that its definition no longer has",
-            hint=f"see `assetflow versions {asset}`",
-        )
-    place = format_address(asset, space.key(record.ordinal))
-    if partition is not None and ordinal_of(space, asset, partition) != record.ordinal:
-        raise UnknownVersion(
-            f"version {version} is one of {place}, not of {format_address(asset, partition)}",
-            hint=f"see `assetflow versions {format_address(asset, partition)}`",
-        )
-    if record.state != "published":
-        raise UsageError(
-            f"version {version} of {place} is {record.state}: it was never published",
-            hint="mend the data or the check and materialize again",
-        )
-    name = record.io_manager
-    if name is not None and not setting.managers[name].versioned:
-        raise UsageError(f"{place}: its IO manager {name!r} keeps no earlier versions, so there is no rollback")
-    if not setting.storage.holds(record):
-        raise DataMissing(
-            f"{place}: the files of version {version} are missing or cut short",
-            hint=f"choose another one: `assetflow versions {place}`",
-        )
-    return record
-
-
-class _Moves:
-    """Pointer moves in the order of the graph; each is committed before the next is decided."""
+class Moves:
+    """Pointer moves in the order of the graph, each decided on those before it; nothing is visible before the end."""
 
     def __init__(self, assessment: Assessment, setting: Setting) -> None:
         self._now = assessment.world.now
@@ -161,111 +114,192 @@ class _Moves:
             versions,
             KeyRoom(setting.graph),
         )
+        self._own: Ticket = Pending()
+        self._publications: list[Publication] = []
+        self._withdrawals: list[Withdrawal] = []
+        self._repointings: list[Repointing] = []
+        self._events: list[EventRecord] = []
         self.published: dict[tuple[AssetKey, int], VersionId] = {}
+        self.withdrawn: dict[tuple[AssetKey, int], VersionId] = {}
 
-    def publish(
+    @property
+    def moved(self) -> Mapping[tuple[AssetKey, int], VersionId]:
+        """Where the partitions point after this, 0 for nowhere."""
+        return {**self.published, **dict.fromkeys(self.withdrawn, VersionId(0))}
+
+    def point(
         self,
         node: Node,
-        wanted: Mapping[int, Mapping[AssetKey, VersionRecord]],
+        asset: AssetKey,
+        wanted: Mapping[int, VersionId],
         kind: DerivationKind,
         reason: str | None,
+        *,
+        unless_same: bool = False,
     ) -> None:
-        """Point partitions, by ordinal, at versions of some of the node's outputs, as one group."""
+        """Point partitions of one output, by ordinal, at versions, as made by today's code and inputs.
+
+        ``unless_same`` leaves those alone whose pointer says just that.
+        """
         if not wanted:
             return
+        setting, parts = self._setting, self._parts
         ordinals = np.fromiter(sorted(wanted), np.int64, len(wanted))
-        ledger = Ledger(self._parts, decide(node, ordinals, self._parts))
-        publications: list[Publication] = []
-        made: list[Derived] = []
-        now = self._setting.clock()
-        for row, ordinal in enumerate(ordinals.tolist()):
-            made.append(ledger.derived(row))
-            for asset, record in wanted[ordinal].items():
-                self._parts.versions[record.version] = record
-                staged = StagedVersion(
-                    asset,
-                    record.version,
-                    record.data_hash,
-                    empty=record.empty,
-                    row_count=record.row_count,
-                    byte_count=record.byte_count,
-                )
-                publications.append(ledger.publication(row, record.version, staged, made[-1], kind, now, reason=reason))
-                self.published[asset, ordinal] = record.version
-        uids = tuple({publication.uid: None for publication in publications})
-        units = [Unit(uids, PartitionSet.from_ascending(ordinals))]
-        # A run that is at it finds them as they are then.
-        with Leasing(self._setting).holding(units, taking_over=True) as hold:
-            ticket = enqueue(replace(self._parts, lease=hold), Commit(tuple(publications), (), awaited(made)))
-            try:
-                ticket.result()
-            except PublishConflict:
-                self._projection.refresh()
-                raise
+        versions = np.fromiter((wanted[ordinal] for ordinal in ordinals.tolist()), np.int64, len(wanted))
+        decision = decide(node, ordinals, parts)
+        present, current, expected = parts.pointed(asset, ordinals)
+        rows = np.arange(len(ordinals))
+        if unless_same:
+            rows = np.flatnonzero(~(decision.same & present & (current == versions)))
+        if not len(rows):
+            return
+        ordinals, versions = ordinals[rows], versions[rows]
+        facts = setting.reader.facts_of(versions.tolist())
+        places = np.searchsorted(facts.version, versions)
+        space = setting.spaces[node.name]
+        self._repointings.append(
+            Repointing(
+                environment=setting.environment,
+                asset=asset,
+                uid=setting.uids[asset],
+                kind=kind,
+                code=setting.codes.computations[node.name].version,
+                ordinals=ordinals.tolist(),
+                versions=versions.tolist(),
+                keys=decision.keys[rows].astype(">u8").tobytes(),
+                expected=expected[rows].tolist(),
+                inputs=tuple(self._read(reading, rows) for reading in decision.readings),
+                created_at=setting.clock(),
+                held=kind == "rollback",
+                reason=reason,
+                key_of=space.key,
+            )
+        )
+        self.published.update(
+            zip(((asset, o) for o in ordinals.tolist()), map(VersionId, versions.tolist()), strict=True)
+        )
+        parts.live.repoint(asset, ordinals, versions, facts.hashes[places], facts.empty[places] > 0, self._own)
+        told = self._event(HAPPENED[kind], asset, ordinals.tolist(), reason)
+        if len(rows) == 1:
+            told = replace(told, payload={"version": int(versions[0]), **told.payload})
+        self._events.append(told)
 
-    def finish(self) -> Moved:
-        """Refresh the projections; gives what was published."""
+    def _read(self, reading: Reading, rows: Integers) -> ReadColumns:
+        """What one edge reads, by row."""
+        own = self._parts.live.is_last(self._own)
+        live, read = reading.live, reading.signature.read
+        generation = self._parts.state.generation
+        sums = reading.signature.sums[rows].astype(">u8").tobytes()
+        uid = self._setting.uids[reading.edge.upstream]
+        pending = live.sequence > 0
+        if own and pending.all():
+            as_of: list[int | None] = [None] * len(rows)
+        elif not (own and pending.any()):
+            as_of = [generation] * len(rows)
+        else:
+            touched = (bool(pending[reading.positions(row)].any()) for row in rows.tolist())
+            as_of = [None if each else generation for each in touched]
+        counts = (read.hi - read.lo)[rows]
+        if bool((counts == 1).all()) and len(live.ordinals):
+            at = read.lo[rows] if read.gather is None else read.gather[read.lo[rows]]
+            ranges: list[Sequence[tuple[int, int]]] = [((o, o),) for o in live.ordinals[at].tolist()]
+        else:
+            ranges = [ranges_of(live.ordinals[reading.positions(row)]) for row in rows.tolist()]
+        return ReadColumns(reading.edge.parameter, uid, sums, ranges, counts.tolist(), as_of)
+
+    def add(self, publication: Publication, record: VersionRecord, event: EventRecord) -> None:
+        """Point one partition as the publication says, and tell of it."""
+        self._parts.versions[record.version] = record
+        self.published[publication.asset, publication.ordinal] = record.version
+        move(self._parts, [publication], self._own)
+        self._publications.append(replace(publication, events=(event,)))
+
+    def withdraw(self, asset: AssetKey, ordinals: Integers, kind: str, reason: str | None, *, forget: bool) -> None:
+        """Take partitions out of what is published; those that are not in it stay so.
+
+        What they held is not found again by code and inputs; nor, with ``forget``, is any version before it.
+        """
+        setting, now = self._setting, self._setting.clock()
+        uid, space = setting.uids[asset], setting.spaces[setting.graph.owner[asset]]
+        present, versions, generations = self._parts.pointed(asset, ordinals)
+        keys = space.keys(ordinals)
+        taken: list[int] = []
+        for ordinal, key, there, version, generation in zip(
+            ordinals.tolist(), keys, present.tolist(), versions.tolist(), generations.tolist(), strict=True
+        ):
+            self._withdrawals.append(
+                Withdrawal(
+                    setting.environment,
+                    asset,
+                    uid,
+                    ordinal,
+                    None,
+                    now,
+                    "partition" if forget else "version",
+                    generation,
+                    key,
+                )
+            )
+            if there:
+                taken.append(ordinal)
+                self.withdrawn[asset, ordinal] = VersionId(version)
+        if taken:
+            self._events.append(self._event(kind, asset, taken, reason))
+        self._parts.live.withdraw(asset, ordinals)
+
+    def publish(self, left: Sequence[tuple[AssetKey, str | None, str]] = ()) -> Moved:
+        """Commit all of it and refresh the projections; gives what was done. Raises PublishConflict."""
+        setting = self._setting
+        if not self._publications and not self._withdrawals and not self._repointings:
+            return Moved((), (), tuple(left))
+        setting.writer.save_code(list(setting.code_sources))
+        group = Group(
+            tuple(self._publications),
+            tuple(self._withdrawals),
+            events=tuple(self._events),
+            repointings=tuple(self._repointings),
+        )
+        assets = {asset for asset, _ in (*self.published, *self.withdrawn)}
+        with_files = {asset for asset in assets if self._has_files(asset)}
+        try:
+            ticket = repoint(setting, group)
+        except PublishConflict:
+            for asset in assets:
+                self._projection.moved(asset, self._own, with_files=asset in with_files)
+            self._projection.refresh()
+            raise
+        for asset in assets:
+            self._projection.moved(asset, ticket, with_files=asset in with_files)
         self._projection.refresh()
-        spaces, owner = self._setting.spaces, self._setting.graph.owner
-        return Moved(tuple((a, spaces[owner[a]].key(o), v) for (a, o), v in self.published.items()))
+        return Moved(self._named(self.published), self._named(self.withdrawn), tuple(left), ticket.result())
+
+    def _named(
+        self, places: Mapping[tuple[AssetKey, int], VersionId]
+    ) -> tuple[tuple[AssetKey, str | None, VersionId], ...]:
+        by_asset: dict[AssetKey, list[tuple[int, VersionId]]] = {}
+        for (asset, ordinal), version in places.items():
+            by_asset.setdefault(asset, []).append((ordinal, version))
+        found: list[tuple[AssetKey, str | None, VersionId]] = []
+        for asset, pairs in by_asset.items():
+            space = self._setting.spaces[self._setting.graph.owner[asset]]
+            keys = space.keys(np.fromiter((ordinal for ordinal, _ in pairs), np.int64, len(pairs)))
+            found += [(asset, key, version) for key, (_, version) in zip(keys, pairs, strict=True)]
+        return tuple(found)
+
+    def _has_files(self, asset: AssetKey) -> bool:
+        versions = (version for (key, _), version in self.published.items() if key == asset)
+        return bool(self._setting.reader.files_of(list(islice(versions, _LOOKED_AT))))
+
+    def _event(self, kind: str, asset: AssetKey, ordinals: Sequence[int], reason: str | None) -> EventRecord:
+        setting = self._setting
+        space = setting.spaces[setting.graph.owner[asset]]
+        payload: dict[str, object] = {"count": len(ordinals), "by": this_user()}
+        if reason is not None:
+            payload["reason"] = reason
+        if space.grain != "none":
+            payload["partitions"] = space.describe(PartitionSet.from_ordinals(ordinals), _RANGES_TOLD)
+        ordinal = ordinals[0] if len(ordinals) == 1 else None
+        return EventRecord(setting.clock(), kind, asset, ordinal, None, payload, setting.uids[asset])
 
     def _existing(self, computation: str) -> Integers:
         return self._setting.spaces[computation].existing(self._now).array()
-
-
-def _below(setting: Setting, asset: AssetKey) -> list[str]:
-    owner = setting.graph.owner[asset]
-    below = setting.graph.descendants([owner])
-    return [name for name, node in setting.graph.nodes.items() if name in below or (name == owner and node.own_edges)]
-
-
-class _Fitting:
-    """Which versions of a computation's outputs were made from what has been moved."""
-
-    def __init__(self, setting: Setting, node: Node) -> None:
-        self._setting = setting
-        self._node = node
-        uids = {setting.uids[asset] for asset in node.outputs}
-        self._histories: dict[AssetKey, Pointers] = {}
-        self._readers: dict[AssetKey, list[LineageRow]] = {}
-        for upstream in {edge.upstream for edge in node.edges}:
-            uid = setting.uids[upstream]
-            self._histories[upstream] = setting.reader.history(setting.environment, uid)
-            readers = setting.reader.readers_of(uid, environment=setting.environment)
-            self._readers[upstream] = [row for row in readers if row.uid in uids]
-
-    def made_from(
-        self, published: Mapping[tuple[AssetKey, int], VersionId], only: int | None = None
-    ) -> dict[int, dict[AssetKey, VersionRecord]]:
-        """By partition: the newest versions that read nothing of what was moved but what is published of it now."""
-        found: dict[int, dict[AssetKey, VersionRecord]] = {}
-        for asset in self._node.outputs:
-            fitting = self._newest(asset, published, only)
-            records = self._setting.reader.versions(list(fitting.values()))
-            for ordinal, version in fitting.items():
-                if records[version].state == "published" and self._setting.storage.holds(records[version]):
-                    found.setdefault(ordinal, {})[asset] = records[version]
-        return found
-
-    def _newest(
-        self, asset: AssetKey, published: Mapping[tuple[AssetKey, int], VersionId], only: int | None
-    ) -> dict[int, VersionId]:
-        verdicts: dict[tuple[int, VersionId], bool] = {}
-        for upstream, readers in self._readers.items():
-            moved = {ordinal: version for (key, ordinal), version in published.items() if key == upstream}
-            history = self._histories[upstream]
-            for row in readers if moved else ():
-                if row.asset != asset or (only is not None and row.ordinal != only):
-                    continue
-                for ordinal, version in moved.items():
-                    if row.first <= ordinal <= row.last:
-                        log = history.ordinals == ordinal
-                        before = log & (history.generation <= row.as_of)
-                        read = int(history.version[before][-1]) if before.any() else 0
-                        place = (row.ordinal, row.version)
-                        verdicts[place] = verdicts.get(place, True) and read == version
-        best: dict[int, VersionId] = {}
-        for (ordinal, version), fits in sorted(verdicts.items()):
-            if fits:
-                best[ordinal] = version
-        return best

@@ -56,6 +56,8 @@ class TaskMaker:
             tasks,
             self._inputs.known_schemas(tasks),
             timeout_of(ledger.node),
+            ledger.node.computation.max_memory,
+            ledger.node.computation.isolated,
         )
 
     def close(self) -> None:

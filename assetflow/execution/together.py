@@ -27,11 +27,11 @@ _SPOILING: dict[Outcome, str] = {
 }
 
 
-class _Pending:
-    """Stands for the commits of a group that are yet to come; nothing outside the group sees it."""
+class Pending:
+    """Stands for the commit of a group that is yet to come; nothing outside the group sees it."""
 
     def result(self, timeout: float | None = None) -> int:
-        raise StoreError("a publish group was asked for a commit that it has not enqueued yet")
+        raise StoreError("a group was asked for a commit that it has not enqueued yet")
 
     def done(self) -> bool:
         return False
@@ -46,7 +46,7 @@ class Together:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._pending: Ticket = _Pending()
+        self._pending: Ticket = Pending()
         self._kept: dict[int, list[Commit]] = {}
         self._spoiled: dict[int, Entry] = {}
 
@@ -64,8 +64,7 @@ class Together:
 
     def apart(self, made: Derived) -> Derived:
         """What a row was made from, as it will stand in the group's own commit."""
-        inputs = tuple(replace(read, as_of=None) if read.as_of is self._pending else read for read in made.inputs)
-        return replace(made, inputs=inputs, after=tuple(each for each in made.after if each is not self._pending))
+        return apart(made, self._pending)
 
     def note(self, entry: Entry) -> None:
         """Learn how a member fared: some outcomes keep the whole partition from being published."""
@@ -111,6 +110,14 @@ class Together:
                 parts.live.lose(entry.asset, [entry.ordinal])
                 parts.journal.note(blocked)
                 parts.note(blocked)
+
+
+def apart(made: Derived, pending: Ticket) -> Derived:
+    """What a row was made from, where the commit that ``pending`` stands for is the row's own."""
+    if all(read.as_of is not pending for read in made.inputs) and pending not in made.after:
+        return made
+    inputs = tuple(replace(read, as_of=None) if read.as_of is pending else read for read in made.inputs)
+    return replace(made, inputs=inputs, after=tuple(each for each in made.after if each is not pending))
 
 
 def _new_version(publication: Publication) -> VersionId:

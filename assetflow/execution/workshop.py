@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from assetflow.execution.measuring import THIS_PROCESS, Meter
+from assetflow.execution.output.recording import RunOutput
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
 from assetflow.keys import AssetKey, CodeVersion, VersionId
@@ -29,3 +30,5 @@ class Workshop:
     """None for workers: what they stage was announced before."""
     clock: Callable[[], datetime]
     meter: Meter = THIS_PROCESS
+    output: RunOutput | None = None
+    """Where what user code prints goes, beside being shown."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from assetflow.definitions.schema import is_schema
 from assetflow.errors import DefinitionError, DefinitionErrors
 from assetflow.fingerprint.code import Fingerprint, SourceCache, fingerprint
+from assetflow.fingerprint.sources import read_source
 from assetflow.graph import AssetGraph, check_options, semantic_options, written_objects
 from assetflow.keys import AssetKey, CodeVersion
 from assetflow.planner.state import CodeRecord, Codes
@@ -23,9 +24,14 @@ class ProjectCode:
     untracked: Mapping[str, tuple[str, ...]]
 
 
-def project_code(graph: AssetGraph, inside: Callable[[str], bool]) -> ProjectCode:
-    """Fingerprint every computation and check. Raises DefinitionErrors for those without retrievable source."""
-    cache = SourceCache()
+def project_code(
+    graph: AssetGraph, inside: Callable[[str], bool], read: Callable[[str], str] = read_source
+) -> ProjectCode:
+    """Fingerprint every computation and check; ``read`` gives the text of a file.
+
+    Raises DefinitionErrors for those without retrievable source.
+    """
+    cache = SourceCache(read)
     errors: list[DefinitionError] = []
     computations: dict[str, CodeRecord] = {}
     checks: dict[tuple[AssetKey, str], CodeVersion] = {}

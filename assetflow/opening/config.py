@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
+from assetflow.opening.executors import EXECUTORS, ExecutorSettings
 from assetflow.publish.limits import NORMAL, is_lease, is_limit
+
+if TYPE_CHECKING:
+    from assetflow.publish.retention import Retention
+
+_EXECUTION: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "executor": (lambda value: value in EXECUTORS, 'write "inline" or "processes"'),
+    "workers": (lambda value: type(value) is int and value > 0, "write a whole number from 1"),
+    "isolation": (lambda value: isinstance(value, bool), "write true or false"),
+}
+"""Where steps run: what is accepted, and what to write."""
 
 FILE = "pyproject.toml"
 
@@ -21,11 +32,10 @@ FILE = "pyproject.toml"
 # Checked by hand: importing pydantic for a few values would take a third of a command's time.
 _FORMS = {
     "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
-    "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db"'),
+    "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db" or "postgresql://user@host/database"'),
     "storage": (re.compile(r".+"), 'a folder such as ".assetflow/data"'),
     "environment": (ENVIRONMENT_NAME, "a name of letters, digits, '_' and '-', at most 63 of them"),
 }
-_SETTINGS = (*_FORMS, "lease_seconds", "pools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +47,22 @@ class ProjectConfig:
     """
 
     definitions: str
-    store: str = "sqlite:///.assetflow/store.db"
+    store: str = field(default="sqlite:///.assetflow/store.db", repr=False)
+    """Not shown: it may hold a password."""
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
     lease_seconds: float = NORMAL.lease_seconds
     pools: Mapping[str, int] | None = None
+    executor: str = "inline"
+    workers: int | None = None
+    isolation: bool = False
+    retention: Retention | None = None
+    """What ``[tool.assetflow.retention]`` says; None: the defaults."""
+
+    @property
+    def executors(self) -> ExecutorSettings:
+        """Where steps run."""
+        return ExecutorSettings(self.executor, self.workers, self.isolation)
 
 
 def find_root(start: Path) -> Path:
@@ -70,8 +91,29 @@ def read_config(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectC
         raise ProjectError(f"{path} has no [tool.assetflow] table", hint='add it, with definitions = "package.module"')
     given = {name: environ.get(f"ASSETFLOW_{name.upper()}") for name in ("store", "storage", "environment")}
     overriding = {name: value for name, value in given.items() if value}
+    retention = _retention(path, written.pop("retention", None))
     checked: dict[str, Any] = {**_checked(path, written), **_checked_variables(overriding)}
-    return ProjectConfig(**checked)
+    return ProjectConfig(**checked, retention=retention)
+
+
+def _retention(path: Path, given: object) -> Retention | None:
+    if given is None:
+        return None
+    from assetflow.publish.retention import read_retention
+
+    place = SourceLocation(str(path), _line_of(path, "retention"))
+    if not isinstance(given, dict):
+        raise ProjectError(
+            f"[tool.assetflow] retention = {given!r} cannot be used",
+            hint='write a table [tool.assetflow.retention] with lines such as keep_for = "30d"',
+            location=place,
+        )
+    try:
+        return read_retention(cast("dict[str, object]", given))
+    except ValueError as error:
+        raise ProjectError(
+            f"[tool.assetflow.retention]: {error}", hint="mend that line of pyproject.toml", location=place
+        ) from None
 
 
 def _table(path: Path) -> dict[str, object] | None:
@@ -97,9 +139,16 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
     checked: dict[str, object] = {}
     for name, value in settings.items():
         place = SourceLocation(str(path), _line_of(path, name))
-        if name not in _SETTINGS:
-            near = get_close_matches(name, _SETTINGS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_SETTINGS)}"
+        if name in _EXECUTION:
+            accepted, hint = _EXECUTION[name]
+            if not accepted(value):
+                raise ProjectError(f"[tool.assetflow] {name} = {value!r} cannot be used", hint=hint, location=place)
+            checked[name] = value
+            continue
+        if name not in (*_FORMS, "lease_seconds", "pools"):
+            known = (*_FORMS, *_EXECUTION, "lease_seconds", "pools", "retention")
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
         if name == "lease_seconds":
             checked[name] = _lease_seconds(value, place)
@@ -110,7 +159,9 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
             raise ProjectError(
-                f"[tool.assetflow] {name} = {value!r} cannot be used", hint=f"write {description}", location=place
+                f"[tool.assetflow] {name}{_shown(name, value, f' = {value!r}')} cannot be used",
+                hint=f"write {description}",
+                location=place,
             )
         checked[name] = value
     if "definitions" not in checked:
@@ -155,8 +206,16 @@ def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in overriding.items():
         form, description = _FORMS[name]
         if not form.fullmatch(value):
-            raise ProjectError(f"ASSETFLOW_{name.upper()}={value} cannot be used", hint=f"set it to {description}")
+            raise ProjectError(
+                f"ASSETFLOW_{name.upper()}{_shown(name, value, f'={value}')} cannot be used",
+                hint=f"set it to {description}",
+            )
     return overriding
+
+
+def _shown(name: str, value: object, text: str) -> str:
+    """A value in a message; a URL of the store may hold a password."""
+    return "" if name == "store" and isinstance(value, str) else text
 
 
 def _line_of(path: Path, name: str, table: str = "[tool.assetflow]") -> int:

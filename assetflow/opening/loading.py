@@ -20,8 +20,8 @@ from assetflow.errors import (
     SourceLocation,
     UserCodeError,
 )
+from assetflow.execution.sources import Sources, importing_from
 from assetflow.execution.tracebacks import user_error
-from assetflow.fingerprint.sources import project_predicate
 from assetflow.keys import nearest_names
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def working_in(root: Path) -> Generator[None]:
         os.chdir(before)
 
 
-def load_project(path: str | Path | None) -> tuple[Path, ProjectConfig, Definitions]:
-    """The folder, settings and definitions of the project at ``path``, or at or above the working directory.
+def load_project(path: str | Path | None) -> tuple[Sources, ProjectConfig, Definitions]:
+    """The sources, settings and definitions of the project at ``path``, or at or above the working directory.
 
     Raises ProjectError and DefinitionErrors.
     """
@@ -56,7 +56,9 @@ def load_project(path: str | Path | None) -> tuple[Path, ProjectConfig, Definiti
 
     root = find_root(Path.cwd()) if path is None else Path(path).absolute()
     config = read_config(root)
-    return root, config, load_definitions(config.definitions, root, project_predicate(root, [root / ".assetflow"]))
+    sources = Sources(root, [root / ".assetflow"])
+    with importing_from(sources):
+        return sources, config, load_definitions(config.definitions, root, sources.inside)
 
 
 def load_definitions(target: str, root: Path, inside: Callable[[str], bool]) -> Definitions:

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from assetflow.publish.registry import Managers
 
 
-def store_of(url: str, root: Path) -> Store:
+def store_of(url: str, root: Path, clock: Callable[[], datetime]) -> Store:
     """Open the store at a URL whose path is relative to the project's folder. Raises StoreError."""
     from assetflow.store.opening import open_store
 
-    return open_store(absolute_url(url, root), gone=is_gone)
+    return open_store(absolute_url(url, root), clock=clock, gone=is_gone, folder=root / ".assetflow")
 
 
 def with_present_keys(setting: Setting, present: Mapping[str, Ints]) -> Setting:
@@ -97,6 +97,16 @@ def absolute_url(url: str, root: Path) -> str:
     return f"{scheme}{separator}{root.absolute() / path}" if separator and scheme.startswith("sqlite") else url
 
 
+def logs_folder(url: str, root: Path) -> Path:
+    """Where what user code prints is kept: beside a store that is a file, else where it would be by default.
+
+    >>> logs_folder("sqlite:///state/store.db", Path("/shop")), logs_folder("postgresql://db/shop", Path("/shop"))
+    (PosixPath('/shop/state/logs'), PosixPath('/shop/.assetflow/logs'))
+    """
+    scheme, _, path = absolute_url(url, root).partition(":///")
+    return Path(path).parent / "logs" if scheme.startswith("sqlite") else root / ".assetflow" / "logs"
+
+
 def setting_of(
     graph: AssetGraph,
     code: ProjectCode,
@@ -107,6 +117,7 @@ def setting_of(
     environment: str,
     clock: Callable[[], datetime],
     limits: Limits,
+    logs: Path,
 ) -> Setting:
     """Bind definitions to a store and a storage; clears what dead processes left.
 
@@ -130,7 +141,9 @@ def setting_of(
         clock=clock,
         run_ids=lambda: uuid4().hex[:12],
         limits=limits,
+        logs=logs,
     )
+    storage.owner = store.reader.identity()
     names = {number: name for name, number in store.reader.environments().items()} if leftovers.runs else {}
     for number in {run.environment for run in leftovers.runs}:
         # A run that died may have left projections behind.

@@ -8,13 +8,15 @@ from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assetflow.definitions.collect import Definitions
 from assetflow.errors import UsageError
+from assetflow.execution.sources import Sources
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph import AssetGraph, build_graph
 from assetflow.keys import DEFAULT_ENVIRONMENT, AssetKey, is_environment_name
+from assetflow.opening.executors import ExecutorSettings
 from assetflow.opening.loading import working_in
 from assetflow.partitions.sets import Ints
 from assetflow.planner.data_times import ageing_assets
@@ -22,17 +24,21 @@ from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
 from assetflow.planner.tolerance import tolerant_edges
-from assetflow.publish.limits import Limits, check_pools
+from assetflow.publish.limits import NORMAL, Limits, check_pools, checked_priority
 from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
+    from assetflow.execution.executors.setup import WorkerCode
+    from assetflow.execution.options import RunOptions
     from assetflow.opening.code import ProjectCode
     from assetflow.planner.changes import Changes
     from assetflow.planner.evidence import Evidence
     from assetflow.planner.plan import Plan
     from assetflow.planner.state import Codes, State
     from assetflow.publish.folders import Storage
+    from assetflow.publish.read_leases import ReadLeases
+    from assetflow.publish.retention import Retention
     from assetflow.publish.setting import Setting
 
 
@@ -51,8 +57,10 @@ class Workspace:
         environment: str,
         root: Path,
         clock: Callable[[], datetime],
-        limits: Limits,
+        limits: Limits = NORMAL,
+        retention: Retention | None = None,
     ) -> None:
+        self.retention = retention
         self._closing = ExitStack()
         if (store is None) != (storage is None):
             given, lacking = ("storage", "store") if store is None else ("store", "storage")
@@ -71,12 +79,35 @@ class Workspace:
         self.limits = limits
         self._store_url, self._storage_url = store, storage
         self.graph: AssetGraph = build_graph(definitions)
+        self.definitions = definitions
+        self.loaded, self._target = Sources(root, [root / ".assetflow"]), cast("str | None", None)
+        self._executors = ExecutorSettings()
         self._dynamic = self.graph.dynamic_names()
         self._keyed: tuple[Mapping[str, Ints], Setting] | None = None
         self.managers = Managers(definitions.io_managers)
         other = None if environment == DEFAULT_ENVIRONMENT else environment
         check_managers(self.graph, self.managers, temporary=store is None, environment=other)
         check_pools(self.graph, limits)
+
+    def loaded_from(self, sources: Sources, target: str, executors: ExecutorSettings) -> None:
+        """Remember what the definitions were imported from, and the project's settings for runs."""
+        self.loaded, self._target, self._executors = sources, target, executors
+
+    def run_options(self, executor: str | None, workers: int | None, *, fail_fast: bool, priority: int) -> RunOptions:
+        """How a run is carried out that is asked to use an executor. Raises UsageError."""
+        from assetflow.execution.options import RunOptions
+        from assetflow.opening.executors import chosen_executor
+
+        chosen = chosen_executor(executor, workers, self._executors, self.worker_code)
+        urgency = checked_priority(priority)
+        return RunOptions(chosen.make, fail_fast, name=chosen.name, workers=chosen.workers, priority=urgency)
+
+    def worker_code(self) -> WorkerCode:
+        """What worker processes need to have the same definitions. Raises UsageError."""
+        from assetflow.opening.workers import check_cross_process, worker_code
+
+        check_cross_process(self.graph, self.managers)
+        return worker_code(self.definitions, self._target, self.loaded)
 
     def close(self) -> None:
         """Let go of the store; what is temporary is deleted."""
@@ -88,14 +119,15 @@ class Workspace:
         from assetflow.opening.code import project_code
 
         with working_in(self.root):
-            return project_code(self.graph, project_predicate(self.root, [self.root / ".assetflow", self.storage.root]))
+            inside = project_predicate(self.root, [self.root / ".assetflow", self.storage.root])
+            return project_code(self.graph, inside, self.loaded.text)
 
     @cached_property
     def store(self) -> Store:
         """The metadata store, created on first use. Raises StoreError."""
         from assetflow.opening.setting import store_of
 
-        store = store_of(self._store_url or f"sqlite:///{self._temporary / 'store.db'}", self.root)
+        store = store_of(self._url, self.root, self.clock)
         self._closing.callback(store.close)
         return store
 
@@ -105,6 +137,21 @@ class Workspace:
         from assetflow.publish.folders import open_storage
 
         return open_storage(self._storage_url or str(self._temporary / "data"), relative_to=self.root)
+
+    def reopen(self) -> None:
+        """Ask the store anew for the ids of assets, after one was renamed."""
+        self.__dict__.pop("_opened", None)
+        self._keyed = None
+
+    @cached_property
+    def read_leases(self) -> ReadLeases:
+        """What was handed out to be read lazily; given back on closing."""
+        from assetflow.publish.read_leases import ReadLeases
+
+        assert self.store  # opened first, for it is closed last
+        leases = ReadLeases(lambda: self.setting)
+        self._closing.callback(leases.release)
+        return leases
 
     @property
     def setting(self) -> Setting:
@@ -124,7 +171,7 @@ class Workspace:
     @cached_property
     def _opened(self) -> Setting:
         """Opening it clears what dead processes left behind."""
-        from assetflow.opening.setting import setting_of
+        from assetflow.opening.setting import logs_folder, setting_of
 
         return setting_of(
             self.graph,
@@ -135,7 +182,12 @@ class Workspace:
             environment=self.environment,
             clock=self.clock,
             limits=self.limits,
+            logs=logs_folder(self._url, self.root),
         )
+
+    @property
+    def _url(self) -> str:
+        return self._store_url or f"sqlite:///{self._temporary / 'store.db'}"
 
     @cached_property
     def _temporary(self) -> Path:

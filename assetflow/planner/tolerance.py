@@ -25,6 +25,8 @@ from assetflow.planner.state import Moves
 _SECOND = 1_000_000
 _MICROSECOND = timedelta(microseconds=1)
 _NEVER = np.iinfo(np.int64).max
+_LATEST = 1 << 38
+"""A generation after all that there are; so many partitions by so many generations still count in 64 bits."""
 
 
 def tolerant_edges(graph: AssetGraph) -> dict[AssetKey, frozenset[str]]:
@@ -94,7 +96,8 @@ class History:
         """The history in which these partitions are published once more, at one moment."""
         if not len(ordinals):
             return self
-        moves, latest = self._moves, np.full(len(ordinals), self._width, np.int64)
+        # What a partition read may be as of a generation that is later than the last move here.
+        moves, latest = self._moves, np.full(len(ordinals), _LATEST, np.int64)
         order = np.lexsort((np.concatenate((moves.generation, latest)), np.concatenate((moves.ordinals, ordinals))))
         more = Moves(
             np.concatenate((moves.ordinals, ordinals))[order],

@@ -63,7 +63,7 @@ def _store(reader: StoreReader) -> Iterator[Finding]:
     if not problems:
         yield Finding("ok", "store", "whole")
     for problem in problems:
-        yield Finding("error", "store", problem, "restore the store's file from a backup, or rebuild into a new one")
+        yield Finding("error", "store", problem, "restore the store from a backup, or rebuild into a new one")
     for advice in reader.advice():
         yield Finding("info", "store", advice)
 

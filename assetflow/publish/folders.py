@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -52,6 +54,16 @@ def open_storage(url: str, *, relative_to: Path) -> Storage:
     return Storage(Path(os.path.abspath(relative_to / Path(path).expanduser())))
 
 
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A sealed version's folder that the store does not know: where, how large in bytes, and when it was sealed."""
+
+    location: str
+    version: VersionId
+    byte_count: int
+    sealed_at: datetime
+
+
 class Storage:
     """A local folder of versions: ``<asset>/<partition>/v-<id>/``, each with its files and a manifest.
 
@@ -59,10 +71,12 @@ class Storage:
     'raw/orders/2013-01-05/v-17'
     """
 
-    __slots__ = ("_durable", "debts", "root")
+    __slots__ = ("_durable", "debts", "owner", "root")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owner: str | None = None) -> None:
         self.root = root
+        self.owner = owner
+        """The identity of the store whose versions are written here; manifests name it."""
         # Folders whose entry in their parent is known to be on the disk.
         self._durable: set[str] = set()
         self.debts = Debts(self.sync)
@@ -136,6 +150,7 @@ class Storage:
                 "partition": partition,
                 "version": version,
                 "files": [{"name": file.name, "size": file.size, "digest": file.digest} for file in files],
+                **({} if self.owner is None else {"store": self.owner}),
             }
             path = f"{folder}/{MANIFEST}"
             with open(f"{path}.tmp", "wb") as file:
@@ -183,16 +198,88 @@ class Storage:
         except OSError:
             return False
 
+    def has_files(self, location: str, files: Iterable[tuple[str, int]]) -> bool:
+        """Whether files of these names and sizes in bytes are at a location."""
+        folder = str(self.folder(location))
+        try:
+            return all(os.stat(f"{folder}/{name}").st_size == size for name, size in files)
+        except OSError:
+            return False
+
     def discard(self, location: str) -> None:
         """Delete one version's folder, if it is there. Raises StorageError."""
         folder = self.folder(location)
         if not _VERSION_FOLDER.fullmatch(folder.name):
             raise StorageError(f"{folder} is not the folder of a version, so it is not deleted")
         with storage_errors(str(folder)):
+            # The manifest goes last, so that what is half deleted is still known to be a version's folder.
+            for path in _but_the_manifest(folder):
+                while os.path.lexists(path):
+                    # Another process may be clearing up the same: what it deletes first is not found here.
+                    with suppress(FileNotFoundError):
+                        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
             while os.path.lexists(folder):
-                # Another process may be clearing up the same: what it deletes first is not found here.
                 with suppress(FileNotFoundError):
                     shutil.rmtree(folder)
+
+    def stray(self, known: Callable[[], set[str]], owner: str | None) -> tuple[list[Stray], int]:
+        """Sealed folders of versions that are not ``known``, and how many folders there are that others put there.
+
+        ``known`` gives the locations of all versions, and is asked after the folders were listed: what is written
+        meanwhile is among them. Ours are those whose manifest names ``owner``, the store's identity. Raises
+        StorageError.
+        """
+        with storage_errors(str(self.root)):
+            found = sorted(_version_folders(str(self.root)))
+            known_now = known() if found else set[str]()
+            strays: list[Stray] = []
+            others = 0
+            for folder in found:
+                location = os.path.relpath(folder, self.root)
+                if location in known_now:
+                    continue
+                stray = _stray(folder, location, owner)
+                if stray is None:
+                    others += 1
+                else:
+                    strays.append(stray)
+        return strays, others
+
+
+def _but_the_manifest(folder: Path) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(folder) if entry.name != MANIFEST]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _version_folders(folder: str) -> Iterator[str]:
+    try:
+        entries = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if _VERSION_FOLDER.fullmatch(entry.name):
+            yield entry.path
+        else:
+            yield from _version_folders(entry.path)
+
+
+def _stray(folder: str, location: str, owner: str | None) -> Stray | None:
+    """A sealed folder of the store ``owner``; None for any other."""
+    path = f"{folder}/{MANIFEST}"
+    try:
+        sealed_at = os.stat(path).st_mtime
+        with open(path, "rb") as file:
+            manifest = json.load(file)
+        version = int(manifest["version"])
+        mine = owner is not None and manifest.get("store") == owner
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if not mine or os.path.basename(folder) != f"v-{version}":
+        return None
+    size = sum(os.stat(path).st_size for path, is_folder in _contents(folder) if not is_folder)
+    return Stray(location, VersionId(version), size, datetime.fromtimestamp(sealed_at, UTC))
 
 
 def _records(folder: Path, prefix: str, place: str) -> Iterator[FileRecord]:

@@ -133,6 +133,8 @@ def publish_alone(setting: Setting, group: Group) -> Ticket:
     by_asset: dict[tuple[int, int], list[int]] = {}
     for move in (*group.publications, *group.withdrawals):
         by_asset.setdefault((move.environment, move.uid), []).append(move.ordinal)
+    for each in group.repointings:
+        by_asset.setdefault((each.environment, each.uid), []).extend(each.ordinals)
     environments = {environment for environment, _ in by_asset}
     assert len(environments) <= 1, "a lease is about one environment"
     units = [Unit((uid,), PartitionSet.from_ordinals(ordinals)) for (_, uid), ordinals in by_asset.items()]

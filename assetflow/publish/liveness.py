@@ -17,6 +17,17 @@ def this_process() -> ProcessRecord:
     return ProcessRecord(socket.gethostname(), _boot_id(), pid, _start_of(pid) or 0.0)
 
 
+def this_user() -> str:
+    """Who does something, for records: ``user@host``."""
+    import getpass
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
 def is_gone(process: ProcessRecord) -> bool:
     """Whether the process is known to have ended; False when that cannot be known (another machine).
 

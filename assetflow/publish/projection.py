@@ -14,6 +14,9 @@ from assetflow.store.records import (
     VersionRecord,
 )
 
+_ASKED = 1_000
+"""Versions that the store is asked about at once: mostly, the first ones have files, or none has."""
+
 
 def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId, VersionRecord]) -> None:
     """Write the projection of one asset.
@@ -30,8 +33,7 @@ def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId,
         space = bind(space.definition, reader.keys(), present)
     pointers = reader.pointers(setting.environment, setting.uids[asset])
     versions = [VersionId(version) for version in pointers.version.tolist()]
-    missing = [version for version in versions if version not in known]
-    records = {**known, **reader.versions(missing)} if missing else known
+    files = reader.files_of([version for version in versions if version not in known])
     generation = max(least, int(pointers.generation.max())) if versions else reader.generation()
     kept = space.has(pointers.ordinals)
     keys = space.keys(pointers.ordinals[kept])
@@ -39,9 +41,13 @@ def project_current(setting: Setting, asset: AssetKey, known: Mapping[VersionId,
     for key, number, made in zip(
         keys, pointers.version[kept].tolist(), pointers.generation[kept].tolist(), strict=True
     ):
-        record = records[VersionId(number)]
-        files = tuple(file.name for file in record.files)
-        entries.append(CurrentEntry(key, record.version, made, record.location, files))
+        version = VersionId(number)
+        if version in known:
+            record = known[version]
+            entries.append(CurrentEntry(key, version, made, record.location, tuple(file.name for file in record.files)))
+        else:
+            location, names = files.get(version, (None, ()))
+            entries.append(CurrentEntry(key, version, made, location, tuple(name for name, _ in names)))
     write_current(setting.storage, asset, setting.suffix, entries, generation)
 
 
@@ -50,10 +56,14 @@ def project_all(setting: Setting) -> None:
     for asset, name in setting.graph.owner.items():
         if setting.graph.nodes[name].kind == "source":
             continue
-        pointers = setting.reader.pointers(setting.environment, setting.uids[asset])
-        known = setting.reader.versions([VersionId(version) for version in pointers.version.tolist()])
-        if any(record.location for record in known.values()) or has_projection(setting, asset):
-            project_current(setting, asset, known)
+        if has_projection(setting, asset) or _has_files(setting, asset):
+            project_current(setting, asset, {})
+
+
+def _has_files(setting: Setting, asset: AssetKey) -> bool:
+    versions = setting.reader.pointers(setting.environment, setting.uids[asset]).version.tolist()
+    pieces = (versions[first : first + _ASKED] for first in range(0, len(versions), _ASKED))
+    return any(setting.reader.files_of(piece) for piece in pieces)
 
 
 def has_projection(setting: Setting, asset: AssetKey) -> bool:

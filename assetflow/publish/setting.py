@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from assetflow.graph import AssetGraph
 from assetflow.io import IOManager
@@ -42,3 +43,5 @@ class Setting:
     """Keeps leases alive."""
     pause: Callable[[float], None] = time.sleep
     """Lets seconds go by while others hold what is to be published."""
+    logs: Path | None = None
+    """Where what user code prints is kept, a folder for each run; None: nowhere."""

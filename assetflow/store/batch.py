@@ -12,9 +12,9 @@ from typing import cast
 
 from assetflow.errors import AssetflowError, PublishConflict, StoreError
 from assetflow.keys import AssetKey, VersionId, format_address
-from assetflow.store import dynamic
+from assetflow.store import dynamic, renaming, retention
 from assetflow.store import statements as sql
-from assetflow.store.connection import Connection
+from assetflow.store.connection import Connection, Rows, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.leases import Leases
 from assetflow.store.names import Names
@@ -29,6 +29,7 @@ from assetflow.store.records import (
     KeyAddition,
     ObservationRecord,
     Publication,
+    Repointing,
     RunRecord,
     StageIntent,
     StepRecord,
@@ -37,6 +38,7 @@ from assetflow.store.records import (
     VersionState,
     Withdrawal,
 )
+from assetflow.store.retention import Doomed, PinRecord, ReadLease
 from assetflow.store.rows import (
     Row,
     check_row,
@@ -53,6 +55,9 @@ from assetflow.store.tickets import Promise
 
 PointerKey = tuple[int, int, int]
 """Environment, asset uid, ordinal."""
+
+_MANY = 20
+"""From so many partitions of an asset on, they are looked up by themselves."""
 
 _KEYS_TOLD = 100
 """How many keys an event lists."""
@@ -83,6 +88,7 @@ class Batch:
         self._released: list[Row] = []
         self._derivations: list[Row] = []
         self._retired: list[Row] = []
+        self._forgotten: dict[str, list[Row]] = {"version": [], "partition": []}
         self._inputs: list[Row] = []
         self._log: list[Row] = []
         self._checks: list[Row] = []
@@ -93,17 +99,26 @@ class Batch:
 
     def prepare(self, groups: Iterable[Group]) -> None:
         """Look up where the pointers stand that the groups will move."""
-        keys = [move for group in groups for move in _moves(group)]
-        if not keys:
-            return
-        for environment, uid, ordinal, generation, derivation, failing in self._connection.execute(
-            sql.STANDING, (to_json(keys),)
-        ):
-            key = (environment, uid, ordinal)
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for group in groups:
+            for move in (*group.publications, *group.withdrawals):
+                wanted.setdefault((move.environment, move.uid), []).append(move.ordinal)
+        few: list[PointerKey] = []
+        for (environment, uid), ordinals in wanted.items():
+            if len(ordinals) < _MANY:
+                few += [(environment, uid, ordinal) for ordinal in ordinals]
+            else:
+                values = {"environment": environment, "asset": uid, "ordinals": to_json(ordinals)}
+                self._note_standing(self._connection.execute(sql.STANDING_OF, values))
+        if few:
+            self._note_standing(self._connection.execute(sql.STANDING, (to_json(few),)))
+
+    def _note_standing(self, rows: Rows) -> None:
+        for environment, uid, ordinal, generation, derivation, failing in rows:
             if generation is not None:
-                self._pointers[key] = (generation, derivation)
+                self._pointers[environment, uid, ordinal] = (generation, derivation)
             if failing:
-                self._failing.add(key)
+                self._failing.add((environment, uid, ordinal))
 
     def publish(self, group: Group) -> int:
         """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict and LeaseLost."""
@@ -112,15 +127,22 @@ class Batch:
         for ticket in group.after:
             self._committed(ticket, _place(group))
         resolved = [self._verified(publication) for publication in group.publications]
+        for withdrawal in group.withdrawals:
+            self._refuse_moved(withdrawal)
+        repointings = [(each, self._standing(each), self._known(each)) for each in group.repointings]
         self.generation += 1
         for publication, (known, as_of) in zip(group.publications, resolved, strict=True):
             self._move(publication, known, as_of)
+        for repointing, standing, known in repointings:
+            self._repoint(repointing, standing, known)
         for withdrawal in group.withdrawals:
             self._withdraw(withdrawal)
         for addition in group.added:
             self._add_keys(addition)
         if group.fence is not None:
             self.leases.give_back(group.fence, _moves(group))
+        for event in group.events:
+            self._add_event(event, {})
         self._settled += [(version,) for version in group.finished_intents]
         return self.generation
 
@@ -232,6 +254,49 @@ class Batch:
         self._version += count
         return range(first, first + count)
 
+    def pin(self, pin: PinRecord, event: EventRecord) -> bool:
+        """Write a pin down; False where there is one of that name."""
+        return self._told(retention.add_pin(self._connection, pin), event)
+
+    def unpin(self, name: str, event: EventRecord) -> bool:
+        """Forget a pin; False where there is none of that name."""
+        return self._told(retention.drop_pin(self._connection, name), event)
+
+    def _told(self, done: bool, event: EventRecord) -> bool:
+        if done:
+            self._add_event(event, {})
+        return done
+
+    def lease_reads(self, lease: ReadLease) -> int:
+        """Write a read lease down; gives its number."""
+        return retention.add_read_lease(self._connection, lease)
+
+    def release_reads(self, numbers: list[int]) -> int:
+        """Forget read leases."""
+        retention.drop_read_leases(self._connection, numbers)
+        return self.generation
+
+    def mark_deletions(self, marked: list[int], unmarked: list[int]) -> int:
+        """Note which versions nothing keeps any more."""
+        retention.mark(self._connection, marked, unmarked, self._now)
+        return self.generation
+
+    def delete_versions(self, doomed: Doomed) -> list[VersionId]:
+        """Say that versions are gone; gives those that are."""
+        moved = {(uid, ordinal) for _, uid, ordinal in self._pointer_rows}
+        gone = retention.delete(self._connection, doomed, self._now, moved)
+        self._changes += [(uid, ordinal, self._now) for uid, ordinal in sorted({row[1:] for row in gone})]
+        return [VersionId(version) for version, _, _ in gone]
+
+    def finish_deletions(self, versions: list[VersionId]) -> int:
+        """Note that the files of deleted versions are gone."""
+        retention.finish(self._connection, versions, self._now)
+        return self.generation
+
+    def forget_history(self, before: datetime) -> tuple[int, int]:
+        """Delete events and steps from before a time that nothing needs; gives how many of each."""
+        return retention.forget_history(self._connection, before)
+
     def open_environment(self, name: str) -> int:
         """The id of an environment."""
         return self._names.environment(name, self._moment)
@@ -240,12 +305,20 @@ class Batch:
         """The uids of assets."""
         return self._names.assets(keys, spaces)
 
+    def rename_asset(self, old: AssetKey, new: AssetKey, event: EventRecord) -> bool:
+        """Give an asset another key; False where the new one has versions."""
+        return self._told(renaming.rename(self._connection, old, new), event)
+
     def intern_keys(self, keys: list[str]) -> dict[str, int]:
         """The ordinals of partition keys."""
         return self._names.partition_keys(keys)
 
     def write(self) -> None:
         """Write what was noted."""
+        with together(self._connection):
+            self._write()
+
+    def _write(self) -> None:
         moved = [row for row in self._pointer_rows.values() if row is not None]
         gone = [key for key, row in self._pointer_rows.items() if row is None]
         failed = [row for row in self._failure_rows.values() if row is not None]
@@ -255,6 +328,8 @@ class Batch:
             (sql.RELEASE_VERSION, self._released),
             (sql.INSERT_DERIVATION, self._derivations),
             (sql.RETIRE_DERIVATION, self._retired),
+            (sql.FORGET_VERSION, self._forgotten["version"]),
+            (sql.FORGET_PARTITION, self._forgotten["partition"]),
             (sql.INSERT_INPUT, self._inputs),
             (sql.SET_POINTER, moved),
             (sql.DROP_POINTER, gone),
@@ -274,26 +349,30 @@ class Batch:
         counters = [self.generation, self._version, self._derivation, self._event]
         if counters != self._counters:
             self._connection.execute(sql.SET_COUNTERS, counters)
+        if self.generation != self._counters[0]:
+            self._connection.execute(sql.ADD_COMMIT, (self.generation, self._now))
 
     def _verified(self, publication: Publication) -> tuple[Row | None, list[int]]:
         """The version's row where the store has it already, and the generations that the inputs were read at."""
-        place = format_address(publication.asset, publication.partition)
-        key = (publication.environment, publication.uid, publication.ordinal)
-        expected = publication.expected_generation
-        standing = self._pointers.get(key)
-        if expected is not None and expected != (standing[0] if standing else 0):
-            planned = f"generation {expected}" if expected else "nothing published"
-            found = f"generation {standing[0]}" if standing else "nothing published"
-            raise PublishConflict(
-                f"{place}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
-                hint="run it again: it is planned anew",
-            )
+        self._refuse_moved(publication)
         known = None
         if not isinstance(publication.version, VersionRecord):
             known = self._known_version(publication.version)
             if known is None or known[:2] != (publication.uid, publication.ordinal):
-                raise StoreError(f"{place}: the store has no version {publication.version} of it")
-        return known, [self._as_of(read, place, self.generation + 1) for read in publication.inputs]
+                raise StoreError(f"{_address(publication)}: the store has no version {publication.version} of it")
+            if known[2] == "deleted":
+                raise _gone(_address(publication), publication.version)
+        here = self.generation + 1
+        return known, [
+            here if read.as_of is None else self._as_of(read, _address(publication), here)
+            for read in publication.inputs
+        ]
+
+    def _refuse_moved(self, move: Publication | Withdrawal) -> None:
+        expected = move.expected_generation
+        standing = self._pointers.get((move.environment, move.uid, move.ordinal))
+        if expected is not None and expected != (standing[0] if standing else 0):
+            raise _moved(_address(move), expected, standing[0] if standing else 0)
 
     def _known_version(self, version: VersionId) -> Row | None:
         """Asset, ordinal, state and schema."""
@@ -358,16 +437,96 @@ class Batch:
         if key in self._failing:
             self._failing.discard(key)
             self._failure_rows[key] = None
-        self._add_checks(publication.checks)
+        if publication.checks:
+            self._add_checks(publication.checks)
         for event in publication.events:
             self._add_event(event, {publication.asset: uid})
+
+    def _standing(self, repointing: Repointing) -> dict[int, tuple[int, int]]:
+        """Where the partitions point: generation and derivation. Raises PublishConflict where one has moved."""
+        environment, uid = repointing.environment, repointing.uid
+        values = {"environment": environment, "asset": uid, "ordinals": to_json(repointing.ordinals)}
+        rows = self._connection.execute(sql.POINTERS_OF, values)
+        standing = {ordinal: (generation, derivation) for ordinal, generation, derivation in rows}
+        for key, row in self._pointer_rows.items():  # moved in this transaction, and not written yet
+            if key[:2] == (environment, uid):
+                standing.pop(key[2], None)
+                if row is not None:
+                    standing[key[2]] = self._pointers[key]
+        for ordinal, expected in zip(repointing.ordinals, repointing.expected, strict=True):
+            found = standing.get(ordinal)
+            if expected != (found[0] if found else 0):
+                place = format_address(repointing.asset, repointing.key_of(ordinal))
+                raise _moved(place, expected, found[0] if found else 0)
+        return standing
+
+    def _known(self, repointing: Repointing) -> dict[int, Row]:
+        """Of the versions: id, asset, ordinal, state, schema, data hash, flags. Raises StoreError, PublishConflict."""
+        rows = self._connection.execute(sql.KNOWN_VERSIONS, (to_json(repointing.versions),)).fetchall()
+        known: dict[int, Row] = {row[0]: row for row in rows}
+        for ordinal, version in zip(repointing.ordinals, repointing.versions, strict=True):
+            row = known.get(version)
+            if row is None or row[1] != repointing.uid or row[2] != ordinal or row[3] == "quarantined":
+                place = format_address(repointing.asset, repointing.key_of(ordinal))
+                raise StoreError(f"{place}: the store has no published version {version} of it")
+            if row[3] == "deleted":
+                raise _gone(format_address(repointing.asset, repointing.key_of(ordinal)), version)
+        return known
+
+    def _repoint(self, move: Repointing, standing: Mapping[int, tuple[int, int]], known: Mapping[int, Row]) -> None:
+        """The same as :meth:`_move` for each partition, by column."""
+        environment, uid, generation, now = move.environment, move.uid, self.generation, self._now
+        first = self._derivation + 1
+        self._derivation += len(move.ordinals)
+        numbers = range(first, self._derivation + 1)
+        code = self._names.code(move.code)
+        created = to_micros(move.created_at)
+        keys = [move.keys[at : at + 16] for at in range(0, len(move.keys), 16)]
+        rows = list(zip(numbers, move.versions, move.ordinals, keys, strict=True))
+        self._derivations += [
+            (n, v, uid, o, environment, move.kind, code, key, None, created, now, generation, move.reason, 0)
+            for n, v, o, key in rows
+        ]
+        sums = [[each.sums[at : at + 16] for at in range(0, len(each.sums), 16)] for each in move.inputs]
+        for read, of_rows in zip(move.inputs, sums, strict=True):
+            columns = zip(numbers, of_rows, read.ranges, read.counts, read.as_of, strict=True)
+            self._inputs += [
+                (n, read.parameter, read.upstream_uid, octets, to_json(ranges), size, made or generation)
+                for n, octets, ranges, size, made in columns
+            ]
+        flags = HELD if move.held else 0
+        layout = self._names.layout(tuple(each.parameter for each in move.inputs))
+        signatures = [b"".join(parts) for parts in zip(*sums, strict=True)] if sums else [b""] * len(rows)
+        for (n, v, o, _), signature in zip(rows, signatures, strict=True):
+            data_hash, empty = known[v][5:]
+            held = flags | (EMPTY if empty else 0)
+            self._pointer_rows[environment, uid, o] = (
+                *(environment, uid, o, v, n, generation, code, held, layout, data_hash, signature),
+            )
+            self._pointers[environment, uid, o] = (generation, n)
+        self._log += [(environment, uid, o, generation, v, n, now) for n, v, o, _ in rows]
+        self._retired += [(standing[o][1],) for o in move.ordinals if o in standing]
+        schema = max(((row[0], row[4]) for row in known.values() if row[4] is not None), default=(0, None))[1]
+        self._touch_head(environment, uid, schema)
+        failing = {o for (o,) in self._connection.execute(sql.FAILING_OF, (environment, uid))}
+        for o in failing.intersection(move.ordinals):
+            self._failing.discard((environment, uid, o))
+            self._failure_rows[environment, uid, o] = None
 
     def _withdraw(self, withdrawal: Withdrawal) -> None:
         environment, uid, ordinal = key = (withdrawal.environment, withdrawal.uid, withdrawal.ordinal)
         standing = self._pointers.pop(key, None)
+        if withdrawal.forget == "partition":
+            self._forgotten["partition"].append((uid, ordinal))
+            if key in self._failing:
+                self._failing.discard(key)
+                self._failure_rows[key] = None
+                self._changes.append((uid, ordinal, self._now))
         if standing is None:
             return
         self._retired.append((standing[1],))
+        if withdrawal.forget == "version":
+            self._forgotten["version"].append((standing[1],))
         self._pointer_rows[key] = None
         self._log.append((environment, uid, ordinal, self.generation, None, None, self._now))
         self._changes.append((uid, ordinal, self._now))
@@ -375,6 +534,8 @@ class Batch:
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
         earlier = self._head_rows.get((environment, uid))
+        if earlier and earlier[2] == self.generation and schema in (None, earlier[4]):
+            return
         kept = earlier[4] if schema is None and earlier else schema
         self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
 
@@ -433,10 +594,31 @@ class Batch:
 
 
 def _moves(group: Group) -> list[PointerKey]:
-    return [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+    """Which pointers a group moves or takes away."""
+    single = [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+    return single + [(each.environment, each.uid, ordinal) for each in group.repointings for ordinal in each.ordinals]
+
+
+def _moved(place: str, expected: int, standing: int) -> PublishConflict:
+    planned, found = (f"generation {each}" if each else "nothing published" for each in (expected, standing))
+    return PublishConflict(
+        f"{place}: somebody else changed it since the plan was made (planned on {planned}, now {found})",
+        hint="run it again: it is planned anew",
+    )
+
+
+def _gone(place: str, version: int) -> PublishConflict:
+    return PublishConflict(
+        f"{place}: version {version} was deleted by gc in the meantime", hint="run it again: it is planned anew"
+    )
+
+
+def _address(move: Publication | Withdrawal) -> str:
+    return format_address(move.asset, move.partition)
 
 
 def _place(group: Group) -> str:
     for publication in group.publications:
-        return format_address(publication.asset, publication.partition)
-    return group.withdrawals[0].asset if group.withdrawals else "an empty group"
+        return _address(publication)
+    moves = (*group.withdrawals, *group.repointings)
+    return moves[0].asset if moves else "an empty group"

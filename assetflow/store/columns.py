@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetflow.planner.state import Integers
-from assetflow.store.connection import Connection
+from assetflow.store.connection import Connection, on_postgres
 
 _MANY = 256
 """With more parts of a column than this, making each apart takes longer than the whole column is worth."""
@@ -120,6 +120,12 @@ def gathered(
 
     (Measured with 1,051,200 pointers: 0.65 s, and 3.6 s for ``fetchall`` and a column by column.)
     """
+    postgres = on_postgres(connection)
+    if postgres is not None:
+        count, *found = postgres.gathered(query, values, numbers, octets)
+        if not count:
+            return Columns(0, (np.empty(0, np.int64),) * len(numbers), (b"",) * len(octets))
+        return Columns(count, tuple(found[: len(numbers)]), tuple([joined or b"" for joined in found[len(numbers) :]]))
     # SQLite joins in the order of the subquery's rows, and joins octets as they are when they are called text.
     texts = [f"group_concat({name})" for name in numbers]
     blobs = [f"CAST(group_concat({name}, '') AS BLOB)" for name in octets]

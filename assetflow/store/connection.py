@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from assetflow.errors import StoreError
+
+if TYPE_CHECKING:
+    from assetflow.store.postgres.connection import PostgresConnection
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -43,6 +46,11 @@ class Rows(Protocol):
     @property
     def lastrowid(self) -> int | None:
         """The integer key that the database gave to the row just inserted."""
+        ...
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
         ...
 
     def fetchone(self) -> Any:
@@ -112,7 +120,7 @@ class Database(Protocol):
         """What the database finds broken in itself, a sentence each."""
         ...
 
-    def advice(self) -> list[str]:
+    def advice(self, connection: Connection) -> list[str]:
         """What is worth knowing about the database, a sentence each."""
         ...
 
@@ -136,9 +144,20 @@ def explained(database: Database) -> Generator[None]:
         raise database.explained(error) from error
 
 
+def on_postgres(connection: Connection) -> PostgresConnection | None:
+    """The connection, if it is one to Postgres."""
+    return None if isinstance(connection, sqlite3.Connection) else cast("PostgresConnection", connection)
+
+
+def together(connection: Connection) -> AbstractContextManager[object]:
+    """Inside it, statements that give nothing may be sent without waiting for each other."""
+    postgres = on_postgres(connection)
+    return nullcontext() if postgres is None else postgres.together()
+
+
 def key_written(connection: Connection, key: str) -> str | bytes:
     """A partition key as the database keeps it: Postgres has no text with a NUL in it."""
-    return key if isinstance(connection, sqlite3.Connection) else key.encode()
+    return key if on_postgres(connection) is None else key.encode()
 
 
 def key_read(kept: str | bytes) -> str:

@@ -24,6 +24,10 @@ RULES: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
+        "{count} pointers lead to a deleted version (the first is version {first})",
+        "SELECT p.version AS id FROM pointers AS p JOIN versions AS v ON v.id = p.version WHERE v.state = 'deleted'",
+    ),
+    (
         "{count} pointers disagree with the last entry of their log (the first leads to version {first})",
         """
         SELECT p.version AS id FROM pointers AS p LEFT JOIN pointer_log AS l

@@ -29,10 +29,14 @@ from assetflow.store.records import (
     StageIntent,
     StepRecord,
     Ticket,
+    VersionFacts,
     VersionRecord,
 )
+from assetflow.store.retention import Deletion, Doomed, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from assetflow.partitions.dictionary import KeyDictionary
     from assetflow.partitions.sets import Ints
     from assetflow.planner.changes import Changes
@@ -71,6 +75,53 @@ class StoreWriter(Protocol):
 
     def reserve_versions(self, count: int) -> range:
         """Version ids that nobody else will use (waits)."""
+        ...
+
+    def pin(self, pin: PinRecord, event: EventRecord) -> bool:
+        """Write a pin down (waits); False, and nothing done, where there is one of that name."""
+        ...
+
+    def unpin(self, name: str, event: EventRecord) -> bool:
+        """Forget a pin (waits); False, and nothing done, where there is none of that name."""
+        ...
+
+    def lease_reads(self, lease: ReadLease) -> int:
+        """Write a read lease down (waits); gives its number."""
+        ...
+
+    def release_reads(self, numbers: Sequence[int]) -> Ticket:
+        """Forget read leases."""
+        ...
+
+    def mark_deletions(self, marked: Sequence[int], unmarked: Sequence[int]) -> Ticket:
+        """Note which versions nothing keeps any more, as of now, and which something keeps again."""
+        ...
+
+    def delete_versions(self, doomed: Doomed) -> list[VersionId]:
+        """Say that versions are gone (waits); gives those that are, whose files may be deleted from then on.
+
+        Left out is what became current, moved, pinned, staged or read since ``doomed`` was found. What is gone is never
+        published or offered again.
+        """
+        ...
+
+    def finish_deletions(self, versions: Sequence[VersionId]) -> Ticket:
+        """Note that the files of deleted versions are gone."""
+        ...
+
+    def forget_history(self, before: datetime) -> tuple[int, int]:
+        """Delete events and steps from before a time that nothing needs (waits); gives how many of each.
+
+        Kept are what people decided, the last event of each asset and kind, and the steps that made what is current or
+        that are the last failure.
+        """
+        ...
+
+    def rename_asset(self, old: AssetKey, new: AssetKey, event: EventRecord) -> bool:
+        """Give an asset another key, with all that is recorded of it (waits); False where the new one has versions.
+
+        Uids stay. A uid that the new key has for the same space goes.
+        """
         ...
 
     def save_code(self, sources: list[CodeSource]) -> Ticket:
@@ -252,6 +303,58 @@ class StoreReader(Protocol):
         """
         ...
 
+    def generation_at(self, moment: datetime) -> int:
+        """The last generation that was committed by then; 0 before the first."""
+        ...
+
+    def committed_at(self, generation: int) -> datetime | None:
+        """When a generation was committed; None where there is none of that number."""
+        ...
+
+    def pointer_log(self) -> PointerLog:
+        """Every move of every pointer, in all environments."""
+        ...
+
+    def kept_versions(self) -> KeptVersions:
+        """All versions that have data, quarantined ones included."""
+        ...
+
+    def run_moves(self, environment: int, run_id: str) -> RunMoves:
+        """The pointers that a run moved."""
+        ...
+
+    def pins(self) -> list[PinRecord]:
+        """All pins, by name."""
+        ...
+
+    def read_leases(self) -> list[ReadLease]:
+        """All read leases, those that have expired too."""
+        ...
+
+    def deletions(self, versions: Collection[VersionId]) -> dict[VersionId, Deletion]:
+        """Which of the versions are marked or deleted."""
+        ...
+
+    def unfinished_deletions(self) -> list[tuple[VersionId, str | None, str | None]]:
+        """Deleted versions, with location and IO manager, whose files may be left."""
+        ...
+
+    def locations(self) -> set[str]:
+        """Every place where a version lies or may be written."""
+        ...
+
+    def old_history(self, before: datetime) -> tuple[int, int]:
+        """How many events and steps :meth:`StoreWriter.forget_history` would delete."""
+        ...
+
+    def last_version(self) -> int:
+        """The greatest version id that was given out."""
+        ...
+
+    def identity(self) -> str | None:
+        """What tells this store from others; None before its first environment is opened."""
+        ...
+
     def version(self, version: VersionId) -> VersionRecord:
         """One version. Raises UnknownVersion."""
         ...
@@ -260,12 +363,24 @@ class StoreReader(Protocol):
         """Those of the versions that the store has."""
         ...
 
+    def facts_of(self, versions: Collection[int]) -> VersionFacts:
+        """What moving pointers needs of those of the versions that the store has, quicker than their records."""
+        ...
+
+    def files_of(self, versions: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+        """Of those of the versions that have files: the location, and the names and sizes in bytes."""
+        ...
+
     def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
         """The versions of an asset, or of one partition, newest first."""
         ...
 
     def derivations(self, derivations: Collection[int]) -> dict[int, DerivationRecord]:
         """Those of the derivations that the store has."""
+        ...
+
+    def derivations_of(self, version: VersionId) -> list[DerivationRecord]:
+        """Every derivation of a version, in the order of commits."""
         ...
 
     def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:

@@ -20,6 +20,9 @@ from assetflow.store.writer import Writer
 SCHEMA = 3
 """The revision of ``schema.sql`` and of the newest migration."""
 
+POSTGRES = {"postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"}
+"""What the URL of a Postgres database begins with."""
+
 PATIENCE = 30.0
 """Seconds to wait for another process's lock."""
 
@@ -42,15 +45,18 @@ def open_store(
     clock: Callable[[], datetime] = utc_now,
     lease_clock: Callable[[], datetime] | None = None,
     gone: Gone = nobody,
+    folder: Path | None = None,
 ) -> Store:
     """Open the metadata store at a URL such as ``sqlite:///.assetflow/store.db``; relative paths start here.
 
-    A missing file is created with its folders, unless ``create`` is false; an older schema is brought up to date.
-    ``patience`` is how many seconds to wait for other processes. ``clock`` gives aware datetimes for records. Leases go
-    by the database's own, which all that share it agree on, unless ``lease_clock`` is given. ``gone`` says of which
-    processes it is known that they have ended: their leases are nobody's.
+    A missing file is created with its folders, unless ``create`` is false; so are the tables in an empty schema of a
+    Postgres database, ``postgresql://user@host/database``. An older schema is brought up to date. ``patience`` is how
+    many seconds to wait for other processes. ``clock`` gives aware datetimes for records. Leases go by the database's
+    own, which all that share it agree on, unless ``lease_clock`` is given. ``gone`` says of which processes it is known
+    that they have ended: their leases are nobody's. ``folder`` is where what a reader of a Postgres store learned is
+    kept for the next one; an SQLite store has it beside its file.
 
-    Raises ProjectError for any other URL, and StoreError, StoreTooNew, StoreDamaged and StoreLocked.
+    Raises ProjectError for any other URL, and StoreError, StoreTooNew, StoreDamaged, StoreLocked and StoreUnreachable.
 
     >>> from tempfile import TemporaryDirectory
     >>> folder = TemporaryDirectory()
@@ -60,6 +66,9 @@ def open_store(
     >>> store.close()
     >>> folder.cleanup()
     """
+    ticks = database_clock if lease_clock is None else ticking(lease_clock)
+    if url.partition("://")[0] in POSTGRES:
+        return _open_postgres(url, create=create, patience=patience, clock=clock, folder=folder, ticks=ticks, gone=gone)
     path = database_path(url)
     if not create and not path.exists():
         raise StoreError(f"{path}: there is no metadata store yet", hint="`assetflow materialize` creates it")
@@ -78,10 +87,11 @@ def open_store(
         except BaseException:
             connection.close()
             raise
-    ticks = database_clock if lease_clock is None else ticking(lease_clock)
     reader = Reader(database, connection, patience=min(patience, 10.0), beside=path, ticks=ticks)
-    writer = Writer(database, reader, patience=patience, clock=clock, gone=gone)
+    return _store(reader, Writer(database, reader, patience=patience, clock=clock, gone=gone))
 
+
+def _store(reader: Reader, writer: Writer) -> Store:
     def close() -> None:
         writer.close()
         reader.close()
@@ -92,6 +102,43 @@ def open_store(
 def ticking(clock: Callable[[], datetime]) -> Ticks:
     """A clock that was handed in, in place of the database's."""
     return lambda connection: to_micros(clock())
+
+
+def _open_postgres(
+    url: str,
+    *,
+    create: bool,
+    patience: float,
+    clock: Callable[[], datetime],
+    folder: Path | None,
+    ticks: Ticks,
+    gone: Gone,
+) -> Store:
+    from assetflow.store.postgres import opening
+    from assetflow.store.postgres.database import PostgresDatabase
+    from assetflow.store.postgres.url import PostgresUrl
+
+    database = PostgresDatabase(PostgresUrl.parsed(url))
+    with explained(database):
+        connection = opening.connected(database, patience)
+        try:
+            schema = opening.revision(connection, database.place)
+            if schema == 0:
+                if not create:
+                    raise StoreError(
+                        f"{database.place}: there is no metadata store yet", hint="`assetflow materialize` creates it"
+                    )
+                opening.create(connection, database.place)
+                schema = opening.revision(connection, database.place)
+            _refuse_newer(schema, database.place)
+            if schema < SCHEMA:
+                opening.migrate(database, patience)
+        except BaseException:
+            connection.close()
+            raise
+    beside = None if folder is None else folder / f"postgres-{database.url.digest}"
+    reader = Reader(database, connection, patience=patience, beside=beside, ticks=ticks)
+    return _store(reader, Writer(database, reader, patience=patience, clock=clock, gone=gone))
 
 
 def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -> None:
@@ -106,14 +153,18 @@ def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -
                 connection.execute(statement)
         connection.execute("COMMIT")
         schema = _schema(connection, path)
+    _refuse_newer(schema, str(path))
+    if schema < SCHEMA:
+        _migrate(path, patience)
+
+
+def _refuse_newer(schema: int, place: str) -> None:
     if schema > SCHEMA:
         raise StoreTooNew(
-            f"{path}: the metadata store was written by a newer assetflow: its schema is {schema}, "
+            f"{place}: the metadata store was written by a newer assetflow: its schema is {schema}, "
             f"and this assetflow knows schemas up to {SCHEMA}",
             hint="upgrade assetflow: pip install --upgrade assetflow",
         )
-    if schema < SCHEMA:
-        _migrate(path, patience)
 
 
 def _migrate(path: Path, patience: float) -> None:

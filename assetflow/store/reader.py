@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
@@ -16,11 +17,12 @@ from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import Ints
 from assetflow.planner.changes import Changes
 from assetflow.planner.state import Attempts, Codes, Mark, State
-from assetflow.store import dumps, dynamic, history, integrity, leases, lineage, pools
+from assetflow.store import dumps, dynamic, history, integrity, leases, lineage, pools, retention
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.answers import Answers
 from assetflow.store.attempts import attempts
+from assetflow.store.columns import gathered
 from assetflow.store.connection import Connection, Database, Statement, explained
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
@@ -42,8 +44,10 @@ from assetflow.store.records import (
     RunStatus,
     StageIntent,
     StepRecord,
+    VersionFacts,
     VersionRecord,
 )
+from assetflow.store.retention import Deletion, KeptVersions, PinRecord, PointerLog, ReadLease, RunMoves
 from assetflow.store.state import Remembered, asked, read_keys
 from assetflow.store.tail import read_changes
 
@@ -66,7 +70,7 @@ SELECT ordinal, version, derivation, generation FROM (
 """,
 )
 HISTORY = """
-SELECT ordinal, coalesce(version, 0), coalesce(derivation, 0), generation
+SELECT ordinal, coalesce(version, 0) AS version, coalesce(derivation, 0) AS derivation, generation
 FROM pointer_log WHERE environment = ? AND asset = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal, generation
 """
 HEADS = """
@@ -243,6 +247,71 @@ class Reader:
         low, high = -(2**63) if first is None else first, 2**63 - 1 if last is None else last
         return self._pointers(HISTORY, environment, uid, low, high)
 
+    def generation_at(self, moment: datetime) -> int:
+        """The last generation that was committed by then."""
+        with self._snapshot() as connection:
+            return retention.generation_at(connection, moment)
+
+    def committed_at(self, generation: int) -> datetime | None:
+        """When a generation was committed."""
+        with self._snapshot() as connection:
+            return retention.committed_at(connection, generation)
+
+    def pointer_log(self) -> PointerLog:
+        """Every move of every pointer."""
+        with self._snapshot() as connection:
+            return retention.pointer_log(connection)
+
+    def kept_versions(self) -> KeptVersions:
+        """All versions that have data."""
+        with self._snapshot() as connection:
+            return retention.kept_versions(connection)
+
+    def run_moves(self, environment: int, run_id: str) -> RunMoves:
+        """The pointers that a run moved."""
+        with self._snapshot() as connection:
+            return retention.run_moves(connection, environment, run_id)
+
+    def pins(self) -> list[PinRecord]:
+        """All pins, by name."""
+        with self._snapshot() as connection:
+            return retention.pins(connection)
+
+    def read_leases(self) -> list[ReadLease]:
+        """All read leases."""
+        with self._snapshot() as connection:
+            return retention.read_leases(connection)
+
+    def deletions(self, versions: Collection[VersionId]) -> dict[VersionId, Deletion]:
+        """Which of the versions are marked or deleted."""
+        with self._snapshot() as connection:
+            return retention.deletions(connection, versions)
+
+    def unfinished_deletions(self) -> list[tuple[VersionId, str | None, str | None]]:
+        """Deleted versions whose files may be left."""
+        with self._snapshot() as connection:
+            return retention.unfinished_deletions(connection)
+
+    def locations(self) -> set[str]:
+        """Every place where a version lies or may be written."""
+        with self._snapshot() as connection:
+            return retention.locations(connection)
+
+    def old_history(self, before: datetime) -> tuple[int, int]:
+        """How many events and steps from before a time nothing needs."""
+        with self._snapshot() as connection:
+            return retention.old_history(connection, before)
+
+    def last_version(self) -> int:
+        """The greatest version id that was given out."""
+        with self._snapshot() as connection:
+            return retention.last_version(connection)
+
+    def identity(self) -> str | None:
+        """What tells this store from others."""
+        with self._snapshot() as connection:
+            return retention.identity(connection)
+
     def version(self, version: VersionId) -> VersionRecord:
         """One version. Raises UnknownVersion."""
         found = self.versions([version]).get(version)
@@ -257,6 +326,16 @@ class Reader:
         with self._snapshot() as connection:
             return _versions.versions(connection, versions)
 
+    def facts_of(self, versions: Collection[int]) -> VersionFacts:
+        """What moving pointers needs of those of the versions that the store has."""
+        with self._snapshot() as connection:
+            return _versions.facts_of(connection, versions)
+
+    def files_of(self, versions: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+        """Of those of the versions that have files: the location, and the names and sizes in bytes."""
+        with self._snapshot() as connection:
+            return _versions.files_of(connection, versions)
+
     def versions_of(self, uid: int, ordinal: int | None = None, *, limit: int | None = None) -> list[VersionRecord]:
         """The versions of an asset, or of one partition, newest first."""
         with self._snapshot() as connection:
@@ -266,6 +345,11 @@ class Reader:
         """Those of the derivations that the store has."""
         with self._snapshot() as connection:
             return _versions.derivations(connection, derivations)
+
+    def derivations_of(self, version: VersionId) -> list[DerivationRecord]:
+        """Every derivation of a version, in the order of commits."""
+        with self._snapshot() as connection:
+            return _versions.derivations_of(connection, version)
 
     def inputs_of(self, derivation: int) -> tuple[InputRecord, ...]:
         """What a derivation read."""
@@ -388,10 +472,14 @@ class Reader:
 
     def advice(self) -> list[str]:
         """What is worth knowing about the database."""
-        return self._database.advice()
+        with self._snapshot() as connection:
+            return self._database.advice(connection)
 
     def _pointers(self, query: str, *values: int) -> Pointers:
+        names = ("ordinal", "version", "derivation", "generation")
         with self._snapshot() as connection:
+            if not isinstance(query, Statement):
+                return Pointers(*gathered(connection, query, values, numbers=names).numbers)
             rows = connection.execute(query, values).fetchall()
         columns = zip(*rows, strict=True) if rows else ((), (), (), ())
         return Pointers(*(np.array(column, np.int64) for column in columns))

@@ -6,7 +6,7 @@ ordinals, 0 for an unpartitioned asset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from assetflow.keys import AssetKey, CodeVersion, DataHash, VersionId
 
 if TYPE_CHECKING:
-    from assetflow.planner.state import Integers
+    from assetflow.planner.state import Integers, Lanes
 
 DerivationKind = Literal["computed", "reused", "rollback", "accept", "tolerated", "observed"]
 """``computed``: also where computing gave the data of a version that was there, which is kept."""
 
-VersionState = Literal["published", "quarantined", "observed"]
+VersionState = Literal["published", "quarantined", "observed", "deleted"]
+"""``deleted``: retention let go of it; its record stays."""
+
 RunStatus = Literal["running", "success", "failed", "canceled"]
 StepStatus = Literal["running", "materialized", "unchanged", "reused", "failed", "quarantined", "blocked", "canceled"]
 
@@ -148,7 +150,11 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A pointer that goes away: a source key that is no longer observed."""
+    """A pointer that goes away: a source key that is no longer observed, a partition that is wiped.
+
+    ``forget`` keeps what it led to from being published again because code and inputs are the same: ``"version"``, or
+    ``"partition"`` for every version of it. ``expected_generation`` and ``partition`` as in :class:`Publication`.
+    """
 
     environment: int
     asset: AssetKey
@@ -156,6 +162,60 @@ class Withdrawal:
     ordinal: int
     run_id: str | None
     created_at: datetime
+    forget: Literal["nothing", "version", "partition"] = "nothing"
+    expected_generation: int | None = None
+    partition: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadColumns:
+    """What one edge read, for many partitions: columns of :class:`InputRecord`; None in ``as_of`` as there."""
+
+    parameter: str
+    upstream_uid: int
+    sums: bytes
+    ranges: Sequence[Sequence[tuple[int, int]]]
+    counts: Sequence[int]
+    as_of: Sequence[int | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repointing:
+    """Pointer moves to versions that the store has, of many partitions of one asset: columns of :class:`Publication`.
+
+    ``keys`` holds 16 bytes for each partition; ``key_of`` names a partition for error messages.
+    """
+
+    environment: int
+    asset: AssetKey
+    uid: int
+    kind: DerivationKind
+    code: CodeVersion
+    ordinals: Sequence[int]
+    versions: Sequence[int]
+    keys: bytes
+    expected: Sequence[int]
+    inputs: tuple[ReadColumns, ...]
+    created_at: datetime
+    held: bool
+    reason: str | None
+    key_of: Callable[[int], str | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionFacts:
+    """What moving pointers needs of versions: aligned columns, versions ascending; times and texts left out.
+
+    ``hashes`` are lanes of the data hashes. ``states`` and ``io_managers`` are those that occur.
+    """
+
+    version: Integers
+    uid: Integers
+    ordinals: Integers
+    empty: Integers
+    hashes: Lanes
+    states: frozenset[str]
+    io_managers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +232,9 @@ class Group:
     """Publications that become visible together or not at all, in one generation.
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
-    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it.
-    ``fence`` is that of the lease which has to hold all of it at the commit; None where nobody else can publish it.
+    first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it;
+    ``events`` are told with it. ``fence`` is that of the lease which has to hold all of it at the commit; None where
+    nobody else can publish it.
     """
 
     publications: tuple[Publication, ...]
@@ -182,6 +243,8 @@ class Group:
     after: tuple[Ticket, ...] = ()
     finished_intents: tuple[VersionId, ...] = ()
     added: tuple[KeyAddition, ...] = ()
+    events: tuple[EventRecord, ...] = ()
+    repointings: tuple[Repointing, ...] = ()
     fence: int | None = None
 
 

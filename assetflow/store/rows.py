@@ -10,6 +10,7 @@ from assetflow.store.encoding import (
     optional_span,
     optional_text,
     printable,
+    ranges_json,
     to_json,
     to_micros,
 )
@@ -61,7 +62,7 @@ def input_row(derivation: int, read: InputRecord, as_of: int) -> Row:
     """For INSERT_INPUT. Raises ValueError for a signature of another length."""
     if len(read.sums) != 16:
         raise ValueError(f"the signature of {read.parameter} has {len(read.sums)} bytes instead of 16")
-    return (derivation, read.parameter, read.upstream_uid, read.sums, to_json(read.ranges), read.count, as_of)
+    return (derivation, read.parameter, read.upstream_uid, read.sums, ranges_json(read.ranges), read.count, as_of)
 
 
 def failure_row(failure: FailureRecord) -> Row:

@@ -62,6 +62,11 @@ CREATE TABLE code_versions (
     PRIMARY KEY (id),
     CONSTRAINT code_version_texts UNIQUE (version)
 );
+CREATE TABLE commits (
+    generation INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
+    PRIMARY KEY (generation)
+);
 CREATE TABLE counters (
     id INTEGER NOT NULL,
     generation INTEGER NOT NULL,

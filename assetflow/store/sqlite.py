@@ -62,7 +62,7 @@ class SqliteDatabase:
         """What the file's own checks find."""
         return [text for (text,) in connection.execute("PRAGMA quick_check(10)") if text != "ok"]
 
-    def advice(self) -> list[str]:
+    def advice(self, connection: Connection) -> list[str]:
         """What is worth knowing about the SQLite library in use."""
         if sqlite3.sqlite_version_info >= WAL_RESET_FIXED:
             return []
@@ -98,8 +98,8 @@ def database_path(url: str) -> Path:
         # Only the scheme: the rest may hold a password.
         named = f"{scheme} database" if separator else "store that is no URL"
         raise ProjectError(
-            f"the metadata store cannot be a {named}: only SQLite files are supported",
-            hint='write store = "sqlite:///.assetflow/store.db"',
+            f"the metadata store cannot be a {named}: it is an SQLite file or a Postgres database",
+            hint='write store = "sqlite:///.assetflow/store.db" or store = "postgresql://user@host/database"',
         )
     path = rest.removeprefix("/")
     if not rest.startswith("/") or path in {"", ":memory:"}:

@@ -9,6 +9,7 @@ from assetflow.store.connection import Statement
 
 COUNTERS = "SELECT generation, version, derivation, event FROM counters WHERE id = 1"
 SET_COUNTERS = "UPDATE counters SET generation = ?, version = ?, derivation = ?, event = ? WHERE id = 1"
+ADD_COMMIT = "INSERT INTO commits (generation, committed_at) VALUES (?, ?)"
 
 # For each [environment, asset, ordinal]: where it points, and whether its last try failed.
 STANDING = """
@@ -20,6 +21,22 @@ FROM (
 ) AS k
 LEFT JOIN pointers AS p ON p.environment = k.environment AND p.asset = k.asset AND p.ordinal = k.ordinal
 LEFT JOIN failures AS f ON f.environment = k.environment AND f.asset = k.asset AND f.ordinal = k.ordinal
+"""
+POINTERS_OF = """
+SELECT p.ordinal, p.generation, p.derivation FROM json_each(:ordinals) AS k
+CROSS JOIN pointers AS p ON p.environment = :environment AND p.asset = :asset AND p.ordinal = k.value
+"""
+FAILING_OF = "SELECT ordinal FROM failures WHERE environment = ? AND asset = ?"
+KNOWN_VERSIONS = """
+SELECT v.id, v.asset, v.ordinal, v.state, v.schema_id, v.data_hash, v.empty
+FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value
+"""
+# The same for ordinals of one asset: what takes a batch of thousands half as long.
+STANDING_OF = """
+SELECT :environment, :asset, k.value, p.generation, p.derivation, f.run_id IS NOT NULL
+FROM json_each(:ordinals) AS k
+LEFT JOIN pointers AS p ON p.environment = :environment AND p.asset = :asset AND p.ordinal = k.value
+LEFT JOIN failures AS f ON f.environment = :environment AND f.asset = :asset AND f.ordinal = k.value
 """
 KNOWN_VERSION = "SELECT asset, ordinal, state, schema_id FROM versions WHERE id = ?"
 
@@ -36,6 +53,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A version was computed, or found again by computing, under the derivation's key: it may be reused by that key.
 RETIRE_DERIVATION = "UPDATE derivations SET retired = 1 WHERE id = ? AND kind = 'computed'"
+# What was withdrawn for good is not published again because code and inputs are the same.
+FORGET_VERSION = """
+UPDATE derivations SET retired = 0 WHERE retired = 1 AND version = (SELECT version FROM derivations WHERE id = ?)
+"""
+FORGET_PARTITION = """
+UPDATE derivations SET retired = 0 WHERE retired = 1 AND version IN (
+    SELECT id FROM versions WHERE asset = ? AND ordinal = ?
+)
+"""
 INSERT_INPUT = """
 INSERT INTO derivation_inputs (derivation, parameter, upstream, sums, ranges, partitions, as_of)
 VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -5,9 +5,12 @@ Times are microseconds since 1970 UTC; hashes, signatures and keys 16 bytes; JSO
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -20,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 
 REVISION = "0003"
@@ -28,7 +31,18 @@ REVISION = "0003"
 
 FIRST_COUNTERS = "INSERT INTO counters (id, generation, version, derivation, event, fence) VALUES (1, 0, 0, 0, 0, 0)"
 
+# A row of an ordinary index of Postgres has room for 2,700 octets. Who writes sees to it that the texts are unique.
+LONG_TEXTS = (
+    "CREATE INDEX partition_keys_by_text ON partition_keys USING hash (key)",
+    "CREATE INDEX edge_layouts_by_parameters ON edge_layouts USING hash (parameters)",
+)
+
 metadata = MetaData()
+
+# In Postgres, texts sort as in SQLite, whatever the database's language is.
+Words = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+# Postgres has no text with a NUL in it, which a partition key may have.
+KeyText = Text().with_variant(postgresql.BYTEA(), "postgresql")
 
 # SQLite makes a column the row id, which is what keeps these tables compact, only when its type reads INTEGER.
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -41,7 +55,7 @@ def number(name: str, *, nullable: bool = False) -> Column[int]:
 
 def words(name: str, *, nullable: bool = False) -> Column[str]:
     """A text column."""
-    return Column(name, Text, nullable=nullable)
+    return Column(name, Words, nullable=nullable)
 
 
 def octets(name: str, *, nullable: bool = False) -> Column[bytes]:
@@ -89,7 +103,12 @@ assets = entity(
     words("space", nullable=True),
     UniqueConstraint("key", "space", name="asset_spaces"),
 )
-partition_keys = entity("partition_keys", "ordinal", words("key"), UniqueConstraint("key", name="partition_key_texts"))
+partition_keys = entity(
+    "partition_keys",
+    "ordinal",
+    Column("key", KeyText, nullable=False),
+    UniqueConstraint("key", name="partition_key_texts").ddl_if(dialect="sqlite"),
+)
 
 # Sets of keys by name. ``added`` counts the rows of ``dynamic_keys``, ``revised`` how often one of them was removed or
 # came back: both only grow, so that a reader who kept them knows what it has to read.
@@ -128,7 +147,10 @@ source_texts = entity(
     "source_texts", "id", octets("digest"), words("content"), UniqueConstraint("digest", name="source_text_digests")
 )
 edge_layouts = entity(
-    "edge_layouts", "id", words("parameters"), UniqueConstraint("parameters", name="edge_layout_parameters")
+    "edge_layouts",
+    "id",
+    words("parameters"),
+    UniqueConstraint("parameters", name="edge_layout_parameters").ddl_if(dialect="sqlite"),
 )
 schemas = entity("schemas", "id", octets("digest"), octets("arrow"), UniqueConstraint("digest", name="schema_digests"))
 
@@ -217,6 +239,8 @@ pointer_log = relation(
     number("derivation", nullable=True),
     number("moved_at"),
 )
+# When the last commit of each transaction was made: what time travel to a time is answered with.
+commits = entity("commits", "generation", number("committed_at"))
 asset_heads = relation(
     "asset_heads",
     ("environment", "asset"),
@@ -404,12 +428,20 @@ changes = entity("changes", "seq", number("asset"), number("ordinal"), number("c
 
 def sqlite_ddl() -> str:
     """The text of ``schema.sql``: a new store in full, one statement after the other, each ended by ``;``."""
-    dialect = sqlite.dialect()
+    return _ddl(sqlite.dialect(), ())
+
+
+def postgres_ddl() -> str:
+    """The same for ``postgres/schema.sql``."""
+    return _ddl(postgresql.dialect(), LONG_TEXTS)
+
+
+def _ddl(dialect: Dialect, more: Sequence[str]) -> str:
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    statements += [FIRST_COUNTERS, f"INSERT INTO alembic_version (version_num) VALUES ('{REVISION}')"]
+    statements += [*more, FIRST_COUNTERS, f"INSERT INTO alembic_version (version_num) VALUES ('{REVISION}')"]
     lines = "\n".join(statement.strip() + ";" for statement in statements)
     return "".join(line.rstrip().replace("\t", "    ") + "\n" for line in lines.splitlines())

@@ -7,20 +7,31 @@ from collections.abc import Collection
 from typing import Any
 
 from assetflow.keys import VersionId
+from assetflow.store.columns import gathered
 from assetflow.store.connection import ALL, Connection
-from assetflow.store.encoding import bytes_hash, from_json, from_micros, json_files, optional_moment, to_json
-from assetflow.store.records import CheckRecord, DerivationRecord, InputRecord, VersionRecord
+from assetflow.store.encoding import bytes_hash, from_json, from_micros, json_files, optional_moment, to_json, to_lanes
+from assetflow.store.records import CheckRecord, DerivationRecord, InputRecord, VersionFacts, VersionRecord
 
 VERSIONS = """
 SELECT v.id, a.key, v.asset, v.ordinal, v.run_id, v.state, v.created_at, v.data_hash, v.empty, v.io_manager, v.storage,
     v.location, v.files, v.inline, v.row_count, v.byte_count, s.arrow, v.metadata, v.published_at
 FROM versions AS v JOIN assets AS a ON a.uid = v.asset LEFT JOIN schemas AS s ON s.id = v.schema_id
 """
+FACTS = """
+SELECT v.id AS id, v.asset AS asset, v.ordinal AS ordinal, v.empty AS empty, v.data_hash AS data_hash
+FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value ORDER BY v.id
+"""
+KINDS = """
+SELECT DISTINCT v.state, v.io_manager FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value
+"""
+FILES = """
+SELECT v.id, v.location, v.files FROM json_each(?) AS k CROSS JOIN versions AS v ON v.id = k.value
+WHERE v.location IS NOT NULL
+"""
 DERIVATIONS = """
 SELECT d.id, d.version, a.key, d.asset, d.ordinal, d.kind, c.version, d.key, d.run_id, d.created_at, d.generation,
     d.reason
 FROM derivations AS d JOIN assets AS a ON a.uid = d.asset LEFT JOIN code_versions AS c ON c.id = d.code
-WHERE d.id IN (SELECT value FROM json_each(?))
 """
 INPUTS = """
 SELECT i.parameter, a.key, i.upstream, i.sums, i.ranges, i.partitions, i.as_of
@@ -44,6 +55,25 @@ def versions(connection: Connection, ids: Collection[VersionId]) -> dict[Version
     return {record.version: record for record in records}
 
 
+def facts_of(connection: Connection, ids: Collection[int]) -> VersionFacts:
+    """What moving pointers needs of versions."""
+    text = to_json(sorted(ids))
+    found = gathered(connection, FACTS, (text,), numbers=("id", "asset", "ordinal", "empty"), octets=("data_hash",))
+    kinds = connection.execute(KINDS, (text,)).fetchall()
+    states, managers = frozenset(state for state, _ in kinds), frozenset(name for _, name in kinds if name is not None)
+    version, uid, ordinals, empty = found.numbers
+    return VersionFacts(version, uid, ordinals, empty, to_lanes(found.octets[0]), states, managers)
+
+
+def files_of(connection: Connection, ids: Collection[int]) -> dict[VersionId, tuple[str, tuple[tuple[str, int], ...]]]:
+    """Of those with files: the location, and the names and sizes of the files."""
+    rows = connection.execute(FILES, (to_json(list(ids)),))
+    return {
+        version: (location, tuple((name, size) for name, size, _ in json.loads(files or "[]")))
+        for version, location, files in rows
+    }
+
+
 def versions_of(connection: Connection, uid: int, ordinal: int | None, limit: int | None) -> list[VersionRecord]:
     """The versions of an asset or partition, newest first."""
     restriction = "" if ordinal is None else "AND v.ordinal = :ordinal"
@@ -54,7 +84,14 @@ def versions_of(connection: Connection, uid: int, ordinal: int | None, limit: in
 
 def derivations(connection: Connection, ids: Collection[int]) -> dict[int, DerivationRecord]:
     """Those of the derivations that the store has."""
-    return {row[0]: _derivation(row) for row in connection.execute(DERIVATIONS, (to_json(list(ids)),))}
+    statement = DERIVATIONS + "WHERE d.id IN (SELECT value FROM json_each(?))"
+    return {row[0]: _derivation(row) for row in connection.execute(statement, (to_json(list(ids)),))}
+
+
+def derivations_of(connection: Connection, version: VersionId) -> list[DerivationRecord]:
+    """Every derivation of a version."""
+    statement = DERIVATIONS + "WHERE d.version = ? ORDER BY d.id"
+    return [_derivation(row) for row in connection.execute(statement, (version,))]
 
 
 def inputs_of(connection: Connection, derivation: int) -> tuple[InputRecord, ...]:

@@ -38,6 +38,7 @@ from assetflow.store.records import (
     StepRecord,
     Ticket,
 )
+from assetflow.store.retention import Doomed, PinRecord, ReadLease
 from assetflow.store.tickets import Promise
 
 T = TypeVar("T")
@@ -126,6 +127,45 @@ class Writer:
             return range(0)
         return self._enqueue(lambda batch: batch.reserve_versions(count)).result()
 
+    def pin(self, pin: PinRecord, event: EventRecord) -> bool:
+        """Write a pin down (waits); False where there is one of that name."""
+        return self._enqueue(lambda batch: batch.pin(pin, event)).result()
+
+    def unpin(self, name: str, event: EventRecord) -> bool:
+        """Forget a pin (waits); False where there is none of that name."""
+        return self._enqueue(lambda batch: batch.unpin(name, event)).result()
+
+    def lease_reads(self, lease: ReadLease) -> int:
+        """Write a read lease down (waits); gives its number."""
+        return self._enqueue(lambda batch: batch.lease_reads(lease)).result()
+
+    def release_reads(self, numbers: Sequence[int]) -> Ticket:
+        """Forget read leases."""
+        kept = list(numbers)
+        return self._enqueue(lambda batch: batch.release_reads(kept))
+
+    def mark_deletions(self, marked: Sequence[int], unmarked: Sequence[int]) -> Ticket:
+        """Note which versions nothing keeps any more."""
+        kept, taken_back = list(marked), list(unmarked)
+        return self._enqueue(lambda batch: batch.mark_deletions(kept, taken_back))
+
+    def delete_versions(self, doomed: Doomed) -> list[VersionId]:
+        """Say that versions are gone (waits); gives those that are."""
+        return self._enqueue(lambda batch: batch.delete_versions(doomed)).result()
+
+    def finish_deletions(self, versions: Sequence[VersionId]) -> Ticket:
+        """Note that the files of deleted versions are gone."""
+        kept = list(versions)
+        return self._enqueue(lambda batch: batch.finish_deletions(kept))
+
+    def forget_history(self, before: datetime) -> tuple[int, int]:
+        """Delete events and steps from before a time that nothing needs (waits); gives how many of each."""
+        return self._enqueue(lambda batch: batch.forget_history(before)).result()
+
+    def rename_asset(self, old: AssetKey, new: AssetKey, event: EventRecord) -> bool:
+        """Give an asset another key (waits); False where the new one has data."""
+        return self._enqueue(lambda batch: batch.rename_asset(old, new, event)).result()
+
     def save_code(self, sources: list[CodeSource]) -> Ticket:
         """Remember code versions."""
         kept = list(sources)
@@ -134,6 +174,8 @@ class Writer:
     def publish(self, group: Group) -> Ticket:
         """Enqueue one atomic publication."""
         moves = [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+        for each in group.repointings:
+            moves += [(each.environment, each.uid, ordinal) for ordinal in each.ordinals]
         if len(moves) > 1 and len(set(moves)) != len(moves):
             raise ValueError("a group moves each pointer once")
         return self._enqueue(lambda batch: batch.publish(group), sync=group.sync, group=group)

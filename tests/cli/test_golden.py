@@ -211,7 +211,7 @@ def test_mistakes(session: Session) -> None:
     session.run("plan --select takins")
     session.run("plan --partition 2024-03-01")
     session.run("plan --soon")
-    session.run("materialize --executor processes")
+    session.run("materialize --executor threads")
     session.run("materialize --workers 4")
     session.run("plan --workers none")
     session.run("show sales")

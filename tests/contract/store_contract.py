@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,16 @@ from assetflow.store.records import (
     Group,
     Measures,
     ObservationRecord,
+    Publication,
+    ReadColumns,
+    Repointing,
     StageIntent,
+    StepRecord,
+    VersionRecord,
+    Withdrawal,
 )
-from tests.contract.store_records import CODE, NEWER_CODE, NOON, Filler, data, octets
+from assetflow.store.retention import Doomed, PinRecord, ReadLease
+from tests.contract.store_records import CODE, NEWER_CODE, NOON, PROCESS, Filler, data, octets
 
 Open = Callable[[], Store]
 ORDERS, DAILY = AssetKey("orders"), AssetKey("daily")
@@ -103,6 +112,16 @@ class StoreContract:
         assert store.writer.intern_keys([*keys, "new"]) == {**given, "new": len(keys) + 1}
         dictionary = store.reader.keys()
         assert [dictionary.key(given[key]) for key in keys] == keys
+
+    def test_keys_and_parameters_may_be_long(self, store: Store, fill: Filler) -> None:
+        chance = Random(7)
+        keys, names = (["".join(chance.choices(ascii_letters, k=size)) for _ in range(90)] for size in (5_000, 90))
+        given = store.writer.intern_keys(keys)
+        assert store.writer.intern_keys([*keys, keys[0][:-1]]) == {**given, keys[0][:-1]: 91}
+        reads = [replace(fill.read("orders"), parameter=name) for name in names]
+        fill.publish("daily", 1, inputs=reads)
+        state = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert set(state.assets[DAILY].inputs) == set(names)
 
     def test_version_ids_are_given_out_once(self, open_it: Open, store: Store) -> None:
         other = open_it()
@@ -844,3 +863,233 @@ class StoreContract:
         ticket = fill.commit(fill.publication("daily"))
         assert ticket.result(timeout=20.0) == 1
         assert ticket.done()
+
+    # --- going back and letting go
+
+    def test_the_times_of_commits_name_generations(self, open_it: Open, store: Store, fill: Filler) -> None:
+        assert store.reader.generation_at(datetime.now(UTC)) == 0
+        assert store.reader.committed_at(1) is None
+        before = datetime.now(UTC) - timedelta(seconds=1)
+        first = fill.publish("daily")
+        assert store.reader.generation_at(before) == 0
+        assert store.reader.generation_at(datetime.now(UTC) + timedelta(seconds=1)) == first
+        at = store.reader.committed_at(first)
+        assert at is not None
+        assert store.reader.generation_at(at) == first
+
+    def test_many_pointers_are_moved_by_column(self, store: Store, fill: Filler) -> None:
+        old = [fill.publication("daily", place, 1, inputs=[fill.read("orders")]) for place in range(3)]
+        fill.commit(*old).result()
+        new = [fill.publication("daily", place, 2, expected=1, inputs=[fill.read("orders")]) for place in range(3)]
+        then = fill.commit(*new).result()
+        versions = [number(move) for move in old]
+        group = Group((), repointings=(repointing(fill, versions, [then] * 3),))
+        moved = store.writer.publish(group).result()
+        pointers = store.reader.pointers(fill.environment, fill.uid("daily"))
+        assert (pointers.version.tolist(), pointers.generation.tolist()) == (versions, [moved] * 3)
+        state = store.reader.read_state(fill.environment, [DAILY], PRESENT).assets[DAILY]
+        assert state.held.tolist() == [True] * 3
+        assert state.hashes.tolist() == [list(hash_lanes(data(1)))] * 3
+        assert state.inputs["orders"].sums.tolist() == [[0, 40], [0, 41], [0, 42]]
+        (made, *_) = store.reader.derivations(pointers.derivation.tolist()).values()
+        assert (made.kind, made.reason, made.key) == ("rollback", "it was right", octets(70))
+        (read,) = store.reader.inputs_of(made.derivation)
+        assert (read.ranges, read.as_of) == (((0, 0),), moved)
+        assert store.reader.integrity() == []
+
+    def test_moves_by_column_are_refused_together(self, store: Store, fill: Filler) -> None:
+        fill.commit(*(fill.publication("daily", place) for place in range(2))).result()
+        versions = store.reader.pointers(fill.environment, fill.uid("daily")).version.tolist()
+        before = store.reader.generation()
+        for given, expected, message in (
+            (versions, [before, before - 1], "daily@k1: somebody else changed it since the plan was made"),
+            ([versions[0], 999], [before, before], "daily@k1: the store has no published version 999 of it"),
+            (versions[::-1], [before, before], "daily@k0: the store has no published version"),
+        ):
+            with pytest.raises((PublishConflict, StoreError), match=message):
+                store.writer.publish(Group((), repointings=(repointing(fill, given, expected),))).result()
+        assert store.reader.generation() == before
+        with pytest.raises(ValueError, match="a group moves each pointer once"):
+            store.writer.publish(
+                Group((fill.publication("daily", 0),), repointings=(repointing(fill, versions, [before] * 2),))
+            )
+
+    def test_pins_have_names_of_their_own(self, open_it: Open, store: Store, fill: Filler) -> None:
+        event = EventRecord(NOON, "pinned", payload={"name": "release"})
+        pin = PinRecord("release", fill.environment, NOON, VersionId(7), None, "for the audit")
+        other = PinRecord("all", fill.environment, NOON, generation=3)
+        assert store.writer.pin(pin, event)
+        assert not store.writer.pin(replace(pin, version=VersionId(8)), event)
+        assert store.writer.pin(other, event)
+        reopened = open_it()
+        assert reopened.reader.pins() == [other, pin]
+        assert store.writer.unpin("all", event)
+        assert not store.writer.unpin("all", event)
+        assert reopened.reader.pins() == [pin]
+        assert [row.event.kind for row in store.reader.events_since(0)] == ["pinned"] * 3
+        reopened.close()
+
+    def test_read_leases_are_given_back(self, store: Store) -> None:
+        lease = ReadLease(PROCESS, (3, 1, 2**40), NOON, NOON + timedelta(hours=1))
+        number = store.writer.lease_reads(lease)
+        (found,) = store.reader.read_leases()
+        assert (found.number, found.process, found.versions) == (number, PROCESS, (3, 1, 2**40))
+        assert (found.taken_at, found.expires_at) == (NOON, NOON + timedelta(hours=1))
+        store.writer.release_reads([number]).result()
+        assert store.reader.read_leases() == []
+
+    def test_versions_are_deleted_in_two_phases(self, store: Store, fill: Filler) -> None:
+        first = fill.publication("daily", inputs=[fill.read("orders")])
+        fill.commit(first).result()
+        fill.publish("daily", content=2, expected=1, key=6)
+        old, now = number(first), store.reader.generation()
+        kept = store.reader.kept_versions()
+        assert (kept.version.tolist(), kept.marked_at.tolist(), kept.quarantined.tolist()) == ([1, 2], [0, 0], [0, 0])
+        store.writer.mark_deletions([old], []).result()
+        assert store.reader.deletions([old])[old].deleted_at is None
+        store.writer.mark_deletions([], [old]).result()
+        assert store.reader.deletions([old]) == {}
+        state = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert state.retained[DAILY].version.tolist() == [old]
+        assert store.writer.delete_versions(Doomed((old, VersionId(2)), now, ())) == [old]
+        assert store.reader.version(old).state == "deleted"
+        assert store.reader.unfinished_deletions() == [(old, "daily/v-1", "parquet")]
+        assert "daily/v-1" in store.reader.locations()
+        store.writer.finish_deletions([old]).result()
+        assert store.reader.unfinished_deletions() == []
+        assert store.reader.locations() == {"daily/v-2"}
+        assert store.reader.deletions([old])[old].deleted_at is not None
+        after = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert DAILY not in after.retained
+        changes = store.reader.changes_since(state, fill.environment, [DAILY], PRESENT)
+        assert DAILY not in applied(state, changes).retained
+        with pytest.raises(PublishConflict, match="version 1 was deleted by gc in the meantime"):
+            fill.publish("daily", version=old, expected=now)
+
+    def test_what_somebody_keeps_is_not_deleted(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily")
+        fill.publish("daily", content=2, expected=1)
+        now, old = store.reader.generation(), VersionId(1)
+        event = EventRecord(NOON, "pinned")
+        store.writer.pin(PinRecord("it", fill.environment, NOON, old), event)
+        assert store.writer.delete_versions(Doomed((old,), now, ())) == []
+        store.writer.unpin("it", event)
+        hour = timedelta(hours=1)
+        number = store.writer.lease_reads(ReadLease(PROCESS, (1,), NOON, datetime.now(UTC) + hour))
+        assert store.writer.delete_versions(Doomed((old,), now, ())) == []
+        store.writer.release_reads([number]).result()
+        assert store.writer.delete_versions(Doomed((old,), now - 1, ())) == []
+        fill.publish("daily", version=old, expected=now)
+        assert store.writer.delete_versions(Doomed((old,), store.reader.generation(), ())) == []
+
+    def test_a_move_that_waits_in_the_queue_keeps_its_version(self, store: Store, fill: Filler) -> None:
+        """Both are decided in one transaction, in which the move is not written yet."""
+        fill.publish("daily")
+        fill.publish("daily", content=2, expected=1)
+        now = store.reader.generation()
+        again = fill.publication("daily", version=VersionId(1), expected=now)
+        ticket = fill.commit(again)
+        assert store.writer.delete_versions(Doomed((VersionId(1),), now, ())) == []
+        ticket.result()
+        assert store.reader.integrity() == []
+
+    def test_a_partition_that_is_wiped_is_not_found_again(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily")
+        fill.publish("daily", content=2, expected=1, key=6)
+        uid, now = fill.uid("daily"), store.reader.generation()
+        gone = Withdrawal(fill.environment, DAILY, uid, 0, None, NOON, "partition", now)
+        with pytest.raises(PublishConflict, match="daily: somebody else changed it"):
+            store.writer.publish(Group((), (replace(gone, expected_generation=now - 1),))).result()
+        told = EventRecord(NOON, "wiped", DAILY, 0, payload={"reason": "x"})
+        wiped = store.writer.publish(Group((), (gone,), events=(told,))).result()
+        state = store.reader.read_state(fill.environment, [DAILY], PRESENT)
+        assert (len(state.assets[DAILY].ordinals), DAILY in state.retained) == (0, False)
+        assert store.reader.pointers_as_of(fill.environment, uid, wiped - 1).version.tolist() == [2]
+        assert [row.event.kind for row in store.reader.events_since(0)] == ["wiped"]
+
+    def test_the_moves_of_a_run(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 3)
+        fill.commit(replace(fill.publication("daily", 4), run_id="r2")).result()
+        moves = store.reader.run_moves(fill.environment, "r2")
+        assert (moves.ordinals.tolist(), moves.generation.tolist(), moves.version.tolist()) == ([4], [2], [2])
+        assert len(store.reader.run_moves(fill.environment, "r9").uid) == 0
+
+    def test_an_asset_takes_another_key_with_all_that_it_has(self, open_it: Open, store: Store, fill: Filler) -> None:
+        spaces = {DAILY: "day"}
+        uid = store.writer.intern_assets([DAILY], spaces)[DAILY]
+        fill._uids[DAILY] = uid
+        fill.publish("daily")
+        sales = AssetKey("sales")
+        store.writer.intern_assets([sales], {sales: "day"})
+        event = EventRecord(NOON, "renamed", sales, uid=uid)
+        assert store.writer.rename_asset(DAILY, sales, event)
+        assert store.reader.uids() == {sales: uid}
+        assert store.reader.version(VersionId(1)).asset == "sales"
+        assert not store.writer.rename_asset(AssetKey("other"), sales, event)
+        assert store.reader.integrity() == []
+
+    def test_old_events_and_steps_go_but_for_what_tells_states(self, store: Store, fill: Filler) -> None:
+        happened = [EventRecord(NOON, kind, DAILY, 0) for kind in ("materialized", "materialized", "wiped", "failed")]
+        fill.publish("daily")
+        step = StepRecord("r1", DAILY, fill.uid("daily"), 0, 1, "materialized", NOON, NOON, NOON, VersionId(1))
+        lost = replace(step, run_id="r0", status="failed", version=None)
+        store.writer.record_steps([step, lost], happened).result()
+        later = NOON + timedelta(seconds=1)
+        assert store.reader.old_history(NOON) == (0, 0)
+        assert store.reader.old_history(later) == (1, 1)
+        assert store.writer.forget_history(later) == (1, 1)
+        assert [row.event.kind for row in store.reader.events_since(0)] == ["materialized", "wiped", "failed"]
+        assert [each.run_id for run in ("r0", "r1") for each in store.reader.steps(run)] == ["r1"]
+
+    def test_a_store_can_be_told_from_others(self, open_it: Open, store: Store) -> None:
+        assert store.reader.identity() is None
+        store.writer.open_environment("prod")
+        name = store.reader.identity()
+        assert name
+        store.writer.open_environment("dev")
+        other = open_it()
+        assert other.reader.identity() == store.reader.identity() == name
+        other.close()
+
+    def test_facts_and_files_without_the_records(self, store: Store, fill: Filler) -> None:
+        fill.publish("daily", 3, 5)
+        plain = replace(fill.version("daily", 4, 6), location=None, files=(), io_manager="json")
+        fill.publish("daily", 4, 6, version=plain)
+        facts = store.reader.facts_of([2, 1, 9])
+        assert (facts.version.tolist(), facts.ordinals.tolist(), facts.empty.tolist()) == ([1, 2], [3, 4], [0, 0])
+        assert facts.hashes.tolist() == [list(hash_lanes(data(5))), list(hash_lanes(data(6)))]
+        assert (facts.states, facts.io_managers) == ({"published"}, {"parquet", "json"})
+        assert store.reader.files_of([1, 2]) == {1: ("daily/v-1", (("data.parquet", 10),))}
+
+
+def number(move: Publication) -> VersionId:
+    assert isinstance(move.version, VersionRecord)
+    return move.version.version
+
+
+def repointing(fill: Filler, versions: list[int], expected: list[int]) -> Repointing:
+    count = len(versions)
+    read = ReadColumns(
+        "orders",
+        fill.uid("orders"),
+        b"".join(octets(40 + place) for place in range(count)),
+        [((place, place),) for place in range(count)],
+        [1] * count,
+        [None] * count,
+    )
+    return Repointing(
+        fill.environment,
+        DAILY,
+        fill.uid("daily"),
+        "rollback",
+        CODE,
+        list(range(count)),
+        versions,
+        b"".join(octets(70 + place) for place in range(count)),
+        expected,
+        (read,),
+        NOON,
+        True,
+        "it was right",
+        lambda ordinal: f"k{ordinal}",
+    )

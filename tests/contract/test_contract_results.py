@@ -409,13 +409,15 @@ def test_two_environments_share_a_store_and_do_not_rebuild_each_other(tmp_path: 
         assert counted(dev.materialize()) == {"reused": 1}
 
 
-def test_another_executor_or_more_workers_are_refused(tmp_path: Path) -> None:
+def test_an_unknown_executor_or_too_many_workers_are_refused(tmp_path: Path) -> None:
     with opened(tmp_path, version_of("1")) as project:
-        for options in ({"executor": "processes"}, {"workers": 2}, {"executor": "nonsense"}):
+        for options in ({"workers": 2}, {"executor": "processes", "workers": 0}, {"executor": "nonsense"}):
             with pytest.raises(AssetflowError) as caught:
                 project.materialize(**options)  # type: ignore[arg-type]
             assert caught.value.exit_code == 2
         assert project.materialize(executor="inline", workers=1).status == "success"
+        again = project.materialize(executor="processes", workers=2, force=True)
+        assert (again.status, again.counts["unchanged"]) == ("success", 1)
 
 
 def test_the_result_of_a_call_outlives_what_it_was_called_on() -> None:

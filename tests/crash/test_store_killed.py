@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 from assetflow.store.opening import open_store
 
@@ -51,8 +50,8 @@ def acknowledged(url: str, after: int, pause: float) -> list[tuple[int, int]]:
     return [(int(words[0]), int(words[1])) for words in whole if len(words) == 2]
 
 
-def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/store.db"
+def test_a_kill_loses_nothing_that_was_acknowledged(store_url: str) -> None:
+    url = store_url
     chance = random.Random(7)
     told: dict[int, int] = {}
     for _ in range(8):

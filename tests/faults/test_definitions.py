@@ -160,7 +160,7 @@ CONFIGURATIONS = {
     ),
     '[tool.assetflow]\ndefinitions = "shop"\ncolour = "red"\n': (
         "[tool.assetflow] has no setting colour",
-        "the settings are definitions, store, storage, environment",
+        "the settings are definitions, store, storage, environment, executor, workers, isolation, retention",
         3,
     ),
     "[tool.assetflow]\ndefinitions = 3\n": (
@@ -175,7 +175,7 @@ CONFIGURATIONS = {
     ),
     '[tool.assetflow]\ndefinitions = "shop"\nstore = ["a"]\n': (
         "[tool.assetflow] store = ['a'] cannot be used",
-        'write a URL such as "sqlite:///.assetflow/store.db"',
+        'write a URL such as "sqlite:///.assetflow/store.db" or "postgresql://user@host/database"',
         3,
     ),
     '[tool.assetflow]\ndefinitions = "shop"\nenvironment = "a b"\n': (
@@ -183,9 +183,9 @@ CONFIGURATIONS = {
         "write a name of letters, digits, '_' and '-', at most 63 of them",
         3,
     ),
-    '[tool.assetflow]\ndefinitions = "shop"\nstore = "postgresql://me:secret@host/db"\n': (
-        "the metadata store cannot be a postgresql database: only SQLite files are supported",
-        'write store = "sqlite:///.assetflow/store.db"',
+    '[tool.assetflow]\ndefinitions = "shop"\nstore = "mysql://me:secret@host/db"\n': (
+        "the metadata store cannot be a mysql database: it is an SQLite file or a Postgres database",
+        'write store = "sqlite:///.assetflow/store.db" or store = "postgresql://user@host/database"',
         None,
     ),
     '[tool.assetflow]\ndefinitions = "shop"\nstorage = "s3://bucket/data"\n': (

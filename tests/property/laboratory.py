@@ -31,10 +31,11 @@ from tests.property.timelines import Declared, Operation, Timeline, declared_fro
 class Laboratory:
     """The real thing and the model, told the same. ``calls`` are those of the last run."""
 
-    def __init__(self, timeline: Timeline, folder: Path) -> None:
+    def __init__(self, timeline: Timeline, folder: Path, store: str | None = None) -> None:
         waits = sum(operation[1] for operation in timeline.operations if operation[0] == "wait")
         self.now: datetime = NOW - timedelta(hours=waits)
         self.folder = folder
+        self.store = store or f"sqlite:///{folder}/store.db"
         self.assets = timeline.assets
         self.codes = {each.name: "1" for each in self.assets if each.kind != "source"}
         self.observations: dict[str, dict[Key, str | None]] = {each.name: {} for each in self.assets}
@@ -120,7 +121,7 @@ class Laboratory:
         checks = [self._check(each.outputs[-1]) for each in self.assets if each.checked]
         return Project(
             Definitions(assets=functions, checks=checks),
-            store=f"sqlite:///{self.folder}/store.db",
+            store=self.store,
             storage=self.folder / "data",
             clock=lambda: self.now,
         )

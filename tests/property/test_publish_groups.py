@@ -21,6 +21,7 @@ from assetflow import (
     observable_source,
 )
 from assetflow.keys import AssetKey
+from tests.postgres_server import Server
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 KEYS = ("north", "south", "west")
@@ -87,6 +88,17 @@ rounds = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(reading(), rounds)
 def test_no_partition_is_ever_published_in_part(reads: dict[str, tuple[str, ...]], history: list[Any]) -> None:
+    hold(reads, history)
+
+
+@settings(max_examples=10, deadline=None)
+@given(reads=reading(), history=rounds)
+def test_nor_is_it_on_postgres(postgres: Server, reads: dict[str, tuple[str, ...]], history: list[Any]) -> None:
+    hold(reads, history, postgres.fresh())
+
+
+def hold(reads: dict[str, tuple[str, ...]], history: list[Any], store: str | None = None) -> None:
+    """Nothing of the history publishes a partition in part."""
     situation, version = Situation(), 1
     mended = ({}, frozenset[str](), dict.fromkeys(KEYS, "9"), True, True)
     with TemporaryDirectory() as folder:
@@ -98,7 +110,7 @@ def test_no_partition_is_ever_published_in_part(reads: dict[str, tuple[str, ...]
             version += edited
             with Project(
                 assets(situation, reads, version),
-                store=f"sqlite:///{folder}/store.db",
+                store=store or f"sqlite:///{folder}/store.db",
                 storage=f"{folder}/data",
                 clock=lambda: NOW,
             ) as project:

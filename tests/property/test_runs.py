@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assetflow.keys import AssetKey
+from tests.postgres_server import Server
 from tests.property.laboratory import Laboratory
 from tests.property.pairs import NOW, Pair
 from tests.property.run_oracle import Behaviour, Running
@@ -28,9 +29,9 @@ def behaviour_of(told: dict[str, Any]) -> Behaviour:
     return Behaviour(told["content"], dict(told.get("others", {})), **rows)
 
 
-def what_really_ran(timeline: Timeline) -> None:
+def what_really_ran(timeline: Timeline, store: str | None = None) -> None:
     """Every run calls what the oracle requires and nothing that it does not permit; at last nothing is left to do."""
-    with tempfile.TemporaryDirectory() as folder, closing(Laboratory(timeline, Path(folder))) as laboratory:
+    with tempfile.TemporaryDirectory() as folder, closing(Laboratory(timeline, Path(folder), store)) as laboratory:
         for operation in (*timeline.operations, ("run", {"content": "one"})):
             if operation[0] == "run":
                 run_once(laboratory, operation[1])
@@ -210,3 +211,9 @@ def draw_run(draw: st.DrawFn, now: Pair) -> Operation:
 @settings(max_examples=60)
 def test_what_really_ran_is_what_the_slow_run_does(timeline: Timeline) -> None:
     holds(what_really_ran, timeline)
+
+
+@given(timeline=eventful())
+@settings(max_examples=10)
+def test_so_it_is_on_postgres(postgres: Server, timeline: Timeline) -> None:
+    what_really_ran(timeline, postgres.fresh())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "assetflow"
-COSTLY = {"alembic", "duckdb", "fsspec", "pandas", "pyarrow", "pydantic", "rich", "sqlalchemy"}
+COSTLY = {"alembic", "duckdb", "fsspec", "pandas", "psycopg", "pyarrow", "pydantic", "rich", "sqlalchemy"}
 
 
 def costly_libraries_loaded_by(statement: str) -> set[str]:

@@ -6,11 +6,13 @@ import signal
 import threading
 from collections.abc import Generator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import NoReturn
 
 from assetflow.execution.attempt import run_task
+from assetflow.execution.executors.deaths import attempt_of
+from assetflow.execution.output.capturing import captured
 from assetflow.execution.task import Task, TaskResult, timed_out
 from assetflow.execution.workshop import Workshop
 
@@ -31,16 +33,21 @@ class InlineExecutor:
         """Run the task; its future is done on return. An interrupt is raised."""
         future: Future[TaskResult] = Future()
         if task.timeout is None or threading.current_thread() is not threading.main_thread():
-            future.set_result(run_task(task, self._workshop))
+            with self._captured(task):
+                future.set_result(run_task(task, self._workshop))
             return future
         try:
-            with _alarm(task.timeout):
+            with self._captured(task), _alarm(task.timeout):
                 result = run_task(task, self._workshop)
         except _TimeIsUp:
             future.set_exception(timed_out(task))
         else:
             future.set_result(result)
         return future
+
+    def _captured(self, task: Task) -> AbstractContextManager[None]:
+        output = self._workshop.output
+        return nullcontext() if output is None else captured(output.attempt(*attempt_of(task)))
 
     def stop(self, future: Future[TaskResult]) -> None:
         """Nothing to stop: it is done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, event
@@ -14,11 +15,13 @@ from assetflow.store.tables import metadata
 def run() -> None:
     """Apply the migrations that are asked for, all of them or none."""
     asked = context.config.attributes
-    waiting = {"timeout": asked["patience"]} if asked["url"].startswith("sqlite") else {}
-    engine = create_engine(asked["url"], poolclass=NullPool, connect_args=waiting)
-    if engine.dialect.name == "sqlite":
+    if asked["url"].startswith("sqlite"):
+        engine = create_engine(asked["url"], poolclass=NullPool, connect_args={"timeout": asked["patience"]})
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "begin", _lock)
+    else:
+        engine = create_engine(asked["url"], poolclass=NullPool, creator=asked["connect"])
+        event.listen(engine, "begin", partial(_wait, patience=asked["patience"], lock=asked["lock"]))
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
         with context.begin_transaction():
@@ -32,6 +35,11 @@ def _leave_transactions_to_us(connection: sqlite3.Connection, record: object) ->
 
 def _lock(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _wait(connection: Connection, patience: float, lock: int) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, int(patience * 1000))}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
 # Alembic executes this file under a name of its own; importing it as a module does nothing.

@@ -20,10 +20,11 @@ COMMANDS = [
     *("init", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage", "runs"),
     "runs show",
     "runs cancel",
+    "runs logs",
     "runs retry",
     "explain",
     *("partitions", "partitions list", "partitions add", "partitions remove"),
-    *("versions", "rollback", "accept", "doctor"),
+    *("versions", "rollback", "accept", "publish", "wipe", "mv", "pin", "pins", "unpin", "gc", "doctor"),
 ]
 
 
@@ -77,7 +78,7 @@ def test_help_as_a_document(capfd: pytest.CaptureFixture[str]) -> None:
         (["plan", "--soon=now"], "there is no option --soon"),
         (["plan", "extra"], "unexpected: extra"),
         (["why"], "missing: ASSET[@PARTITION]"),
-        (["rollback", "orders"], "missing: --to"),
+        (["wipe", "orders"], "missing: --reason"),
         (["rollback", "orders", "--to", "x"], "--to: 'x' is no whole number from 1 on"),
         (["lineage", "orders", "--depth", "0"], "--depth: '0' is no whole number from 1 on"),
         (["lineage", "orders", "--column", "c"], "there is no option --column"),
@@ -88,7 +89,7 @@ def test_help_as_a_document(capfd: pytest.CaptureFixture[str]) -> None:
         (["plan", "--partition", "a..."], "'a...' is no partition or range"),
         (["query", " "], "the query is empty"),
         (["accept", "orders", "--reason", ""], "--reason is empty"),
-        (["runs", "logs", "1"], "there is no command 'runs logs'"),
+        (["runs", "open", "1"], "there is no command 'runs open'"),
         (["--jso"], "a command is missing"),
         ([], "a command is missing"),
     ],

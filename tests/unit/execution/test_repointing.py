@@ -10,7 +10,8 @@ import pytest
 
 from assetflow import asset
 from assetflow.errors import DataMissing, PublishConflict
-from assetflow.execution.repointing import accept, roll_back
+from assetflow.execution.repointing import accept
+from assetflow.execution.rollbacks import roll_back
 from assetflow.keys import AssetKey, VersionId
 from assetflow.planner.staleness import assess
 

@@ -38,6 +38,7 @@ def test_variables_override_what_is_written(tmp_path: Path) -> None:
         ([], "needs definitions", 4),
         (['definitions = "shop.py:"'], "definitions = 'shop.py:' cannot be used", 5),
         (['definitions = "shop"', "storage = 3"], "storage = 3 cannot be used", 6),
+        (['definitions = "shop"', 'store = "postgresql://me:se\\ncret@host/db"'], "store cannot be used", 6),
         (['definitions = "shop"', 'environment = "../x"'], "environment = '../x' cannot be used", 6),
         (['definitions = "shop"', 'environment = "dév"'], "environment = 'dév' cannot be used", 6),
         (['definitions = "shop"', 'stoarge = "x"'], "no setting stoarge", 6),
@@ -58,11 +59,22 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, lines: list[str], messa
     assert caught.value.hint
     assert caught.value.location is not None
     assert caught.value.location.line == line
+    assert "cret" not in str(caught.value)
 
 
 def test_a_variable_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="ASSETFLOW_ENVIRONMENT=a b cannot be used"):
         read_config(written(tmp_path, 'definitions = "shop"'), {"ASSETFLOW_ENVIRONMENT": "a b"})
+
+
+def test_a_store_with_a_password_is_not_shown(tmp_path: Path) -> None:
+    url = "postgresql://me:secret@host/shop"
+    config = read_config(written(tmp_path, 'definitions = "shop"', f'store = "{url}"'), {})
+    assert config.store == url
+    assert "secret" not in repr(config)
+    with pytest.raises(ProjectError, match=r"^ASSETFLOW_STORE cannot be used") as caught:
+        read_config(tmp_path, {"ASSETFLOW_STORE": "postgresql://me:secret@host/\nshop"})
+    assert "secret" not in str(caught.value)
 
 
 def test_a_project_is_found_upwards(tmp_path: Path) -> None:

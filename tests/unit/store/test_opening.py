@@ -174,7 +174,7 @@ def test_the_lock_table_is_read_carefully(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("postgresql://me:secret@host/db", "cannot be a postgresql database: only SQLite files are supported"),
+        ("mysql://me:secret@host/db", "cannot be a mysql database: it is an SQLite file or a Postgres database"),
         ("store.db", "cannot be a store that is no URL"),
         ("sqlite://", "has to be a file"),
         ("sqlite:///:memory:", "has to be a file"),

@@ -282,8 +282,10 @@ def test_an_interrupted_caller_leaves_the_writer_at_work(fill: Filler) -> None:
 
 
 def test_the_thread_starts_with_the_first_request(store: Store) -> None:
+    before = set(threading.enumerate())
+
     def names() -> list[str]:
-        return [thread.name for thread in threading.enumerate()]
+        return [thread.name for thread in set(threading.enumerate()) - before]
 
     store.reader.generation()
     store.writer.flush()

@@ -96,6 +96,11 @@ def _retention() -> None:
         _number("created_at"),
         sa.PrimaryKeyConstraint("version"),
     )
+    op.create_table("commits", *_numbers("generation", "committed_at"), sa.PrimaryKeyConstraint("generation"))
+    op.execute(
+        "INSERT INTO commits (generation, committed_at) "
+        "SELECT generation, max(moved_at) FROM pointer_log GROUP BY generation"
+    )
 
 
 def _runs() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetflow.catalog.history import integers, resolve
+from assetflow.publish.resolving import integers, resolve
 from assetflow.store.records import Pointers
 
 moves = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 12), st.integers(0, 40)), max_size=25)

@@ -1,0 +1,1 @@
+"""What user code prints and logs: captured per attempt, kept as files beside the store, read and followed."""
