@@ -15,6 +15,7 @@ import pytest
 from assetflow import AssetContext, Project, StaticPartitions, asset
 from assetflow.errors import UsageError
 from assetflow.execution.attempt import run_task
+from assetflow.execution.options import RunOptions
 from assetflow.execution.task import Task, TaskResult
 from assetflow.execution.workshop import Workshop
 from assetflow.results import Result
@@ -46,7 +47,11 @@ class Threads:
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs use several threads."""
-    monkeypatch.setattr("assetflow.execution.options.executor_named", lambda name, workers: Threads)
+
+    def options(self: Any, executor: object, workers: object, *, fail_fast: bool, priority: int) -> RunOptions:
+        return RunOptions(Threads, fail_fast, priority=priority)
+
+    monkeypatch.setattr("assetflow.opening.workspace.Workspace.run_options", options)
 
 
 class Gauge:
