@@ -33,6 +33,7 @@
     │   ├── CommitUnknown              whether a commit was written cannot be told (transient)
     │   └── StoreLocked                another process holds the lock (transient)
     ├── PublishConflict                the pointer moved since the plan (transient)
+    │   └── LeaseLost                  whoever publishes does not hold the partition any more (transient)
     └── Interrupted                    Ctrl-C or SIGTERM
 
 ``exit_code`` is what the command line returns; ``transient`` says whether trying again unchanged can help.
@@ -320,6 +321,10 @@ class PublishConflict(AssetflowError):
     """A pointer is no longer the one that the step was planned against."""
 
     transient = True
+
+
+class LeaseLost(PublishConflict):
+    """The lease under which something was to be published expired, or somebody else has claimed the partition."""
 
 
 class Interrupted(AssetflowError):

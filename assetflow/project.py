@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from assetflow.planner.freshness import conditions_of
 from assetflow.planner.planning import plan_from
 from assetflow.planner.selection import parse_selection
 from assetflow.planner.targets import choose
+from assetflow.publish.limits import NORMAL, limits_of
 from assetflow.store.interface import Store
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Project:
     """Declared assets with their store and storage. Use it as a context manager, or :meth:`close` it.
 
     Without ``store`` and ``storage`` both live in a temporary folder that goes away on closing. ``clock`` gives aware
-    datetimes.
+    datetimes. ``lease_seconds`` is how long a run that stands still keeps others from its partitions; ``pools`` limits,
+    by pool, what runs at once.
 
     >>> from assetflow import asset
     >>> @asset(code_version="1")
@@ -71,6 +73,8 @@ class Project:
         environment: str = DEFAULT_ENVIRONMENT,
         root: str | Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lease_seconds: float = NORMAL.lease_seconds,
+        pools: Mapping[str, int] | None = None,
         retention: Retention | None = None,
     ) -> None:
         self.root = Path(root).absolute() if root is not None else Path.cwd()
@@ -84,6 +88,7 @@ class Project:
             environment=environment,
             root=self.root,
             clock=clock,
+            limits=limits_of(lease_seconds, pools),
             retention=retention,
         )
         self.graph: AssetGraph = self._workspace.graph
@@ -106,6 +111,8 @@ class Project:
                 storage=config.storage,
                 environment=config.environment,
                 root=root,
+                lease_seconds=config.lease_seconds,
+                pools=config.pools,
                 retention=config.retention,
             )
         project._workspace.loaded_from(sources, config.definitions, config.executors)
@@ -184,6 +191,7 @@ class Project:
         executor: str | None = None,
         workers: int | None = None,
         fail_fast: bool = False,
+        priority: int = 0,
         now: datetime | None = None,
         retry_failed: bool = True,
         include_late: bool = False,
@@ -194,10 +202,11 @@ class Project:
     ) -> Result:
         """Plan and run: build what is missing or stale (``due``: what freshness needs), check it, publish it.
 
-        ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure.
+        ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure;
+        ``priority``, from -100 to 100, says who goes first where pools are full.
         A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
         """
-        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast, priority=priority)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
 
         def planned(assessment: Assessment) -> Plan:
@@ -221,6 +230,7 @@ class Project:
         executor: str | None = None,
         workers: int | None = None,
         fail_fast: bool = False,
+        priority: int = 0,
         observe: bool = True,
         strict_observe: bool = False,
         on_event: Listener | None = None,
@@ -234,7 +244,7 @@ class Project:
         """
         from assetflow.execution.retrying import RunToRetry
 
-        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast)
+        options = self._workspace.run_options(executor, workers, fail_fast=fail_fast, priority=priority)
         earlier = RunToRetry(self.setting, run_id, everything=everything)
         select = earlier.selection(self.graph)
         observe = observe and select is not None

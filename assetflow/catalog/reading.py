@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 
+from assetflow.catalog.holding import holding_of, holds_of
 from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.catalog.timeline import critical_path
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
@@ -23,6 +24,7 @@ from assetflow.publish.past import OVERRIDDEN, pointers_at, refuse_deleted, refu
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import stored_input
 from assetflow.store.interface import StoreReader
+from assetflow.store.leases import LeaseRecord
 from assetflow.store.records import RunRecord, StepRecord
 
 
@@ -169,7 +171,8 @@ def override_notes(reader: StoreReader, version: VersionId | None) -> tuple[str,
 
 def run_rows(setting: Setting, limit: int) -> list[dict[str, object]]:
     """The last runs, the newest first."""
-    return [_run_row(run) for run in setting.reader.runs(limit=limit)]
+    leases = setting.reader.leases()
+    return [_run_row(run, leases) for run in setting.reader.runs(limit=limit)]
 
 
 def run_document(setting: Setting, run_id: str) -> dict[str, object]:
@@ -185,7 +188,9 @@ def run_document(setting: Setting, run_id: str) -> dict[str, object]:
     path = [steps[place] for place in critical_path(records, lambda asset: _reads(setting.graph, asset))]
     critical = [{name: step[name] for name in ("asset", "partition", "attempt", "seconds")} for step in path]
     plan = {name: value for name, value in run.plan.items() if name != RECORD}
-    return {**_run_row(run), "plan": plan, "steps": steps, "critical_path": critical}
+    row = _run_row(run, setting.reader.leases())
+    held = holding_of(setting, names, run_id)
+    return {**row, "plan": plan, "steps": steps, "critical_path": critical, **held}
 
 
 def _reads(graph: AssetGraph, asset: AssetKey) -> set[AssetKey]:
@@ -227,7 +232,7 @@ def _names(setting: Setting) -> PartitionNames:
     return partition_names(setting.graph, setting.spaces, setting.uids, setting.reader)
 
 
-def _run_row(run: RunRecord) -> dict[str, object]:
+def _run_row(run: RunRecord, leases: Sequence[LeaseRecord]) -> dict[str, object]:
     ended = run.ended_at
     return {
         "run_id": run.run_id,
@@ -239,4 +244,6 @@ def _run_row(run: RunRecord) -> dict[str, object]:
         "seconds": (ended - run.started_at).total_seconds() if ended else None,
         "counts": dict(run.counts),
         "error": run.error,
+        "priority": run.priority,
+        "holds": holds_of(leases, run.run_id),
     }

@@ -80,6 +80,17 @@ def add_executor(parser: Parser) -> None:
     parser.add_argument("--fail-fast", action="store_true", help="begin nothing new after the first failure")
 
 
+def add_priority(parser: Parser) -> None:
+    """Add ``--priority``."""
+    parser.add_argument(
+        "--priority",
+        metavar="N",
+        type=int,
+        default=0,
+        help="who goes first where pools are full: from -100 to 100, one is worth a minute of waiting (0)",
+    )
+
+
 def add_include_late(parser: Parser) -> None:
     """Add ``--include-late``."""
     parser.add_argument(

@@ -45,7 +45,8 @@ def following(stream: TextIO) -> Generator[Listener]:
     def draw() -> RenderableType:
         if latest is not None:
             rate = f"{latest.done / latest.seconds:,.0f}/s" if latest.seconds > 0 and latest.done else ""
-            what = visible(latest.computation or "run")
+            waits = f"waiting for {', '.join(latest.waits_for)}"
+            what = visible(waits if latest.waits_for else latest.computation or "run")
             left = time_left(latest)
             bars.update(task, total=latest.total, completed=latest.done, what=what, rate=rate, left=left)
         return bars.get_renderable()
@@ -78,9 +79,15 @@ class StepLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._outcomes: dict[str, Counter[str]] = {}
+        self._waited_for: tuple[str, ...] = ()
 
     def __call__(self, event: RunEvent) -> None:
         """Take one event of a run."""
+        if event.kind == "waiting" and event.waits_for != self._waited_for:
+            self._waited_for = event.waits_for
+            self._stream.write(f"[{event.done:,}/{event.total:,}] waiting for {visible(', '.join(event.waits_for))}\n")
+        if event.kind == "lease_lost":
+            self._stream.write("this run stood still for longer than its lease: what is left is planned again\n")
         if event.computation is None:
             return
         outcomes = self._outcomes.setdefault(event.computation, Counter())

@@ -14,6 +14,7 @@ from assetflow.cli.options import (
     add_include_late,
     add_observe,
     add_partitions,
+    add_priority,
     add_retry_failed,
     add_select,
     chosen_partitions,
@@ -51,6 +52,7 @@ def materialize(arguments: Namespace) -> Answer:
                 executor=arguments.executor,
                 workers=arguments.workers,
                 fail_fast=arguments.fail_fast,
+                priority=arguments.priority,
                 retry_failed=arguments.retry_failed,
                 include_late=arguments.include_late,
                 observe=arguments.observe,
@@ -159,6 +161,7 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument("--force", action="store_true", help="compute even what is up to date")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     add_executor(parser)
+    add_priority(parser)
     add_retry_failed(parser)
     add_include_late(parser)
     add_observe(parser)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from assetflow.cli.failures import alike, show_alike
-from assetflow.cli.options import add_executor, add_observe, open_project
+from assetflow.cli.options import add_executor, add_observe, add_priority, open_project
 from assetflow.cli.parsing import Command, Parser, positive
 from assetflow.cli.progress import following
 from assetflow.cli.running import result_answer
@@ -81,6 +81,7 @@ def retry(arguments: Namespace) -> Answer:
             executor=arguments.executor,
             workers=arguments.workers,
             fail_fast=arguments.fail_fast,
+            priority=arguments.priority,
             observe=arguments.observe,
             strict_observe=arguments.strict_observe,
             on_event=listener,
@@ -156,7 +157,10 @@ def _took(run: Document) -> str | None:
 
 def _told(run: Document) -> str:
     counts = cast("Mapping[str, int]", run["counts"])
-    return ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items() if number)
+    told = [f"{number:,} {outcome}" for outcome, number in counts.items() if number]
+    if run["holds"]:
+        told.append(f"holds {count(cast('int', run['holds']), 'asset partition')}")
+    return ", ".join(told)
 
 
 def _show_run(page: Page, run: Document) -> None:
@@ -167,6 +171,13 @@ def _show_run(page: Page, run: Document) -> None:
         page.line(f"  asked for {asked}, as of {moment(as_of)}")
     if told := _told(run):
         page.line(f"  {told}")
+    for held in cast("Sequence[Document]", run["held"]):
+        spans = cast("Sequence[tuple[str, str]] | None", held["ranges"])
+        which = f" @ {ranges(spans)}" if spans else ""
+        page.line(f"  holds {held['asset']}{which} until {moment(cast('str', held['until']))}")
+    for slot in cast("Sequence[Document]", run["slots"]):
+        verb = "has" if slot["granted_at"] else "waits for"
+        page.line(f"  {verb} {slot['weight']} of pool {slot['pool']} for {slot['step']}")
     if run.get("error"):
         page.line(f"  error: {run['error']}")
     steps = cast("Sequence[Document]", run["steps"])
@@ -257,6 +268,7 @@ def _retry_arguments(parser: Parser) -> None:
     parser.add_argument("run_id", metavar="ID", help="the run's id, as `assetflow runs` lists it")
     parser.add_argument("--all", action="store_true", help="also what succeeded in that run, where it is stale now")
     add_executor(parser)
+    add_priority(parser)
     add_observe(parser)
 
 

@@ -64,6 +64,7 @@ class Computation:
     retry_policy: RetryPolicy | None = None
     timeout: timedelta | None = None
     """Of one call."""
+    pool: tuple[str, int] | None = None
     max_memory: int | None = None
     """Bytes that a process which carries out a call may take."""
     isolated: bool = False

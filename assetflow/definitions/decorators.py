@@ -59,7 +59,7 @@ class ComputedKeywords(SharedKeywords, total=False):
     timeout: str | timedelta | None
     max_memory: str | int | None
     isolated: bool
-    pool: str | tuple[str, float] | None
+    pool: str | tuple[str, int] | None
     publish_group: str | None
     on_drift: Literal["fail", "evolve", "warn"]
 
@@ -98,7 +98,6 @@ class CheckKeywords(TypedDict, total=False):
 
 _NOT_YET: Mapping[str, object] = {
     "automation_condition": None,
-    "pool": None,
     "on_drift": "fail",
     "can_subset": False,
 }
@@ -115,9 +114,10 @@ def asset(function: Callable[..., Any] | None = None, /, **keywords: Any) -> Cal
     The key is the function's name, or ``name``. ``deps`` are upstreams that are not loaded; ``inputs`` says more about
     a parameter; ``partitions`` and ``batch`` cut the asset into parts; ``schema``, ``hashing`` and ``io_manager``
     concern what is published, ``freshness_policy`` how late it may be; assets of one ``publish_group`` are published
-    together, partition by partition; a call that fails is tried again as its ``retry_policy`` says, and one that takes
-    longer than its ``timeout`` has failed; where steps run in processes, one that takes more than ``max_memory``
-    (``"2GB"``) is ended, and ``isolated`` gives each call a process of its own;
+    together, partition by partition; ``pool``, a name or ``(name, weight)``, limits how many steps run at once; a call
+    that fails is tried again as its ``retry_policy`` says, and one that takes longer than its ``timeout`` has failed;
+    where steps run in processes, one that takes more than ``max_memory`` (``"2GB"``) is ended, and ``isolated`` gives
+    each call a process of its own;
     ``code_version`` replaces the automatic one;
     ``group``, ``owners``, ``tags``, ``kinds``, ``description`` (otherwise the docstring's first paragraph) and
     ``metadata`` are for people.
@@ -335,6 +335,7 @@ def _computation(
         publish_group=read.text("publish_group"),
         retry_policy=read.retry_policy(),
         timeout=read.timeout(),
+        pool=read.pool(),
         max_memory=read.size("max_memory"),
         isolated=read.flag("isolated"),
         multiple=multiple,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from assetflow.partitions.definitions import PartitionsDefinition
 
 _HASHINGS = ("ordered", "rows", "none")
+_POOL = re.compile(r"[A-Za-z_][\w.-]{0,62}")
 _UNSUPPORTED_INPUT = ("schema",)
 
 
@@ -194,6 +196,26 @@ class Keywords:
         for problem in problems:
             self.note(f"retry_policy: {problem.message}", problem.hint or "")
         return None if problems else value
+
+    def pool(self) -> tuple[str, int] | None:
+        """The name of a pool, and how much of it each step takes."""
+        value: Any = self.given.get("pool")
+        if value is None:
+            return None
+        pair = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value, 1)
+        name, weight = pair if len(pair) == 2 else (None, None)
+        if not isinstance(name, str) or not _POOL.fullmatch(name):
+            self.note(f"pool={value!r} names no pool", 'write pool="warehouse", or pool=("warehouse", 2) with a weight')
+        elif name == "default":
+            self.note(
+                'pool="default" cannot be used: that stands for the pools that the settings do not name',
+                "choose another name",
+            )
+        elif not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
+            self.note(f"pool={value!r}: the weight {weight!r} is no whole number from 1", f'write pool=("{name}", 2)')
+        else:
+            return name, weight
+        return None
 
     def inputs(self) -> Mapping[str, Input]:
         """Inputs by parameter; one that cannot be read names the asset ``""``."""

@@ -169,6 +169,7 @@ def _fail(ledger: Ledger, row: int, tried: _Tried, error: AssetflowError, call: 
                 checks=checks,
                 finished_intents=stages.finish(candidate.version) if candidate else (),
                 added=outcome.added,
+                fence=ledger.parts.fence,
             )
         )
         times = (outcome.started_at, outcome.ended_at)

@@ -43,7 +43,12 @@ def enqueue(parts: RunParts, commit: Commit) -> Ticket:
     locations = commit.locations
     sync = parts.setting.storage.debts.owe(locations) if locations else None
     group = Group(
-        commit.publications, sync=sync, after=commit.after, finished_intents=commit.finished, added=commit.added
+        commit.publications,
+        sync=sync,
+        after=commit.after,
+        finished_intents=commit.finished,
+        added=commit.added,
+        fence=parts.fence,
     )
     ticket = parts.journal.publish(group, commit.entries)
     for asset in move(parts, commit.publications, ticket):

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
-from typing import Literal
+from typing import Literal, Protocol
 
 from assetflow.errors import StepError
 from assetflow.execution.scheduling import Schedule, urgencies
@@ -16,13 +16,29 @@ from assetflow.execution.task import Executor, PartitionOutcome, Task, TaskResul
 from assetflow.execution.waiting import Waiting
 from assetflow.execution.work import Phase, Retry, Unit, Work
 
-Ending = Literal["done", "failed", "canceled"]
+Ending = Literal["done", "failed", "canceled", "lost"]
+"""``lost``: what was going on may not be published any more, and the rest was not begun."""
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks whether another process wants the run to stop."""
 
 _STOPPING = 10.0
 """Seconds that stopped tasks have until their futures tell."""
+
+
+class Gate(Protocol):
+    """Decides of each task, before it starts, whether there is room for it."""
+
+    look_at: float | None
+    """When it is worth asking again, while tasks wait; as :meth:`Waiting.now`."""
+
+    def enter(self, task: Task) -> bool:
+        """Whether the task may start now; if not, it is asked again."""
+        ...
+
+    def leave(self, task: Task) -> None:
+        """A task that entered is settled."""
+        ...
 
 
 class _Open:
@@ -54,7 +70,8 @@ class _Open:
 class Driver:
     """Carries out the units of one run.
 
-    ``stop_asked`` is looked at from time to time and cancels; once ``failed`` holds, nothing new is started.
+    ``stop_asked`` is looked at from time to time and cancels; once ``failed`` holds, nothing new is started, and once
+    ``lost`` holds, nothing is settled either. A task that has no room in the ``gate`` keeps no other unit waiting.
     """
 
     def __init__(
@@ -65,12 +82,17 @@ class Driver:
         *,
         stop_asked: Callable[[], bool],
         failed: Callable[[], bool] = lambda: False,
+        lost: Callable[[], bool] = lambda: False,
+        gate: Gate | None = None,
     ) -> None:
         self._executor = executor
         self._waiting = waiting
         self._clock = clock
         self._stop_asked = stop_asked
         self._failed = failed
+        self._lost = lost
+        self._gate = gate
+        self._gated: set[int] = set()
         self._looked = waiting.now()
         self._running: dict[Future[TaskResult], tuple[int, Work, datetime]] = {}
         self._later: list[tuple[float, int, int, Retry]] = []
@@ -103,11 +125,15 @@ class Driver:
                 if self._stop_asked():
                     self._stop_all(opened, schedule)
                     return "canceled"
+            if self._lost():
+                self._stop_all(opened)
+                return "lost"
             if self._failed():
                 self._let_finish(opened, schedule)
                 return "failed"
             if self._later:
                 self._bring_due(now, opened, schedule)
+            self._look_at_gate(now, schedule)
             number = schedule.next()
             if number is None:
                 self._wait(now)
@@ -117,7 +143,11 @@ class Driver:
             if unit is None:
                 unit = opened[number] = _Open(units[number].begin())
             work = unit.take()
-            if work is not None:
+            if work is not None and self._gate is not None and not self._gate.enter(work.task):
+                unit.due.appendleft(work)
+                self._gated.add(number)
+                schedule.dry(number)
+            elif work is not None:
                 self._start(number, work, unit, schedule)
             elif unit.over:
                 del opened[number]
@@ -145,8 +175,16 @@ class Driver:
         for retry in work.settle(result):
             unit.delayed += 1
             heappush(self._later, (self._waiting.now() + retry.delay, next(self._numbers), number, retry))
+        if self._gate is not None:
+            self._gate.leave(work.task)
         unit.running -= 1
         schedule.ended(number)
+
+    def _look_at_gate(self, now: float, schedule: Schedule) -> None:
+        if self._gated and self._gate is not None and self._gate.look_at is not None and self._gate.look_at <= now:
+            for number in self._gated:
+                schedule.wake(number)
+            self._gated.clear()
 
     def _bring_due(self, now: float, opened: dict[int, _Open], schedule: Schedule) -> None:
         while self._later and self._later[0][0] <= now:
@@ -159,6 +197,8 @@ class Driver:
         until = self._looked + _LOOK_EVERY
         if self._later:
             until = min(until, self._later[0][0])
+        if self._gated and self._gate is not None and self._gate.look_at is not None:
+            until = min(until, self._gate.look_at)
         self._waiting.wait(self._running.keys(), max(until - now, 0.0))
 
     def _let_finish(self, opened: dict[int, _Open], schedule: Schedule) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -91,6 +92,7 @@ class Journal:
         self._lost = lost
         self._conflicts: list[Entry] = []
         self._blocked: list[Entry] = []
+        self._counted: dict[AssetKey, array[int]] = {}
 
     def publish(self, group: Group, entries: Sequence[Entry]) -> Ticket:
         """Enqueue a publication; its entries count when it is committed."""
@@ -107,12 +109,26 @@ class Journal:
         else:
             self._count(entry)
 
-    def reopen(self) -> list[Entry]:
-        """What to plan again, empty without conflicts: the entries are taken back, as if they had not been tried."""
-        reopened = [*self._conflicts, *self._blocked] if self._conflicts else []
-        if reopened:
-            self._conflicts, self._blocked = [], []
-        return reopened
+    @property
+    def conflicting(self) -> bool:
+        """Whether others got in the way of something that is still open."""
+        return bool(self._conflicts)
+
+    def reopen(self) -> None:
+        """Take back what is open, as if it had not been tried."""
+        self._conflicts, self._blocked = [], []
+
+    def take_counted(self) -> dict[AssetKey, array[int]]:
+        """The ordinals that have been counted since the last time."""
+        counted, self._counted = self._counted, {}
+        return counted
+
+    def unsettled(self) -> dict[AssetKey, list[int]]:
+        """The ordinals that are open."""
+        found: dict[AssetKey, list[int]] = {}
+        for entry in (*self._conflicts, *self._blocked):
+            found.setdefault(entry.asset, []).append(entry.ordinal)
+        return found
 
     def conclude(self) -> None:
         """Settle, and count what is still open. Raises StoreError."""
@@ -130,6 +146,7 @@ class Journal:
 
     def _count(self, entry: Entry, committed_at: datetime | None = None) -> None:
         self.counts.setdefault(entry.asset, no_counts())[entry.outcome] += 1
+        self._counted.setdefault(entry.asset, array("q")).append(entry.ordinal)
         error = entry.error.document() if entry.error else None
         if error is not None and entry.outcome in ("failed", "quarantined"):
             self.failures.append(Failure(entry.asset, entry.key, error))

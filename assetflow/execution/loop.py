@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -19,28 +19,26 @@ from assetflow.execution.options import RunOptions
 from assetflow.execution.output.recording import RunOutput
 from assetflow.execution.output.showing import show_line
 from assetflow.execution.parts import RunParts
+from assetflow.execution.pools import Slots
 from assetflow.execution.projection import CurrentFiles
 from assetflow.execution.remaining import Remaining
 from assetflow.execution.result import EventKind, Listener, Outcome, ResultStatus, RunEvent, RunResult, no_counts
+from assetflow.execution.rounds import Doing, Replan, Round, Rounds
 from assetflow.execution.stages import Desk, VersionIds
 from assetflow.execution.treating import Treatment
 from assetflow.execution.units import units_of
 from assetflow.execution.workshop import Workshop
 from assetflow.graph import Node
 from assetflow.keys import AssetKey, VersionId
-from assetflow.partitions.sets import PartitionSet
-from assetflow.planner.plan import Partitions, Plan, Step
+from assetflow.planner.plan import Plan
 from assetflow.planner.recording import recorded
 from assetflow.planner.spans import Integers
 from assetflow.planner.state import State
 from assetflow.publish.key_room import KeyRoom
 from assetflow.publish.liveness import this_process
 from assetflow.publish.setting import Setting
+from assetflow.store.leases import LeaseRecord
 from assetflow.store.records import RunRecord, VersionRecord
-
-Replan = Callable[[], tuple[Plan, State]]
-_ROUNDS = 3
-"""How often a run tries what other runs got in the way of."""
 
 
 def run_plan(
@@ -135,6 +133,7 @@ class _Run:
             recorded(self._plan, setting.graph, setting.codes, setting.spaces),
             executor=self._options.name,
             workers=self._executor.slots,
+            priority=self._options.priority,
         )
         ending: Ending = "done"
         try:
@@ -142,11 +141,7 @@ class _Run:
             setting.writer.start_run(record)
             try:
                 self._tell("started")
-                ending = self._carry_out(self._plan.steps)
-                if replan is not None and ending == "done":
-                    ending = self._settle_conflicts(replan)
-                if ending == "done":
-                    self._treatment().leave_out()
+                ending = self._rounds(replan).carry_out()
             except KeyboardInterrupt:
                 ending = "canceled"
             finally:
@@ -175,57 +170,42 @@ class _Run:
     def leave_out(self) -> None:
         """Record what a plan without steps leaves out because it is late. Raises StoreError."""
         self._setting.writer.save_code(list(self._setting.code_sources))
-        self._treatment().leave_out()
+        self._rounds(None).carry_out()
+        self._executor.close()
         self._parts.journal.conclude()
         self._current.refresh()
 
-    def _carry_out(self, steps: Sequence[Step]) -> Ending:
-        units = units_of(steps, self._setting.graph, self._treatment(), self._executor.slots)
+    def _rounds(self, replan: Replan | None) -> Rounds:
+        doing = Doing(
+            self._carry_out,
+            lambda: self._setting.reader.cancel_asked(self._parts.run_id),
+            self._waits,
+            lambda: self._tell("lease_lost"),
+        )
+        return Rounds(self._plan, self._parts, replan, doing)
+
+    def _carry_out(self, now: Round) -> Ending:
+        self._parts = now.parts
+        plan = replace(now.plan, steps=now.steps, tolerated=now.tolerated)
+        treatment = Treatment(
+            now.parts, plan, lambda node, begins: self._tell("step_started" if begins else "step_finished", node)
+        )
         driver = Driver(
             self._executor,
             self._options.waiting,
             self._setting.clock,
-            stop_asked=lambda: self._setting.reader.cancel_asked(self._parts.run_id),
-            failed=lambda: self._options.fail_fast and bool(self._parts.journal.failures),
+            stop_asked=lambda: self._setting.reader.cancel_asked(now.parts.run_id),
+            failed=lambda: self._options.fail_fast and bool(now.parts.journal.failures),
+            lost=lambda: now.hold.lost,
+            gate=Slots(self._setting, now.hold, self._options.priority, self._options.waiting.now),
         )
-        return driver.carry_out(units)
+        ending = driver.carry_out(units_of(now.steps, self._setting.graph, treatment, self._executor.slots))
+        if ending == "done":
+            treatment.leave_out()
+        return ending
 
-    def _treatment(self) -> Treatment:
-        def told(node: Node, begins: bool) -> None:
-            self._tell("step_started" if begins else "step_finished", node)
-
-        return Treatment(self._parts, self._plan, told)
-
-    def _settle_conflicts(self, replan: Replan) -> Ending:
-        """Plan again what other runs got in the way of, and what that blocked; what they made is left as it is."""
-        journal = self._parts.journal
-        for _ in range(1, _ROUNDS):
-            journal.settle()
-            reopened = journal.reopen()
-            if not reopened:
-                break
-            open_by_asset: dict[AssetKey, set[int]] = {}
-            for entry in reopened:
-                open_by_asset.setdefault(entry.asset, set()).add(entry.ordinal)
-            plan, state = replan()
-            live = LiveState(state, lambda key: self._exists(self._setting.graph.owner[key]))
-            for asset, ordinals in self._parts.live.lost().items():
-                live.lose(asset, [o for o in ordinals.tolist() if o not in open_by_asset.get(asset, ())])
-            self._parts = replace(self._parts, state=state, live=live)
-            steps = [
-                replace(step, partitions=Partitions(chosen, step.partitions.ranges))
-                for step in plan.steps
-                if (chosen := step.partitions.ordinals & _open(step, open_by_asset))
-            ]
-            planned = {(asset, o) for step in steps for asset in step.outputs for o in step.partitions.ordinals}
-            for entry in reopened:
-                if (entry.asset, entry.ordinal) not in planned:
-                    made = entry.ordinal in live.asset(entry.asset).ordinals
-                    journal.note(replace(entry, outcome="unchanged", error=None) if made else entry)
-            ending = self._carry_out(steps)
-            if ending != "done":
-                return ending
-        return "done"
+    def _waits(self, held: Sequence[LeaseRecord]) -> None:
+        self._tell("waiting", waits_for=tuple(dict.fromkeys(lease.holder for lease in held)))
 
     def _exists(self, computation: str) -> Integers:
         if computation not in self._existing:
@@ -285,7 +265,9 @@ class _Run:
         self._current.tick()
         self._tell("partition", None, entry)
 
-    def _tell(self, kind: EventKind, node: Node | None = None, entry: Entry | None = None) -> None:
+    def _tell(
+        self, kind: EventKind, node: Node | None = None, entry: Entry | None = None, waits_for: tuple[str, ...] = ()
+    ) -> None:
         if self._listener is None:
             return
         name = node.name if node else self._setting.graph.owner[entry.asset] if entry else None
@@ -294,8 +276,5 @@ class _Run:
         if entry is not None and name is not None:
             self._remaining.done(name)
         left, complete = self._remaining.seconds, self._remaining.complete
-        self._listener(RunEvent(kind, self._done, self._total, seconds, name, key, outcome, left, complete))
-
-
-def _open(step: Step, open_by_asset: Mapping[AssetKey, set[int]]) -> PartitionSet:
-    return PartitionSet.from_ordinals([o for asset in step.outputs for o in open_by_asset.get(asset, ())])
+        done = min(self._done, self._total)  # what is planned again is done twice
+        self._listener(RunEvent(kind, done, self._total, seconds, name, key, outcome, left, complete, waits_for))

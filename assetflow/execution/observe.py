@@ -16,6 +16,7 @@ from assetflow.execution.tracebacks import user_error
 from assetflow.fingerprint.data import hash_text
 from assetflow.graph import Node
 from assetflow.keys import EMPTY_HASH, AssetKey, DataHash, VersionId
+from assetflow.partitions.sets import PartitionSet
 from assetflow.partitions.spaces import PartitionSpace, bind
 from assetflow.planner.selection import Selection
 from assetflow.planner.signatures import hash_lanes
@@ -23,7 +24,9 @@ from assetflow.planner.spans import members
 from assetflow.planner.state import AssetState, empty_asset_state
 from assetflow.planner.targets import choose
 from assetflow.publish.key_room import KeyRoom
+from assetflow.publish.leasing import Leasing, growing_pauses
 from assetflow.publish.setting import Setting
+from assetflow.store.leases import Unit
 from assetflow.store.records import EventRecord, Group, ObservationRecord, Publication, VersionRecord, Withdrawal
 
 OBSERVATIONS = 0
@@ -79,8 +82,7 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
     if not sources:
         return Observed()
     last = setting.reader.last_observations()
-    keys = [node.outputs[0] for node in sources]
-    state = setting.reader.read_state(setting.environment, keys, setting.codes, sources=keys, uids=setting.uids)
+    observed = _last(setting, [node.outputs[0] for node in sources])
     unobserved: list[Unobserved] = []
     warnings: list[str] = []
     for node in sources:
@@ -94,7 +96,7 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
         try:
             answer, added = _ask(node, setting)
             space = _extended(node, added, setting) if added else setting.spaces[node.name]
-            warnings += _publish(node, answer, state.assets.get(asset) or empty_asset_state(), setting, space, now)
+            warnings += _publish(node, answer, observed[asset], setting, space, now)
         except (KeyboardInterrupt, StoreError):
             raise
         except BaseException as error:
@@ -105,6 +107,12 @@ def observe(sources: Sequence[Node], setting: Setting) -> Observed:
             setting.writer.record_observations([ObservationRecord(asset, uid, now)])
     setting.writer.flush()
     return Observed(tuple(unobserved), tuple(warnings))
+
+
+def _last(setting: Setting, sources: Sequence[AssetKey]) -> dict[AssetKey, AssetState]:
+    """What the sources answered last."""
+    state = setting.reader.read_state(setting.environment, sources, setting.codes, sources=sources, uids=setting.uids)
+    return {source: state.assets.get(source) or empty_asset_state() for source in sources}
 
 
 def _extended(node: Node, added: Mapping[str, tuple[str, ...]], setting: Setting) -> PartitionSpace:
@@ -166,6 +174,30 @@ def _publish(
     ordinals = space.ordinals(keys) if node.partitions else np.zeros(len(answer), np.int64)
     found = {int(o): version for o, version in zip(ordinals, answer.values(), strict=True) if o >= 0}
     warnings = _outside(asset, [key for key, ordinal in zip(keys, ordinals.tolist(), strict=False) if ordinal < 0])
+    pauses = growing_pauses()
+    leasing = Leasing(setting)
+    while True:
+        changed, gone = _differences(found, before)
+        if not changed and not gone:
+            return warnings
+        touched = PartitionSet.from_ordinals([*(ordinal for ordinal, _, _ in changed), *gone])
+        hold, _ = leasing.claim([Unit((uid,), touched)], environment=OBSERVATIONS, whole=True)
+        if hold is not None:
+            break
+        # Another process publishes what it was answered: what is left to do is seen afterwards.
+        setting.pause(next(pauses))
+        before = _last(setting, [asset])[asset]
+    try:
+        _commit(asset, uid, changed, gone, setting, now, hold.fence)
+    finally:
+        hold.release()
+    return warnings
+
+
+def _differences(
+    found: Mapping[int, str | None], before: AssetState
+) -> tuple[list[tuple[int, str | None, DataHash]], list[int]]:
+    """What was answered otherwise than before, and what is there no more."""
     known = {int(o): (int(high), int(low)) for o, (high, low) in zip(before.ordinals, before.hashes, strict=True)}
     changed: list[tuple[int, str | None, DataHash]] = []
     for ordinal, version in sorted(found.items()):
@@ -173,9 +205,18 @@ def _publish(
         if known.get(ordinal) != hash_lanes(data_hash):
             changed.append((ordinal, version, data_hash))
     present = np.fromiter(sorted(found), np.int64, len(found))
-    gone = before.ordinals[~members(before.ordinals, present)].tolist()
-    if not changed and not gone:
-        return warnings
+    return changed, before.ordinals[~members(before.ordinals, present)].tolist()
+
+
+def _commit(
+    asset: AssetKey,
+    uid: int,
+    changed: Sequence[tuple[int, str | None, DataHash]],
+    gone: Sequence[int],
+    setting: Setting,
+    now: datetime,
+    fence: int,
+) -> None:
     ids = setting.writer.reserve_versions(len(changed)) if changed else range(0)
     publications = tuple(
         _observation(asset, uid, ordinal, version, data_hash, VersionId(number), now)
@@ -183,9 +224,8 @@ def _publish(
     )
     withdrawals = tuple(Withdrawal(OBSERVATIONS, asset, uid, ordinal, None, now) for ordinal in gone)
     event = EventRecord(now, "observed", asset, None, None, {"changed": len(changed), "gone": len(gone)}, uid)
-    setting.writer.publish(Group(publications, withdrawals)).result()
+    setting.writer.publish(Group(publications, withdrawals, fence=fence)).result()
     setting.writer.record_steps([], [event])
-    return warnings
 
 
 def _observation(

@@ -11,7 +11,7 @@ from assetflow.execution.waiting import RealTime, Waiting
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """By which executor a plan is run, whether the first failure ends it, and how it waits."""
+    """By which executor a plan is run, whether the first failure ends it, how it waits, and how urgent it is."""
 
     executor: ExecutorFactory = InlineExecutor
     fail_fast: bool = False
@@ -19,3 +19,4 @@ class RunOptions:
     name: str = "inline"
     """The executor's, for the record."""
     workers: int = 1
+    priority: int = 0

@@ -19,6 +19,7 @@ from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.planner.spans import Flags, Integers, members
 from assetflow.planner.state import State
 from assetflow.publish.key_room import KeyRoom
+from assetflow.publish.leasing import Hold
 from assetflow.publish.setting import Setting
 from assetflow.publish.stored import StoredInput, stored_input, stored_partition
 from assetflow.store.records import VersionRecord
@@ -52,6 +53,13 @@ class RunParts:
     """Whether tasks run elsewhere."""
     chance: Callable[[], float] = lambda: 0.5
     """Gives numbers from 0 to 1, for the jitter of retries."""
+    lease: Hold | None = None
+    """What this run may publish; None: what nobody else can."""
+
+    @property
+    def fence(self) -> int | None:
+        """That of the lease, for publications."""
+        return None if self.lease is None else self.lease.fence
 
     def version(self, version: VersionId) -> VersionRecord:
         """One version, fetched if it has to be. Raises UnknownVersion."""

@@ -26,6 +26,7 @@ from assetflow.planner.causes import PRECEDENCE
 from assetflow.planner.spans import Integers
 from assetflow.planner.staleness import Assessment
 from assetflow.publish.key_room import KeyRoom
+from assetflow.publish.leasing import publish_alone
 from assetflow.publish.liveness import this_user
 from assetflow.publish.setting import Setting
 from assetflow.store.records import (
@@ -48,10 +49,11 @@ _LOOKED_AT = 100
 
 
 def repoint(setting: Setting, group: Group) -> Ticket:
-    """The one door for publications outside a run: enqueues the group and waits. Raises PublishConflict."""
-    ticket = setting.writer.publish(group)
-    ticket.result()
-    return ticket
+    """The one door for publications outside a run: waits until the group is committed. Raises PublishConflict.
+
+    What a run is at is taken from it.
+    """
+    return publish_alone(setting, group)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,14 @@ OUTCOMES: tuple[Outcome, ...] = (
 ResultStatus = Literal["success", "failed", "canceled"]
 
 
-EventKind = Literal["started", "step_started", "partition", "step_finished", "finished"]
+EventKind = Literal["started", "step_started", "partition", "step_finished", "finished", "waiting", "lease_lost"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
     """Progress: a run or a step starts or ends, or one partition of a computation is done.
+
+    Or the run waits for others (``waits_for``), or has stood still for so long that it has to begin again.
 
     ``done`` and ``total`` count asset partitions of the whole run; ``seconds`` is the time since the run began,
     ``left`` what the rest is expected to take: at least that, where not ``left_complete``, None without any history.
@@ -43,6 +45,7 @@ class RunEvent:
     outcome: Outcome | None = None
     left: float | None = None
     left_complete: bool = True
+    waits_for: tuple[str, ...] = ()
 
 
 Listener = Callable[[RunEvent], None]

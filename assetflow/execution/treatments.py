@@ -131,6 +131,7 @@ def _remember(ledger: Ledger, row: int, asset: AssetKey, error: AssetflowError, 
             ledger.parts.run_id,
             error.message,
             checks=check_records(staged.checks, asset, uid, ordinal, staged.version) if staged else (),
+            fence=ledger.parts.fence,
         )
     )
 

@@ -86,6 +86,11 @@ class Node:
         return self.computation.publish_group
 
     @property
+    def pool(self) -> tuple[str, int] | None:
+        """The pool that its steps take of, and how much each takes."""
+        return self.computation.pool
+
+    @property
     def own_edges(self) -> tuple[Edge, ...]:
         """The edges by which it reads earlier partitions of its own outputs."""
         return tuple([edge for edge in self.edges if edge.own])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from assetflow.errors import ProjectError, SourceLocation
 from assetflow.keys import DEFAULT_ENVIRONMENT, ENVIRONMENT_NAME
 from assetflow.opening.executors import EXECUTORS, ExecutorSettings
+from assetflow.publish.limits import NORMAL, is_lease, is_limit
 
 if TYPE_CHECKING:
     from assetflow.publish.retention import Retention
@@ -28,7 +29,7 @@ _EXECUTION: Mapping[str, tuple[Callable[[object], bool], str]] = {
 FILE = "pyproject.toml"
 
 
-# Checked by hand: importing pydantic for four texts would take a third of a command's time.
+# Checked by hand: importing pydantic for a few values would take a third of a command's time.
 _FORMS = {
     "definitions": (re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?"), '"package.module" or "package.module:name"'),
     "store": (re.compile(r".+"), 'a URL such as "sqlite:///.assetflow/store.db" or "postgresql://user@host/database"'),
@@ -50,6 +51,8 @@ class ProjectConfig:
     """Not shown: it may hold a password."""
     storage: str = ".assetflow/data"
     environment: str = DEFAULT_ENVIRONMENT
+    lease_seconds: float = NORMAL.lease_seconds
+    pools: Mapping[str, int] | None = None
     executor: str = "inline"
     workers: int | None = None
     isolation: bool = False
@@ -142,11 +145,17 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
                 raise ProjectError(f"[tool.assetflow] {name} = {value!r} cannot be used", hint=hint, location=place)
             checked[name] = value
             continue
-        if name not in _FORMS:
-            known = (*_FORMS, *_EXECUTION, "retention")
+        if name not in (*_FORMS, "lease_seconds", "pools"):
+            known = (*_FORMS, *_EXECUTION, "lease_seconds", "pools", "retention")
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise ProjectError(f"[tool.assetflow] has no setting {name}", hint=hint, location=place)
+        if name == "lease_seconds":
+            checked[name] = _lease_seconds(value, place)
+            continue
+        if name == "pools":
+            checked[name] = _pools(path, value, place)
+            continue
         form, description = _FORMS[name]
         if not isinstance(value, str) or not form.fullmatch(value):
             raise ProjectError(
@@ -162,6 +171,35 @@ def _checked(path: Path, settings: Mapping[str, object]) -> dict[str, object]:
             location=SourceLocation(str(path), _line_of(path, "definitions")),
         )
     return checked
+
+
+def _lease_seconds(value: object, place: SourceLocation) -> float:
+    if is_lease(value):
+        return float(cast("float", value))
+    raise ProjectError(
+        f"[tool.assetflow] lease_seconds = {value!r} cannot be used",
+        hint="write a number of seconds from 1 to 3600; 15 is the default",
+        location=place,
+    )
+
+
+def _pools(path: Path, value: object, place: SourceLocation) -> Mapping[str, int]:
+    if not isinstance(value, dict):
+        raise ProjectError(
+            f"[tool.assetflow] pools = {value!r} is no table",
+            hint="write a line [tool.assetflow.pools], and limits such as warehouse = 4 below it",
+            location=place,
+        )
+    pools: dict[str, int] = {}
+    for name, limit in cast("dict[str, object]", value).items():
+        if not is_limit(limit):
+            raise ProjectError(
+                f"[tool.assetflow.pools] {name} = {limit!r} is no limit",
+                hint=f"write a whole number from 1: {name} = 4",
+                location=SourceLocation(str(path), _line_of(path, name, "[tool.assetflow.pools]")),
+            )
+        pools[name] = cast("int", limit)
+    return pools
 
 
 def _checked_variables(overriding: Mapping[str, str]) -> Mapping[str, str]:
@@ -180,9 +218,9 @@ def _shown(name: str, value: object, text: str) -> str:
     return "" if name == "store" and isinstance(value, str) else text
 
 
-def _line_of(path: Path, name: str) -> int:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if name == "retention" and "[tool.assetflow.retention]" in (stripped := [line.strip() for line in lines]):
-        return stripped.index("[tool.assetflow.retention]") + 1
-    start = next((n for n, line in enumerate(lines, 1) if line.strip() == "[tool.assetflow]"), 1)
-    return next((n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name), start)
+def _line_of(path: Path, name: str, table: str = "[tool.assetflow]") -> int:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    start = next((n for n, line in enumerate(lines, 1) if line == table), 1)
+    found = (n for n, line in enumerate(lines[start:], start + 1) if line.split("=")[0].strip() == name)
+    subtable = table.replace("]", f".{name}]")
+    return next(found, lines.index(subtable) + 1 if subtable in lines else start)

@@ -20,6 +20,8 @@ from assetflow.partitions.ordinal_spaces import ordinal_space
 from assetflow.partitions.sets import Ints
 from assetflow.partitions.spaces import PartitionSpace, bind
 from assetflow.planner.spaces import spaces_of
+from assetflow.publish.limits import Limits
+from assetflow.publish.liveness import is_gone
 from assetflow.publish.projection import project_all
 from assetflow.publish.recovery import clear, find_leftovers
 from assetflow.publish.setting import Setting
@@ -36,7 +38,7 @@ def store_of(url: str, root: Path, clock: Callable[[], datetime]) -> Store:
     """Open the store at a URL whose path is relative to the project's folder. Raises StoreError."""
     from assetflow.store.opening import open_store
 
-    return open_store(absolute_url(url, root), clock=clock, folder=root / ".assetflow")
+    return open_store(absolute_url(url, root), clock=clock, gone=is_gone, folder=root / ".assetflow")
 
 
 def with_present_keys(setting: Setting, present: Mapping[str, Ints]) -> Setting:
@@ -114,6 +116,7 @@ def setting_of(
     managers: Managers,
     environment: str,
     clock: Callable[[], datetime],
+    limits: Limits,
     logs: Path,
 ) -> Setting:
     """Bind definitions to a store and a storage; clears what dead processes left.
@@ -137,6 +140,7 @@ def setting_of(
         writer=store.writer,
         clock=clock,
         run_ids=lambda: uuid4().hex[:12],
+        limits=limits,
         logs=logs,
     )
     storage.owner = store.reader.identity()

@@ -24,6 +24,7 @@ from assetflow.planner.selection import parse_selection
 from assetflow.planner.staleness import Assessment, assess
 from assetflow.planner.targets import choose
 from assetflow.planner.tolerance import tolerant_edges
+from assetflow.publish.limits import NORMAL, Limits, check_pools, checked_priority
 from assetflow.publish.registry import Managers, check_managers
 from assetflow.store.interface import Store
 
@@ -56,6 +57,7 @@ class Workspace:
         environment: str,
         root: Path,
         clock: Callable[[], datetime],
+        limits: Limits = NORMAL,
         retention: Retention | None = None,
     ) -> None:
         self.retention = retention
@@ -74,6 +76,7 @@ class Workspace:
         self.root = root
         self.environment = environment
         self.clock = clock
+        self.limits = limits
         self._store_url, self._storage_url = store, storage
         self.graph: AssetGraph = build_graph(definitions)
         self.definitions = definitions
@@ -84,18 +87,20 @@ class Workspace:
         self.managers = Managers(definitions.io_managers)
         other = None if environment == DEFAULT_ENVIRONMENT else environment
         check_managers(self.graph, self.managers, temporary=store is None, environment=other)
+        check_pools(self.graph, limits)
 
     def loaded_from(self, sources: Sources, target: str, executors: ExecutorSettings) -> None:
         """Remember what the definitions were imported from, and the project's settings for runs."""
         self.loaded, self._target, self._executors = sources, target, executors
 
-    def run_options(self, executor: str | None, workers: int | None, *, fail_fast: bool) -> RunOptions:
+    def run_options(self, executor: str | None, workers: int | None, *, fail_fast: bool, priority: int) -> RunOptions:
         """How a run is carried out that is asked to use an executor. Raises UsageError."""
         from assetflow.execution.options import RunOptions
         from assetflow.opening.executors import chosen_executor
 
         chosen = chosen_executor(executor, workers, self._executors, self.worker_code)
-        return RunOptions(chosen.make, fail_fast, name=chosen.name, workers=chosen.workers)
+        urgency = checked_priority(priority)
+        return RunOptions(chosen.make, fail_fast, name=chosen.name, workers=chosen.workers, priority=urgency)
 
     def worker_code(self) -> WorkerCode:
         """What worker processes need to have the same definitions. Raises UsageError."""
@@ -176,6 +181,7 @@ class Workspace:
             managers=self.managers,
             environment=self.environment,
             clock=self.clock,
+            limits=self.limits,
             logs=logs_folder(self._url, self.root),
         )
 

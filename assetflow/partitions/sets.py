@@ -67,6 +67,11 @@ class PartitionSet:
         """The set that :meth:`to_text` wrote. Raises ValueError for any other text."""
         return cls(BitMap64.deserialize(b64decode(text, validate=True)))
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The set that :meth:`to_bytes` wrote. Raises ValueError for anything else."""
+        return cls(BitMap64.deserialize(data))
+
     def __or__(self, other: PartitionSet) -> PartitionSet:
         return PartitionSet(self._bits | other._bits)
 
@@ -120,9 +125,13 @@ class PartitionSet:
         >>> PartitionSet.from_text(PartitionSet.from_range(0, 10**6).to_text()) == PartitionSet.from_range(0, 10**6)
         True
         """
+        return b64encode(self.to_bytes()).decode("ascii")
+
+    def to_bytes(self) -> bytes:
+        """The set in the portable Roaring format: short where ordinals are neighbours."""
         bits = self._bits.copy()
         bits.run_optimize()
-        return b64encode(bits.serialize()).decode("ascii")
+        return bits.serialize()
 
     def min(self) -> int:
         """The smallest ordinal. Raises ValueError when the set is empty."""

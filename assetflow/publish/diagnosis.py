@@ -40,10 +40,14 @@ def diagnose(setting: Setting, untracked: Mapping[str, tuple[str, ...]]) -> list
         *_store(setting.reader),
     ]
     findings += [Finding("warning", "recovery", problem.message, problem.hint) for problem in problems]
-    stages, runs = len(leftovers.stages) - len(problems), len(leftovers.runs)
+    stages, runs, leases = len(leftovers.stages) - len(problems), len(leftovers.runs), len(leftovers.leases)
+    if leases:
+        message = f"{leases} leases that nobody could use any more were removed"
+        findings.append(Finding("info", "recovery", message, cleaned=True))
     if stages or runs:
         message = f"{stages} half-written versions and {runs} runs of dead processes were cleared"
         findings.append(Finding("info", "recovery", message, cleaned=True))
+    findings += _leases(setting)
     findings += _files(setting)
     return findings
 
@@ -62,6 +66,22 @@ def _store(reader: StoreReader) -> Iterator[Finding]:
         yield Finding("error", "store", problem, "restore the store from a backup, or rebuild into a new one")
     for advice in reader.advice():
         yield Finding("info", "store", advice)
+
+
+def _leases(setting: Setting) -> Iterator[Finding]:
+    """Who holds what at the moment."""
+    assets = {uid: asset for asset, uid in setting.uids.items()}
+    for lease in setting.reader.leases():
+        held = {assets.get(uid, "an asset of another project"): len(some) for uid, some in lease.claims.items() if some}
+        names = sorted(held)
+        more = f" (+{len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
+        yield Finding(
+            "info",
+            "leases",
+            f"{lease.holder} holds {sum(held.values())} asset partitions of {', '.join(names[:_SHOWN])}{more}, "
+            f"until {lease.expires_at:%H:%M:%S} UTC unless it goes on (process {lease.process.pid} on "
+            f"{lease.process.host}, fence {lease.fence})",
+        )
 
 
 def _files(setting: Setting) -> Iterator[Finding]:

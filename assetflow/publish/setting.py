@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from assetflow.keys import AssetKey
 from assetflow.partitions.spaces import PartitionSpace
 from assetflow.planner.state import Codes
 from assetflow.publish.folders import Storage
+from assetflow.publish.hearts import Heart, ThreadedHeart
+from assetflow.publish.limits import NORMAL, Limits
 from assetflow.store.interface import StoreReader, StoreWriter
-from assetflow.store.records import (
-    CodeSource,
-)
+from assetflow.store.records import CodeSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +38,10 @@ class Setting:
     writer: StoreWriter
     clock: Callable[[], datetime]
     run_ids: Callable[[], str]
+    limits: Limits = NORMAL
+    heart: Heart = field(default_factory=ThreadedHeart)
+    """Keeps leases alive."""
+    pause: Callable[[float], None] = time.sleep
+    """Lets seconds go by while others hold what is to be published."""
     logs: Path | None = None
     """Where what user code prints is kept, a folder for each run; None: nowhere."""

@@ -16,7 +16,9 @@ from assetflow.store import dynamic, renaming, retention
 from assetflow.store import statements as sql
 from assetflow.store.connection import Connection, Rows, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
+from assetflow.store.leases import Leases
 from assetflow.store.names import Names
+from assetflow.store.pools import Pools
 from assetflow.store.records import (
     CheckRecord,
     CodeSource,
@@ -64,8 +66,11 @@ _KEYS_TOLD = 100
 class Batch:
     """Changes that are committed together; use inside a write transaction, then :meth:`write`."""
 
-    def __init__(self, connection: Connection, names: Names, now: datetime) -> None:
+    def __init__(self, connection: Connection, names: Names, leases: Leases, now: datetime) -> None:
         self._connection = connection
+        self.leases = leases
+        self.pools = Pools(connection, leases)
+        leases.begin()
         self._names = names
         self._moment = now
         self._now = to_micros(now)
@@ -116,7 +121,9 @@ class Batch:
                 self._failing.add((environment, uid, ordinal))
 
     def publish(self, group: Group) -> int:
-        """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict."""
+        """Move the pointers of a group, which :meth:`prepare` has seen. Raises PublishConflict and LeaseLost."""
+        if group.fence is not None:
+            self.leases.verify(group.fence, _moves(group), _place(group))
         for ticket in group.after:
             self._committed(ticket, _place(group))
         resolved = [self._verified(publication) for publication in group.publications]
@@ -132,6 +139,8 @@ class Batch:
             self._withdraw(withdrawal)
         for addition in group.added:
             self._add_keys(addition)
+        if group.fence is not None:
+            self.leases.give_back(group.fence, _moves(group))
         for event in group.events:
             self._add_event(event, {})
         self._settled += [(version,) for version in group.finished_intents]
@@ -152,7 +161,10 @@ class Batch:
         return removed
 
     def fail(self, failure: FailureRecord) -> int:
-        """Note a failed try, and its candidate."""
+        """Note a failed try, and its candidate. Raises LeaseLost."""
+        if failure.fence is not None:
+            moves = [(failure.environment, failure.uid, failure.ordinal)]
+            self.leases.verify(failure.fence, moves, "a failed step")
         candidate = failure.candidate
         place = candidate.asset if candidate else "a failed step"
         as_of = [self._as_of(read, place, self.generation) for read in failure.inputs]
@@ -333,6 +345,7 @@ class Batch:
         ):
             if rows:
                 self._connection.executemany(statement, rows)
+        self.leases.write()
         counters = [self.generation, self._version, self._derivation, self._event]
         if counters != self._counters:
             self._connection.execute(sql.SET_COUNTERS, counters)
@@ -578,6 +591,12 @@ class Batch:
             reason = f"not published, because what it was made from was not ({answer.message})"
             raise PublishConflict(f"{place}: {reason}", hint="run it again: it is planned anew")
         return answer
+
+
+def _moves(group: Group) -> list[PointerKey]:
+    """Which pointers a group moves or takes away."""
+    single = [(move.environment, move.uid, move.ordinal) for move in (*group.publications, *group.withdrawals)]
+    return single + [(each.environment, each.uid, ordinal) for each in group.repointings for ordinal in each.ordinals]
 
 
 def _moved(place: str, expected: int, standing: int) -> PublishConflict:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from assetflow.keys import AssetKey, CodeVersion, VersionId
+from assetflow.store.leases import Claim, ClaimRequest, LeaseRecord
+from assetflow.store.pools import SlotAsk, SlotRecord
 from assetflow.store.records import (
     AssetHead,
     CheckRecord,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from assetflow.partitions.dictionary import KeyDictionary
     from assetflow.partitions.sets import Ints
     from assetflow.planner.changes import Changes
-    from assetflow.planner.state import Attempts, Codes, State
+    from assetflow.planner.state import Attempts, Codes, Mark, State
 
 TableName = Literal[
     "assets", "pointers", "versions", "derivations", "lineage", "checks", "runs", "steps", "events", "schemas"
@@ -165,6 +168,40 @@ class StoreWriter(Protocol):
         """Append step records and events."""
         ...
 
+    def claim(self, request: ClaimRequest) -> Claim:
+        """Grant a lease on those of the asset partitions that are in no other (waits), all in one moment.
+
+        Leases that expired, and those of processes that are known to be gone, are removed first.
+        """
+        ...
+
+    def renew(self, fence: int, seconds: float) -> datetime:
+        """Let a lease last for ``seconds`` from now on (waits, but not for other requests); gives until when.
+
+        Raises LeaseLost where it has expired.
+        """
+        ...
+
+    def release(self, fence: int) -> Ticket:
+        """Remove a lease with its claims and slots."""
+        ...
+
+    def sweep_leases(self) -> int:
+        """Remove leases that expired, and those of processes that are known to be gone (waits); gives how many."""
+        ...
+
+    def ask_slots(self, fence: int, asks: Sequence[SlotAsk], limits: Mapping[str, int]) -> list[SlotRecord]:
+        """Stand in line for slots of pools, under a lease (waits); some may be granted at once. Raises LeaseLost."""
+        ...
+
+    def granted_slots(self, fence: int, ids: Collection[int], limits: Mapping[str, int]) -> set[int]:
+        """Those of a lease's slots that are granted by now (waits). Raises LeaseLost."""
+        ...
+
+    def release_slots(self, fence: int, ids: Collection[int], limits: Mapping[str, int]) -> Ticket:
+        """Give slots back, and those that are next their turn."""
+        ...
+
     def flush(self) -> None:
         """Wait until everything enqueued so far is durable. Raises StoreError."""
         ...
@@ -175,6 +212,10 @@ class StoreReader(Protocol):
 
     def generation(self) -> int:
         """The last commit's number; 0 before the first."""
+        ...
+
+    def mark(self) -> tuple[int, Mark]:
+        """The last commit's number, and how far the history goes: those of a state that is read now."""
         ...
 
     def read_state(
@@ -415,6 +456,14 @@ class StoreReader(Protocol):
 
     def intents(self) -> list[StageIntent]:
         """Every stage that was announced and not settled."""
+        ...
+
+    def leases(self) -> list[LeaseRecord]:
+        """All leases with what they hold, by fence."""
+        ...
+
+    def slots(self) -> list[SlotRecord]:
+        """The slots of pools that are held or waited for, in the order in which they were asked for."""
         ...
 
     def code(self, version: CodeVersion) -> CodeSource | None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from assetflow.errors import StoreDamaged, StoreError, StoreTooNew
 from assetflow.store.connection import explained
+from assetflow.store.encoding import to_micros
 from assetflow.store.interface import Store
+from assetflow.store.leases import Gone, Ticks, database_clock
 from assetflow.store.reader import Reader
+from assetflow.store.records import ProcessRecord
 from assetflow.store.sqlite import SqliteDatabase, begin, database_path, patiently
 from assetflow.store.writer import Writer
 
@@ -29,21 +32,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def nobody(process: ProcessRecord) -> bool:
+    """Of no process it is known that it has ended."""
+    return False
+
+
 def open_store(
     url: str,
     *,
     create: bool = True,
     patience: float = PATIENCE,
     clock: Callable[[], datetime] = utc_now,
+    lease_clock: Callable[[], datetime] | None = None,
+    gone: Gone = nobody,
     folder: Path | None = None,
 ) -> Store:
     """Open the metadata store at a URL such as ``sqlite:///.assetflow/store.db``; relative paths start here.
 
     A missing file is created with its folders, unless ``create`` is false; so are the tables in an empty schema of a
     Postgres database, ``postgresql://user@host/database``. An older schema is brought up to date. ``patience`` is how
-    many seconds to wait for other processes. ``folder`` is where what a reader of a Postgres store learned is kept for
-    the next one; an SQLite store has it beside its file. Raises ProjectError for any other URL, and StoreError,
-    StoreTooNew, StoreDamaged, StoreLocked and StoreUnreachable.
+    many seconds to wait for other processes. ``clock`` gives aware datetimes for records. Leases go by the database's
+    own, which all that share it agree on, unless ``lease_clock`` is given. ``gone`` says of which processes it is known
+    that they have ended: their leases are nobody's. ``folder`` is where what a reader of a Postgres store learned is
+    kept for the next one; an SQLite store has it beside its file.
+
+    Raises ProjectError for any other URL, and StoreError, StoreTooNew, StoreDamaged, StoreLocked and StoreUnreachable.
 
     >>> from tempfile import TemporaryDirectory
     >>> folder = TemporaryDirectory()
@@ -53,8 +66,9 @@ def open_store(
     >>> store.close()
     >>> folder.cleanup()
     """
+    ticks = database_clock if lease_clock is None else ticking(lease_clock)
     if url.partition("://")[0] in POSTGRES:
-        return _open_postgres(url, create=create, patience=patience, clock=clock, folder=folder)
+        return _open_postgres(url, create=create, patience=patience, clock=clock, folder=folder, ticks=ticks, gone=gone)
     path = database_path(url)
     if not create and not path.exists():
         raise StoreError(f"{path}: there is no metadata store yet", hint="`assetflow materialize` creates it")
@@ -73,8 +87,8 @@ def open_store(
         except BaseException:
             connection.close()
             raise
-    reader = Reader(database, connection, patience=min(patience, 10.0), beside=path)
-    return _store(reader, Writer(database, reader, patience=patience, clock=clock))
+    reader = Reader(database, connection, patience=min(patience, 10.0), beside=path, ticks=ticks)
+    return _store(reader, Writer(database, reader, patience=patience, clock=clock, gone=gone))
 
 
 def _store(reader: Reader, writer: Writer) -> Store:
@@ -85,8 +99,20 @@ def _store(reader: Reader, writer: Writer) -> Store:
     return Store(reader, writer, close)
 
 
+def ticking(clock: Callable[[], datetime]) -> Ticks:
+    """A clock that was handed in, in place of the database's."""
+    return lambda connection: to_micros(clock())
+
+
 def _open_postgres(
-    url: str, *, create: bool, patience: float, clock: Callable[[], datetime], folder: Path | None
+    url: str,
+    *,
+    create: bool,
+    patience: float,
+    clock: Callable[[], datetime],
+    folder: Path | None,
+    ticks: Ticks,
+    gone: Gone,
 ) -> Store:
     from assetflow.store.postgres import opening
     from assetflow.store.postgres.database import PostgresDatabase
@@ -111,8 +137,8 @@ def _open_postgres(
             connection.close()
             raise
     beside = None if folder is None else folder / f"postgres-{database.url.digest}"
-    reader = Reader(database, connection, patience=patience, beside=beside)
-    return _store(reader, Writer(database, reader, patience=patience, clock=clock))
+    reader = Reader(database, connection, patience=patience, beside=beside, ticks=ticks)
+    return _store(reader, Writer(database, reader, patience=patience, clock=clock, gone=gone))
 
 
 def _make_current(connection: sqlite3.Connection, path: Path, patience: float) -> None:

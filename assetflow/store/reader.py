@@ -16,8 +16,8 @@ from assetflow.keys import AssetKey, CodeVersion, VersionId
 from assetflow.partitions.dictionary import KeyDictionary
 from assetflow.partitions.sets import Ints
 from assetflow.planner.changes import Changes
-from assetflow.planner.state import Attempts, Codes, State
-from assetflow.store import dumps, dynamic, history, integrity, lineage, retention
+from assetflow.planner.state import Attempts, Codes, Mark, State
+from assetflow.store import dumps, dynamic, history, integrity, leases, lineage, pools, retention
 from assetflow.store import statements as sql
 from assetflow.store import versions as _versions
 from assetflow.store.answers import Answers
@@ -27,6 +27,8 @@ from assetflow.store.connection import Connection, Database, Statement, explaine
 from assetflow.store.encoding import from_json, from_micros, to_json
 from assetflow.store.interface import TableName
 from assetflow.store.lateness import Lateness
+from assetflow.store.leases import LeaseRecord, Ticks, database_clock
+from assetflow.store.pools import SlotRecord
 from assetflow.store.records import (
     AssetHead,
     CheckRecord,
@@ -80,8 +82,18 @@ FROM asset_heads AS h LEFT JOIN schemas AS s ON s.id = h.schema_id WHERE h.envir
 class Reader:
     """The StoreReader of a database; threads may share it, and a forked process opens a connection of its own."""
 
-    def __init__(self, database: Database, connection: Connection, *, patience: float, beside: Path | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        connection: Connection,
+        *,
+        patience: float,
+        beside: Path | None,
+        ticks: Ticks = database_clock,
+    ) -> None:
         self._database = database
+        self.ticks = ticks
+        """The clock of leases."""
         self._patience = patience
         self._beside = beside
         self._pid = os.getpid()
@@ -142,6 +154,12 @@ class Reader:
         """The last commit's number."""
         with self._snapshot() as connection:
             return connection.execute(sql.COUNTERS).fetchone()[0]
+
+    def mark(self) -> tuple[int, Mark]:
+        """The last commit's number, and how far the history goes."""
+        with self._snapshot() as connection:
+            generation, derivation, change = connection.execute(sql.MARK).fetchone()
+            return generation, Mark(derivation, change)
 
     def read_state(
         self,
@@ -416,6 +434,16 @@ class Reader:
         """Every stage that was announced and not settled."""
         with self._snapshot() as connection:
             return history.intents(connection)
+
+    def leases(self) -> list[LeaseRecord]:
+        """All leases with what they hold, by fence."""
+        with self._snapshot() as connection:
+            return leases.read_leases(connection, self.ticks(connection))
+
+    def slots(self) -> list[SlotRecord]:
+        """The slots of pools that are held or waited for, in the order in which they were asked for."""
+        with self._snapshot() as connection:
+            return pools.read_slots(connection)
 
     def code(self, version: CodeVersion) -> CodeSource | None:
         """A code version with its components and their sources."""

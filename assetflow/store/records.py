@@ -233,7 +233,8 @@ class Group:
 
     ``sync`` makes the staged files durable; it is called before the transaction. ``after`` must have been committed
     first. ``finished_intents`` are the stage intents that this commit settles; ``added`` become partitions with it;
-    ``events`` are told with it.
+    ``events`` are told with it. ``fence`` is that of the lease which has to hold all of it at the commit; None where
+    nobody else can publish it.
     """
 
     publications: tuple[Publication, ...]
@@ -244,6 +245,7 @@ class Group:
     added: tuple[KeyAddition, ...] = ()
     events: tuple[EventRecord, ...] = ()
     repointings: tuple[Repointing, ...] = ()
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +368,8 @@ class FailureRecord:
     """Makes the candidate's files durable, as in :class:`Group`."""
     added: tuple[KeyAddition, ...] = ()
     """What the candidate adds to dynamic partitions once it is published."""
+    fence: int | None = None
+    """Of the lease that has to hold the partition, as in :class:`Group`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -20,7 +20,10 @@ from assetflow.errors import AssetflowError, PublishConflict, StorageError, Stor
 from assetflow.keys import AssetKey, VersionId
 from assetflow.store.batch import Batch
 from assetflow.store.connection import Connection, Database
+from assetflow.store.encoding import from_micros
+from assetflow.store.leases import Claim, ClaimRequest, Gone, Leases
 from assetflow.store.names import Names
+from assetflow.store.pools import SlotAsk, SlotRecord
 from assetflow.store.reader import Reader
 from assetflow.store.records import (
     CheckRecord,
@@ -65,17 +68,27 @@ class Request:
 class Writer:
     """The StoreWriter of a database; its thread starts with the first request."""
 
-    def __init__(self, database: Database, reader: Reader, *, patience: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        *,
+        patience: float,
+        clock: Callable[[], datetime],
+        gone: Gone = lambda process: False,
+    ) -> None:
         self._database = database
         self._reader = reader
         self._patience = patience
         self._clock = clock
+        self._gone = gone
+        self._pulse: Writer | None = None
         self._pid = os.getpid()
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._gate = Lock()
         self._answered = Condition()
         self._thread: Thread | None = None
-        self._session: tuple[Connection, Names] | None = None
+        self._session: tuple[Connection, Names, Leases] | None = None
         self._ended: StoreError | None = None
         self._broken: list[tuple[Promise[Any], StoreError]] = []
 
@@ -208,6 +221,43 @@ class Writer:
         kept, told = list(steps), list(events)
         return self._enqueue(lambda batch: batch.record_steps(kept, told))
 
+    def claim(self, request: ClaimRequest) -> Claim:
+        """Hold asset partitions that nobody else holds (waits)."""
+        return self._enqueue(lambda batch: batch.leases.claim(request)).result()
+
+    def renew(self, fence: int, seconds: float) -> datetime:
+        """Hold them for longer (waits), on a connection of its own: however much is to be written, it is in time."""
+        with self._gate:
+            if self._ended is not None:
+                raise self._ended
+            if self._pulse is None:
+                self._pulse = Writer(
+                    self._database, self._reader, patience=self._patience, clock=self._clock, gone=self._gone
+                )
+            pulse = self._pulse
+        return from_micros(pulse._enqueue(lambda batch: batch.leases.renew(fence, seconds)).result())
+
+    def release(self, fence: int) -> Ticket:
+        """Hold them no more."""
+        return self._enqueue(lambda batch: batch.leases.release([fence]))
+
+    def sweep_leases(self) -> int:
+        """Remove leases that nobody can use any more (waits)."""
+        return self._enqueue(lambda batch: batch.leases.sweep()).result()
+
+    def ask_slots(self, fence: int, asks: Sequence[SlotAsk], limits: Mapping[str, int]) -> list[SlotRecord]:
+        """Stand in line for slots of pools (waits)."""
+        kept = list(asks)
+        return self._enqueue(lambda batch: batch.pools.ask(fence, kept, limits)).result()
+
+    def granted_slots(self, fence: int, ids: Collection[int], limits: Mapping[str, int]) -> set[int]:
+        """Those of the slots that are granted by now (waits)."""
+        return self._enqueue(lambda batch: batch.pools.granted(fence, ids, limits)).result()
+
+    def release_slots(self, fence: int, ids: Collection[int], limits: Mapping[str, int]) -> Ticket:
+        """Give slots back."""
+        return self._enqueue(lambda batch: batch.pools.release(fence, ids, limits))
+
     def flush(self) -> None:
         """Wait until everything enqueued so far is durable.
 
@@ -229,7 +279,9 @@ class Writer:
             if self._ended is None:
                 self._ended = StoreError(f"{self._database.place}: the metadata store was closed", hint="open it again")
                 self._queue.put(None)
-            thread = self._thread
+            thread, pulse = self._thread, self._pulse
+        if pulse is not None:
+            pulse.close()
         if thread is not None:
             thread.join()
 
@@ -307,10 +359,11 @@ class Writer:
                     case _:
                         raise
 
-    def _connected(self) -> tuple[Connection, Names]:
+    def _connected(self) -> tuple[Connection, Names, Leases]:
         if self._session is None:
             connection = self._database.connect(patience=self._patience, writing=True)
-            self._session = connection, Names(connection)
+            leases = Leases(connection, self._reader.ticks, self._gone)
+            self._session = connection, Names(connection), leases
         return self._session
 
     def _disconnect(self) -> None:
@@ -338,12 +391,12 @@ class Writer:
         return False
 
     def _transaction(self, requests: Sequence[Request]) -> None:
-        connection, names = self._connected()
+        connection, names, leases = self._connected()
         accepted: list[tuple[Request, object]] = []
         refused: list[tuple[Request, AssetflowError]] = []
         try:
             self._database.begin(connection, self._patience)
-            batch = Batch(connection, names, self._clock())
+            batch = Batch(connection, names, leases, self._clock())
             batch.prepare(request.group for request in requests if request.group is not None)
             for request in requests:
                 try:

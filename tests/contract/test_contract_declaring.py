@@ -151,8 +151,6 @@ def test_every_keyword_of_an_asset_that_is_due_is_taken() -> None:
     ("keyword", "value"),
     [
         ("automation_condition", object()),
-        ("pool", "api"),
-        ("pool", ("api", 2)),
         ("on_drift", "evolve"),
         ("on_drift", "warn"),
     ],

@@ -35,6 +35,12 @@ def opened(tmp_path: Path, *assets: object) -> Project:
     return Project(list(assets) or [number, double], store=f"sqlite:///{tmp_path}/store.db", storage=tmp_path / "data")
 
 
+def end_leases(project: Project) -> None:
+    """As if whoever holds them had stood still for too long."""
+    for lease in project.store.reader.leases():
+        project.store.writer.release(lease.fence).result()
+
+
 def test_a_run_on_an_outdated_plan_publishes_nothing_over_what_another_published(tmp_path: Path) -> None:
     with opened(tmp_path) as slow, opened(tmp_path) as fast:
         assessment = assess(slow.graph, slow.state(), slow.setting.codes, slow.clock())
@@ -85,6 +91,7 @@ def test_what_another_run_published_meanwhile_is_planned_again(tmp_path: Path) -
         def meddle(event: RunEvent) -> None:
             if event.kind == "step_started" and event.computation == "number" and not meddled:
                 meddled.append("once")
+                end_leases(fast)
                 fast.materialize()
                 SOURCE["value"] = 5
 
@@ -107,6 +114,7 @@ def test_a_run_goes_on_from_what_another_one_published(tmp_path: Path) -> None:
         def meddle(event: RunEvent) -> None:
             if event.kind == "step_started" and event.computation == "number" and not meddled:
                 meddled.append("once")
+                end_leases(fast)
                 fast.materialize("number")
                 SOURCE["value"] = 5
 
@@ -134,6 +142,7 @@ def test_a_failure_of_its_own_still_blocks_after_planning_again(tmp_path: Path) 
         def meddle(event: RunEvent) -> None:
             if event.kind == "step_started" and event.computation == "number" and not meddled:
                 meddled.append("once")
+                end_leases(fast)
                 fast.materialize("number")
 
         result = slow.materialize(on_event=meddle)

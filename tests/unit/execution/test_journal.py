@@ -155,8 +155,9 @@ def test_conflicts_and_what_they_blocked_can_be_tried_again(journal: Journal, wr
     journal.note(entry("blocked", 2))
     writer.tickets[0].answer = PublishConflict("one: somebody else")
     journal.settle()
-    assert [(each.ordinal, each.outcome) for each in journal.reopen()] == [(1, "failed"), (2, "blocked")]
-    assert journal.reopen() == []
+    assert (journal.conflicting, journal.unsettled()) == (True, {ONE: [1, 2]})
+    journal.reopen()
+    assert (journal.conflicting, journal.unsettled()) == (False, {})
     journal.note(entry("unchanged", 1))
     journal.note(entry("unchanged", 2))
     journal.conclude()
@@ -166,6 +167,6 @@ def test_conflicts_and_what_they_blocked_can_be_tried_again(journal: Journal, wr
 
 def test_what_a_failure_blocked_is_not_tried_again(journal: Journal) -> None:
     journal.note(entry("blocked", 1))
-    assert journal.reopen() == []
+    assert not journal.conflicting
     journal.conclude()
     assert journal.counts[ONE]["blocked"] == 1

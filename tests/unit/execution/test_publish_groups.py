@@ -198,7 +198,11 @@ def test_another_run_in_between_is_planned_again(opened: Opened) -> None:
         @asset(publish_group="g", code_version=str(number))
         def second(first: int) -> int:
             if meddle:
-                meddle.pop().materialize()
+                other = meddle.pop()
+                # As if this run had stood still for too long.
+                for lease in other.store.reader.leases():
+                    other.store.writer.release(lease.fence).result()
+                other.materialize()
             return first * 10
 
         return [first, second]

@@ -13,7 +13,6 @@ from assetflow.graph import build_graph
 
 REFUSED = {
     "automation_condition": "@asset(automation_condition=1)",
-    "pool": "@asset(pool='db')",
     "on_drift": "@asset(on_drift='evolve')",
     "can_subset": "@multi_asset(outs={'a': Out()}, can_subset=True)",
     "loader": "@observable_source(loader=len)",

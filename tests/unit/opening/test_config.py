@@ -20,6 +20,12 @@ def test_only_the_definitions_are_required(tmp_path: Path) -> None:
     assert config == ProjectConfig("shop", "sqlite:///.assetflow/store.db", ".assetflow/data", "prod")
 
 
+def test_leases_and_pools_can_be_set(tmp_path: Path) -> None:
+    lines = ['definitions = "shop"', "lease_seconds = 30", "[tool.assetflow.pools]", "default = 8", "warehouse = 4"]
+    config = read_config(written(tmp_path, *lines), {})
+    assert (config.lease_seconds, config.pools) == (30.0, {"default": 8, "warehouse": 4})
+
+
 def test_variables_override_what_is_written(tmp_path: Path) -> None:
     root = written(tmp_path, 'definitions = "shop"', 'storage = "here"', 'environment = "one"')
     config = read_config(root, {"ASSETFLOW_STORAGE": "there", "ASSETFLOW_ENVIRONMENT": "", "OTHER": "x"})
@@ -36,6 +42,15 @@ def test_variables_override_what_is_written(tmp_path: Path) -> None:
         (['definitions = "shop"', 'environment = "../x"'], "environment = '../x' cannot be used", 6),
         (['definitions = "shop"', 'environment = "dév"'], "environment = 'dév' cannot be used", 6),
         (['definitions = "shop"', 'stoarge = "x"'], "no setting stoarge", 6),
+        (['definitions = "shop"', "lease_seconds = 0"], "lease_seconds = 0 cannot be used", 6),
+        (['definitions = "shop"', 'lease_seconds = "15s"'], "lease_seconds = '15s' cannot be used", 6),
+        (['definitions = "shop"', "pools = 4"], "pools = 4 is no table", 6),
+        (
+            ['definitions = "shop"', "[tool.assetflow.pools]", "default = 8", "api = 0"],
+            r"\[tool.assetflow.pools\] api = 0 is no limit",
+            8,
+        ),
+        (['definitions = "shop"', "[tool.assetflow.pools]", 'api = "4"'], "api = '4' is no limit", 7),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, lines: list[str], message: str, line: int) -> None:

@@ -14,10 +14,12 @@ import pytest
 
 from assetflow.errors import StorageError
 from assetflow.keys import AssetKey, DataHash, VersionId
+from assetflow.partitions.sets import PartitionSet
 from assetflow.publish.folders import Storage
 from assetflow.publish.liveness import this_process
 from assetflow.publish.recovery import clear, find_leftovers
 from assetflow.store.interface import Store
+from assetflow.store.leases import ClaimRequest, Unit
 from assetflow.store.opening import open_store
 from assetflow.store.records import Group, Publication, RunRecord, StageIntent, VersionRecord
 
@@ -148,3 +150,14 @@ def test_two_processes_may_clear_up_the_same_stage(
     monkeypatch.setattr(shutil, "rmtree", interfered)
     assert cleared(store, storage) == ()
     assert not folder.exists()
+
+
+def test_leases_of_the_dead_are_removed(store: Store, storage: Storage) -> None:
+    dead = replace(this_process(), started=-1.0)
+    for process, ordinal in ((this_process(), 1), (dead, 2)):
+        units = (Unit((1,), PartitionSet.from_ordinals([ordinal])),)
+        store.writer.claim(ClaimRequest("r", 1, units, process, 15.0))
+    assert [lease.fence for lease in find_leftovers(store.reader).leases] == [2]
+    cleared(store, storage)
+    assert [lease.fence for lease in store.reader.leases()] == [1]
+    assert not find_leftovers(store.reader)
