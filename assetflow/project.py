@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
+from assetflow.errors import PlanOutdated
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
@@ -191,11 +192,13 @@ class Project:
         strict_observe: bool = False,
         on_event: Listener | None = None,
         trigger: str = "api",
+        plan_id: str | None = None,
     ) -> Result:
         """Plan and run: build what is missing or stale (``due``: what freshness needs), check it, publish it.
 
         ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure.
-        A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
+        A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError; PlanOutdated
+        where ``plan_id`` is given and what would run is not that plan any more.
         """
         options = self._workspace.run_options(executor, workers, fail_fast=fail_fast)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
@@ -211,7 +214,9 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late)
+        return self._run(
+            select, planned, now, on_event, trigger, options, include_late=include_late, plan_id=plan_id
+        )
 
     def retry(
         self,
@@ -258,6 +263,7 @@ class Project:
         *,
         include_late: bool,
         known: Callable[[State], State] | None = None,
+        plan_id: str | None = None,
     ) -> Result:
         from assetflow.execution.loop import run_plan
         from assetflow.results import Result
@@ -274,6 +280,12 @@ class Project:
             return latest, world.state
 
         plan, world = made(now)
+        if plan_id is not None and plan.plan_id != plan_id:
+            raise PlanOutdated(
+                f"plan {plan_id} is outdated: what would run now is plan {plan.plan_id}",
+                plan=plan.to_dict(),
+                hint="look at the new plan, and start that one",
+            )
         setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
             run = run_plan(

@@ -9,17 +9,9 @@ from typing import cast
 
 from assetflow.cli.terminal import Page
 from assetflow.cli.words import count
+from assetflow.documents import REPORT, internal_message
 from assetflow.errors import AssetflowError, DefinitionErrors, SourceLocation
 from assetflow.keys import AssetKey, format_address
-
-_REPORT = "this is a fault of assetflow itself; please report it, with the trace"
-
-
-def document_of(error: BaseException) -> dict[str, object]:
-    """The error document; an exception that nobody meant to raise has the type ``InternalError``."""
-    if isinstance(error, AssetflowError):
-        return {"error": error.document()}
-    return {"error": {"type": "InternalError", "message": _internal(error), "hint": _REPORT, "location": None}}
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -43,7 +35,7 @@ def show_error(page: Page, error: BaseException) -> None:
         _show(page, error.message, error.location, error.hint, str(getattr(error, "traceback", "")))
     else:
         trace = "".join(traceback.format_exception(error))
-        _show(page, _internal(error), None, _REPORT, trace)
+        _show(page, internal_message(error), None, REPORT, trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,3 @@ def _show(page: Page, message: str, place: SourceLocation | str | None, hint: st
         page.line(f"  | {line}", style="dim")
     if hint is not None:
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:", lines=True)
-
-
-def _internal(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

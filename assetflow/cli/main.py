@@ -12,8 +12,7 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn, TextIO, cast
 
-from assetflow.cli.documents import dumps
-from assetflow.cli.failures import document_of, exit_code_of, show_error
+from assetflow.cli.failures import exit_code_of, show_error
 from assetflow.cli.parsing import Command, parse, split, unknown_command
 from assetflow.cli.terminal import (
     Answer,
@@ -25,6 +24,7 @@ from assetflow.cli.terminal import (
     survive_any_text,
     survive_lost_readers,
 )
+from assetflow.documents import document_of, dumps
 from assetflow.errors import AssetflowError, Interrupted, UsageError
 
 _COMMANDS = {

@@ -294,7 +294,9 @@ class _Run:
         if entry is not None and name is not None:
             self._remaining.done(name)
         left, complete = self._remaining.seconds, self._remaining.complete
-        self._listener(RunEvent(kind, self._done, self._total, seconds, name, key, outcome, left, complete))
+        self._listener(
+            RunEvent(kind, self._done, self._total, seconds, name, key, outcome, left, complete, self._parts.run_id)
+        )
 
 
 def _open(step: Step, open_by_asset: Mapping[AssetKey, set[int]]) -> PartitionSet:

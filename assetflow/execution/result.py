@@ -43,6 +43,7 @@ class RunEvent:
     outcome: Outcome | None = None
     left: float | None = None
     left_complete: bool = True
+    run_id: str | None = None
 
 
 Listener = Callable[[RunEvent], None]
