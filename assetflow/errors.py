@@ -11,6 +11,7 @@
     │   ├── PartitionInUse           a dynamic partition that something refers to
     │   ├── UnknownVersion             a version id that the store does not have
     │   ├── VersionDeleted             a version that retention has let go of
+    │   ├── UnknownRun                 a run id that the store does not have
     │   ├── InvalidQuery               SQL that the catalog cannot run
     │   └── PlanOutdated               what would run is not what was agreed to any more
     ├── StepError                      one asset partition could not be built
@@ -193,6 +194,10 @@ class UnknownVersion(UsageError):
 
 class VersionDeleted(UsageError):
     """A version whose data retention has let go of; its record is still there."""
+
+
+class UnknownRun(UsageError):
+    """A run id that the store does not have."""
 
 
 class InvalidQuery(UsageError):

@@ -29,6 +29,7 @@ from assetflow.errors import AssetflowError, Interrupted, UsageError
 
 _COMMANDS = {
     "init": ("init", "create a new runnable project"),
+    "dev": ("dev", "serve the project, and load it anew at each save"),
     "list": ("declared", "list the assets"),
     "graph": ("declared", "draw the graph"),
     "validate": ("declared", "check the definitions"),

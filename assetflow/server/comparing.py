@@ -32,7 +32,9 @@ def changes_between(before: Loaded | None, after: Loaded) -> dict[str, Any]:
         },
         "edges": _edges(old["graph"]["edges"], after["graph"]["edges"]),
         "schemas": [
-            each for name in both if (each := _schema(name, old["schemas"].get(name, ()), after["schemas"].get(name, ())))
+            each
+            for name in both
+            if (each := _schema(name, old["schemas"].get(name, ()), after["schemas"].get(name, ())))
         ],
     }
 
@@ -48,7 +50,9 @@ def _what(was: Mapping[str, Any], now: Mapping[str, Any], old: Loaded, new: Load
     parts = [field for field in now if field not in _UNMARKED and was.get(field) != now[field]]
     if old["code"].get(name) != new["code"].get(name):
         parts.append("code")
-    if any(old["checks"].get(f"{name}:{check}") != new["checks"].get(f"{name}:{check}") for check in now.get("checks", ())):
+    if any(
+        old["checks"].get(f"{name}:{check}") != new["checks"].get(f"{name}:{check}") for check in now.get("checks", ())
+    ):
         parts.append("check code")
     if old["schemas"].get(name) != new["schemas"].get(name):
         parts.append("schema")

@@ -34,7 +34,7 @@ class Event:
 
 
 class EventLog:
-    """Events in order. An id is ``<number>.<store's number>.<server>``: after a restart, only the store's part counts."""
+    """Events in order. An id is ``<number>.<store's number>.<server>``; to a new server only the middle one counts."""
 
     def __init__(self, source: Source) -> None:
         self.server = secrets.token_hex(4)

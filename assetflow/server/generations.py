@@ -41,6 +41,10 @@ def refused(status: int, kind: str, message: str, hint: str | None = None) -> An
     return Answer(status, dumps({"error": error}).encode("ascii"))
 
 
+class Retired(Exception):
+    """A newer load has taken the place of this one: ask that."""
+
+
 class Generation:
     """One load that succeeded. ``number`` counts loads, failed ones too."""
 
@@ -62,6 +66,8 @@ class Generation:
     async def ask(self, question: str, **asked: object) -> Answer:
         """A document about the project as it was loaded; one question after the other."""
         async with self._turn:
+            if self._retired:
+                raise Retired
             try:
                 child = await self._answerer()
                 child.send({"ask": question, "with": asked})
@@ -81,6 +87,8 @@ class Generation:
     async def ask_once(self, question: str, seconds: float, **asked: object) -> Answer:
         """The same in a process of its own, beside the other questions; killed after so many ``seconds``."""
         child: Child | None = None
+        if self._retired:
+            raise Retired
         try:
             child = await self._process.fork()
             child.send({"job": "once", "asked": {"ask": question, "with": asked}})
@@ -96,6 +104,8 @@ class Generation:
 
     async def start_run(self) -> Child:
         """A process for a run; :meth:`run_ended` is to be called afterwards. Raises ChildGone."""
+        if self._retired:
+            raise Retired
         self._runs += 1
         try:
             return await self._process.fork()
@@ -108,10 +118,11 @@ class Generation:
         self._runs -= 1
         self._close_if_done()
 
-    def retire(self) -> None:
-        """Answer nothing any more; runs go on to their end."""
-        self._retired = True
-        self._drop()
+    async def retire(self) -> None:
+        """Answer nothing any more, once what was asked is answered; runs go on to their end."""
+        async with self._turn:
+            self._retired = True
+            self._drop()
         self._process.retire()
         self._close_if_done()
 
@@ -132,5 +143,3 @@ class Generation:
 
 
 _AGAIN = "ask again; if it goes on, `assetflow doctor` may know why"
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from assetflow.errors import ProjectError
 from assetflow.server.children import Child, ChildGone, Forking, Logger, Template, ended_text
 from assetflow.server.comparing import changes_between
 from assetflow.server.events import EventLog
-from assetflow.server.generations import Answer, Generation
+from assetflow.server.generations import Answer, Generation, Retired
 from assetflow.server.watching import saves
 
 LOAD_SECONDS = 60.0
@@ -55,7 +55,9 @@ class LastLoad:
 class Loads:
     """Holds the current load; a save begins a new one, which takes its place if it succeeds."""
 
-    def __init__(self, root: Path, *, poll: bool = False, log: Logger = print, load_seconds: float = LOAD_SECONDS) -> None:
+    def __init__(
+        self, root: Path, *, poll: bool = False, log: Logger = print, load_seconds: float = LOAD_SECONDS
+    ) -> None:
         self.root = root
         self.events = EventLog(self._stored_events)
         self.current: Generation | None = None
@@ -132,6 +134,7 @@ class Loads:
         files = tuple(sorted(self._shown(path) for path in self._wanted))
         began, at = time.perf_counter(), datetime.now(UTC)
         child: Child | None = None
+        told: dict[str, Any] | None
         try:
             child = await self._template.fork()
             child.send({"root": str(self.root)})
@@ -146,7 +149,8 @@ class Loads:
             return  # a newer save: the files stay wanted
         self._wanted.clear()
         last = LastLoad(self._number, at, time.perf_counter() - began, files)
-        self._also = tuple(told.get("files", self._also))
+        also: Sequence[str] = told.get("files", self._also)
+        self._also = tuple(also)
         if "error" in told:
             if child is not None:
                 child.end()
@@ -156,13 +160,11 @@ class Loads:
             self._take_over(child, told, last)
         self.settled.set()
 
-    async def _first(self, child: Child) -> Mapping[str, Any] | None:
+    async def _first(self, child: Child) -> dict[str, Any] | None:
         """What a loading process tells; None when a newer save came first. Raises ChildGone and TimeoutError."""
         told, newer = asyncio.create_task(child.receive()), asyncio.create_task(self._news.wait())
         try:
-            done, _ = await asyncio.wait(
-                (told, newer), timeout=self._load_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait((told, newer), timeout=self._load_seconds, return_when=asyncio.FIRST_COMPLETED)
             if newer in done:
                 return None
             if told in done:
@@ -182,14 +184,15 @@ class Loads:
         self.current = Generation(last.number, told, process)
         changes = changes_between(before.loaded if before else None, told)
         self._finish(LastLoad(last.number, last.at, last.seconds, last.files, changes=changes))
-        if self._waiting_to_be_judged is not None:
-            self._waiting_to_be_judged.retire()
+        if (passed_over := self._waiting_to_be_judged) is not None:
+            self._retiring(passed_over)
         self._waiting_to_be_judged = self.current
         if self._judging is None or self._judging.done():
             self._judging = asyncio.create_task(self._judge())
 
     def _finish(self, last: LastLoad) -> None:
         self.last = last
+        self._loading = False
         self.events.add("loaded" if last.error is None else "broken", self.document())
 
     async def _judge(self) -> None:
@@ -203,7 +206,7 @@ class Loads:
                 before = answer.document()["standing"] if answer.status == 200 else {}
             answer = await new.ask("standing", before=before)
             if old is not None:
-                old.retire()
+                self._retiring(old)
             self._judged = new
             if new is not self.current:
                 continue
@@ -220,6 +223,33 @@ class Loads:
                     last.number, last.at, last.seconds, last.files, changes=last.changes, became=became
                 )
             self.events.add("stale", {"load": new.number, **became})
+
+    def _retiring(self, generation: Generation) -> None:
+        task = asyncio.create_task(generation.retire())
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    async def ask(self, question: str, **asked: object) -> Answer:
+        """Ask the current load, once the first one has ended; without one, the answer is what is wrong."""
+        return await self.from_current(lambda current: current.ask(question, **asked))
+
+    async def ask_once(self, question: str, seconds: float, **asked: object) -> Answer:
+        """The same in a process of its own, which is killed after so many ``seconds``."""
+        return await self.from_current(lambda current: current.ask_once(question, seconds, **asked))
+
+    async def from_current(self, answered: Callable[[Generation], Awaitable[Answer]]) -> Answer:
+        """What the current load gives, once the first one has ended."""
+        await self.settled.wait()
+        while True:
+            if self.current is None:
+                return self.refusal()
+            with suppress(Retired):
+                return await answered(self.current)
+
+    def refusal(self) -> Answer:
+        """Why nothing can be answered: no load has succeeded yet."""
+        error = self.last.error if self.last is not None else None
+        return Answer.of({"status": 503, "document": {"error": error}})
 
     async def _begin_events(self, generation: Generation) -> None:
         answer = await generation.ask("last_event")
@@ -240,7 +270,6 @@ class Loads:
             return str(Path(path).relative_to(self.root.resolve()))
         except ValueError:
             return path
-
 
 
 def _died(code: int | None) -> ProjectError:

@@ -78,7 +78,7 @@ def matters(name: str) -> bool:
     >>> [matters(name) for name in ("assets.py", "orders.sql", "pyproject.toml", ".env", "data.csv", ".assets.py.swp")]
     [True, True, True, True, False, False]
     """
-    return name == "pyproject.toml" or name == ".env" or name.startswith(".env.") or name.endswith(_SOURCES)
+    return name in ("pyproject.toml", ".env") or name.startswith(".env.") or name.endswith(_SOURCES)
 
 
 def _is_looked_into(name: str) -> bool:
@@ -131,7 +131,7 @@ async def _polled(looked: Callable[[], Seen], seen: Seen, stop: asyncio.Event) -
 
 async def _woken(looked: Callable[[], Seen], seen: Seen, stop: asyncio.Event) -> AsyncGenerator[Seen]:
     """A look after each event, one soon after the watch began, for what came before it, and one once in a while."""
-    from watchfiles import awatch
+    from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]  # its stop_event may be of any kind
 
     folders = sorted(folder for folder in seen.folders if os.path.isdir(folder))
     quiet = 0

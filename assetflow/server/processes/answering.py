@@ -1,4 +1,4 @@
-"""Questions about a loaded project, one after the other: each gives a document, those of the command line's ``--json``."""
+"""Questions about a loaded project, one after the other: each gives a document, as ``--json`` prints it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from assetflow.errors import (
     PlanOutdated,
     StoreError,
     UnknownAsset,
+    UnknownRun,
     UnknownVersion,
     UsageError,
 )
-from assetflow.graph.declared import asset_row
+from assetflow.graph.declared import asset_row, asset_rows
 from assetflow.keys import AssetKey
 from assetflow.project import Project
 from assetflow.server.processes.pages import Page
@@ -35,6 +36,7 @@ _ALL_RUNS = 1_000_000
 
 _STATUS: tuple[tuple[type[AssetflowError], int], ...] = (
     (UnknownAsset, 404),
+    (UnknownRun, 404),
     (UnknownVersion, 404),
     (PlanOutdated, 409),
     (UsageError, 400),
@@ -130,6 +132,11 @@ def versions(desk: Desk, asked: Asked) -> Document:
     """The versions of an asset or a partition, the newest first."""
     rows = desk.project.versions(desk.key(asked), asked["partition"])
     return _page(asked).of("versions", rows, lambda row: row["version"])
+
+
+def assets(desk: Desk, asked: Asked) -> Document:
+    """What is declared, upstreams first."""
+    return _page(asked).of("assets", asset_rows(desk.project.graph), lambda row: row["asset"])
 
 
 def asset(desk: Desk, asked: Asked) -> Document:
@@ -262,7 +269,7 @@ def _event_rows(desk: Desk, rows: list[EventRow]) -> list[dict[str, object]]:
 QUESTIONS: Mapping[str, Callable[[Desk, Asked], Document]] = {
     each.__name__: each
     for each in (
-        *(plan, status, why, lineage, versions, asset, runs, run, explain, query, preview),
+        *(plan, status, why, lineage, versions, assets, asset, runs, run, explain, query, preview),
         *(rollback, accept, audit, standing, events, last_event),
     )
 }

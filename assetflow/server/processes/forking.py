@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import FrameType
 from typing import NoReturn, cast
 
 from assetflow.server.processes.wire import receive, send
@@ -56,6 +57,10 @@ def interpreter(statement: str) -> list[str]:
     return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{statement}"]
 
 
+def _woken(number: int, frame: FrameType | None) -> None:
+    """Nothing is to be done in the handler: that there is one writes to the wakeup descriptor."""
+
+
 class Forker:
     """Serves requests on one socket, in the main thread: ``fork`` with a socket for the copy, ``kill``, ``retire``.
 
@@ -78,7 +83,7 @@ class Forker:
         os.set_blocking(awake, False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _woken)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         self._pipe = (awake, wakes)
         parent = os.getppid()
@@ -124,9 +129,7 @@ class Forker:
     def _start(self, descriptors: Sequence[int]) -> int:
         if self._fresh is not None:
             statement = self._fresh.format(descriptor=descriptors[0])
-            process = subprocess.Popen(
-                interpreter(statement), pass_fds=tuple(descriptors), stdin=subprocess.DEVNULL
-            )
+            process = subprocess.Popen(interpreter(statement), pass_fds=tuple(descriptors), stdin=subprocess.DEVNULL)
             process.returncode = 0  # waited for by _reap
             return process.pid
         pid = os.fork()
@@ -148,8 +151,8 @@ class Forker:
             code = 0
         except KeyboardInterrupt:
             pass
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__)
         finally:
             with suppress(BaseException):
                 sys.stdout.flush()

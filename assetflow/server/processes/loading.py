@@ -15,6 +15,7 @@ from typing import cast
 from assetflow.documents import document_of
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph.declared import graph_document
+from assetflow.keys import AssetKey
 from assetflow.opening.loading import working_in
 from assetflow.project import Project
 from assetflow.server.processes.forking import Forker, may_be_copied
@@ -103,8 +104,9 @@ def _told(project: Project) -> Message:
     }
 
 
-def _columns(project: Project, key: str) -> list[list[object]]:
+def _columns(project: Project, key: AssetKey) -> list[list[object]]:
     from assetflow.definitions.schema import schema_columns
 
     schema = project.graph.specs[key].schema
-    return [[each.name, getattr(each.type, "__name__", str(each.type)), each.nullable] for each in schema_columns(schema)] if schema else []
+    columns = schema_columns(schema) if schema else ()
+    return [[each.name, getattr(each.type, "__name__", str(each.type)), each.nullable] for each in columns]
