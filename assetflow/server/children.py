@@ -107,6 +107,12 @@ class Forking:
         """Wait until a copy has ended; gives its exit code."""
         return await asyncio.shield(self._ended[ticket])
 
+    async def all_ended(self, patience: float) -> None:
+        """Wait until all copies have ended, but not for ever."""
+        pending = [future for future in self._ended.values() if not future.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=patience)
+
     def close(self) -> None:
         """End it, and its copies."""
         self.connection.close()
@@ -199,9 +205,10 @@ class Template(Forking):
 
     async def stop(self, patience: float) -> None:
         """End it and everything that it has started; what does not end in time is killed."""
-        self.close()
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
+        await self.all_ended(patience)
+        self.close()
         while self._process.poll() is None and loop.time() < until:
             await asyncio.sleep(0.01)
         with suppress(OSError):

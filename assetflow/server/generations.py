@@ -126,6 +126,12 @@ class Generation:
         self._process.retire()
         self._close_if_done()
 
+    def close(self) -> None:
+        """End all of it, runs too."""
+        self._retired = True
+        self._drop()
+        self._process.close()
+
     def _close_if_done(self) -> None:
         if self._retired and not self._runs:
             self._process.close()

@@ -17,6 +17,7 @@ from assetflow.server.children import Child, ChildGone, Forking, Logger, Templat
 from assetflow.server.comparing import changes_between
 from assetflow.server.events import EventLog
 from assetflow.server.generations import Answer, Generation, Retired
+from assetflow.server.processes.sources import Stamp
 from assetflow.server.watching import saves
 
 LOAD_SECONDS = 60.0
@@ -71,7 +72,7 @@ class Loads:
         self._wanted: set[str] = set()
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
-        self._also: tuple[str, ...] = ()
+        self._also: dict[str, Stamp] = {}
         self._number = 0
         self._loading = False
         self._judged: Generation | None = None
@@ -94,6 +95,9 @@ class Loads:
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
+        for generation in {self.current, self._judged, self._waiting_to_be_judged}:
+            if generation is not None:
+                generation.close()
         if self._template is not None:
             await self._template.stop(_STOP_SECONDS)
 
@@ -149,8 +153,8 @@ class Loads:
             return  # a newer save: the files stay wanted
         self._wanted.clear()
         last = LastLoad(self._number, at, time.perf_counter() - began, files)
-        also: Sequence[str] = told.get("files", self._also)
-        self._also = tuple(also)
+        read: Mapping[str, Sequence[int]] = told.get("files", {})
+        self._also = {path: (changed, size, number) for path, (changed, size, number) in read.items()} or self._also
         if "error" in told:
             if child is not None:
                 child.end()

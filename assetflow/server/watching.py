@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-Stamp = tuple[int, int, int]
+from assetflow.server.processes.sources import Stamp, stamp
 
 _SOURCES = (".py", ".sql")
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
@@ -65,10 +65,10 @@ def look(root: Path, excluded: Iterable[Path], also: Iterable[str] = ()) -> Seen
                         if _is_looked_into(entry.name) and entry.path not in outside:
                             pending.append(entry.path)
                     elif matters(entry.name):
-                        files[entry.path] = _stamp(entry.path)
+                        files[entry.path] = stamp(entry.path)
     for path in also:
         with suppress(OSError):
-            files[path] = _stamp(path)
+            files[path] = stamp(path)
     return Seen(frozenset(folders), files)
 
 
@@ -85,36 +85,32 @@ def _is_looked_into(name: str) -> bool:
     return not name.startswith(".") and name not in _PASSED_OVER
 
 
-def _stamp(path: str) -> Stamp:
-    found = os.stat(path)
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 async def saves(
     root: Path,
     excluded: Callable[[], Iterable[Path]],
-    also: Callable[[], Iterable[str]],
+    also: Callable[[], Mapping[str, Stamp]],
     stop: asyncio.Event,
     *,
     poll: bool,
 ) -> AsyncGenerator[list[str]]:
-    """The files of each save, from now on, until ``stop``. Looks again and again where ``poll`` is asked for."""
+    """The files of each save, from now on, until ``stop``. Looks again and again where ``poll`` is asked for.
+
+    ``also`` are files beside those that always matter, as they were when they were last read.
+    """
     seen = look(root, excluded(), also())
     looks = _polled if poll else _woken
     while not stop.is_set():
         async with aclosing(looks(lambda: look(root, excluded(), also()), seen, stop)) as found:
             async for now in found:
-                changed = [path for path in now.changed_since(seen) if _counts(path, seen, now)]
+                read = also()
+                # What definitions were read from was seen by them, if not here.
+                known = Seen(seen.folders, {**read, **seen.files})
+                changed = [path for path in now.changed_since(known) if path in read or matters(os.path.basename(path))]
                 moved, seen = now.folders != seen.folders, now
                 if changed:
                     yield changed
                 if moved and not poll:
                     break  # other folders are to be watched
-
-
-def _counts(path: str, before: Seen, now: Seen) -> bool:
-    """Whether a difference is a change, and not just that the file is looked at for the first or last time."""
-    return matters(os.path.basename(path)) or (path in before.files and (path in now.files or not os.path.exists(path)))
 
 
 async def _polled(looked: Callable[[], Seen], seen: Seen, stop: asyncio.Event) -> AsyncGenerator[Seen]:

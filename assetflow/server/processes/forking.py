@@ -75,6 +75,7 @@ class Forker:
         self._fresh = fresh
         self._children: dict[int, int] = {}
         self._retired = False
+        self._ending = False
 
     def serve(self) -> None:
         """Serve until there is nothing more to do."""
@@ -82,7 +83,7 @@ class Forker:
         os.set_blocking(wakes, False)
         os.set_blocking(awake, False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self._asked_to_end)
         signal.signal(signal.SIGCHLD, _woken)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         self._pipe = (awake, wakes)
@@ -94,6 +95,8 @@ class Forker:
                     with suppress(BlockingIOError):
                         os.read(awake, 4096)
                 self._reap()
+                if self._ending:
+                    return
                 if self._control in ready and not self._request():
                     return
                 if os.getppid() != parent and not self._retired:
@@ -102,6 +105,9 @@ class Forker:
             return
         finally:
             self._end_all()
+
+    def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
+        self._ending = True
 
     def _request(self) -> bool:
         message, descriptors = receive(self._control)

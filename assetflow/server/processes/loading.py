@@ -38,10 +38,9 @@ def load(connection: socket.socket) -> None:
             project = Project.open(root)
             told = _told(project)
         except BaseException as error:
-            _answer(connection, {**document_of(error), "files": noted(), "seconds": time.perf_counter() - began})
+            _answer(connection, {**document_of(error), "files": noted, "seconds": time.perf_counter() - began})
             return
-        files = noted()
-    _answer(connection, {**told, "files": files, "seconds": time.perf_counter() - began})
+    _answer(connection, {**told, "files": noted, "seconds": time.perf_counter() - began})
     keep(texts, root, inside)
     with working_in(root):
         fresh = f"from assetflow.server.processes.loading import work_fresh; work_fresh({{descriptor}}, {str(root)!r})"

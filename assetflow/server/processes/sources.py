@@ -11,9 +11,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 Inside = Callable[[str], bool]
+
+Stamp = tuple[int, int, int]
+"""What tells a file from an earlier state of it: time of change in nanoseconds, size, and number."""
 
 _MOST_FILES = 20_000
 """A folder with more Python files than this is more than a project: what is imported later is read then."""
@@ -40,6 +44,14 @@ def import_from_sources(inside: Inside) -> dict[str, bytes]:
     sys.path_hooks.insert(0, finder)
     sys.path_importer_cache.clear()
     return texts
+
+
+def stamp(path: str) -> Stamp:
+    """The state that a file is in. Raises OSError."""
+    found = os.stat(path)
+    if not S_ISREG(found.st_mode):
+        raise OSError(path)
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def python_files(root: Path, inside: Inside) -> Generator[str]:
@@ -70,26 +82,32 @@ def keep(texts: dict[str, bytes], root: Path, inside: Inside) -> None:
 
 
 class _Opened:
-    def __init__(self) -> None:
-        self.paths: set[str] | None = None
+    """An audit hook: it notes what files are opened, as they are then, while ``noted`` is there."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+        self.noted: dict[str, Stamp] | None = None
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.paths is not None and event == "open" and isinstance(arguments[0], str):
-            self.paths.add(arguments[0])
+        noted = self.noted
+        if noted is None or event != "open" or not isinstance(arguments[0], str):
+            return
+        path = os.path.abspath(arguments[0])
+        if path in noted or path.endswith((".py", ".pyc")) or not self._inside(path):
+            return
+        try:
+            noted[path] = stamp(path)
+        except OSError:
+            return
 
 
 @contextmanager
-def noting_files(inside: Inside) -> Generator[Callable[[], list[str]]]:
-    """Note what is opened meanwhile: gives the files ``inside``, beside Python's, that definitions depend on."""
-    opened = _Opened()
+def noting_files(inside: Inside) -> Generator[dict[str, Stamp]]:
+    """Note what is opened meanwhile: the files ``inside``, beside Python's, that definitions depend on."""
+    opened = _Opened(inside)
     sys.addaudithook(opened)  # cannot be taken away again, so it is for a process that ends soon
-    opened.paths = paths = set[str]()
-
-    def noted() -> list[str]:
-        absolute = {os.path.abspath(path) for path in paths if not path.endswith((".py", ".pyc"))}
-        return sorted(path for path in absolute if inside(path) and os.path.isfile(path))
-
+    opened.noted = noted = dict[str, Stamp]()
     try:
         yield noted
     finally:
-        opened.paths = None
+        opened.noted = None
