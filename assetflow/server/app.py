@@ -346,7 +346,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     found = cast("HTTPException", error)
-    kinds = {403: "Forbidden", 404: "NotFound", 405: "WrongMethod"}
+    kinds = {403: "Forbidden", 404: "NotFound", 405: "WrongMethod", 413: "TooLarge"}
     response = as_response(refused(found.status_code, kinds.get(found.status_code, "BadRequest"), str(found.detail)))
     for name, value in (found.headers or {}).items():
         response.headers[name] = value

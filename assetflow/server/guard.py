@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -108,12 +109,7 @@ class Guard:
         if response is not None:
             await response(scope, receive, send_with_headers)
             return
-        body = _Body(receive, send_with_headers)
-        try:
-            await self._app(scope, body.receive, body.send)
-        except BodyTooLarge:
-            if not body.answered:
-                await as_response(_TOO_LARGE)(scope, receive, send_with_headers)
+        await self._app(scope, _limited(receive), send_with_headers)
 
     def _request(self, scope: Scope, headers: Headers) -> Answer | None:
         given = headers.getlist("host")
@@ -152,7 +148,8 @@ class Guard:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
             return refused(400, "BadRequest", "the Content-Length is no number")
-        return _TOO_LARGE if len(length) > 15 or int(length) > MOST_BODY else None
+        too_long = len(length) > 15 or int(length) > MOST_BODY
+        return refused(413, "TooLarge", _TOO_LONG) if too_long else None
 
     def _visitor(self, scope: Scope, headers: Headers) -> Response | None:
         """Who asks is put into the scope; gives a response instead for those who may not, or who come with a token."""
@@ -184,31 +181,23 @@ def as_response(answer: Answer) -> Response:
 
 _BY_NAME = "use the address that `assetflow dev` printed"
 _TOKEN = "open the address with a token that `assetflow dev` printed; each works once"
-_TOO_LARGE = refused(413, "TooLarge", f"the body is larger than {MOST_BODY:,} bytes")
+_TOO_LONG = f"the body is larger than {MOST_BODY:,} bytes"
 
 
-class BodyTooLarge(Exception):
-    """A body that did not say how long it is has turned out to be too long."""
+def _limited(receive: Receive) -> Receive:
+    """Count the bodies that do not say how long they are."""
+    seen = 0
 
-
-class _Body:
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self._seen = 0
-        self.answered = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
         if message["type"] == "http.request":
-            self._seen += len(message.get("body", b""))
-            if self._seen > MOST_BODY:
-                raise BodyTooLarge
+            seen += len(message.get("body", b""))
+            if seen > MOST_BODY:
+                raise HTTPException(413, _TOO_LONG)
         return message
 
-    async def send(self, message: Message) -> None:
-        self.answered = True
-        await self._send(message)
+    return counted
 
 
 def _set(scope: Scope, visitor: Visitor) -> None:
