@@ -151,7 +151,7 @@ class Screen:
 
         text = StringIO()
         for each in error.get("errors") or (error,):
-            show_fields(Page(text), "definitions", each)
+            show_fields(Page(text), each)
         self.line(f"{_clock()} {self._error}")
         for line in text.getvalue().splitlines():
             self.line(line)

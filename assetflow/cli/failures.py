@@ -67,12 +67,17 @@ def show_alike(page: Page, failure: Alike) -> None:
     subject = addresses[0]
     if len(addresses) > 1:
         subject = f"{subject} to {addresses[-1]} ({count(len(addresses), 'partition')})"
+    show_fields(page, {**failure.fields, "message": subject + failure.said})
+
+
+def show_fields(page: Page, fields: Mapping[str, object]) -> None:
+    """Print the fields of an error document."""
     _show(
         page,
-        subject + failure.said,
-        cast("str | None", failure.fields.get("location")),
-        cast("str | None", failure.fields.get("hint")),
-        str(failure.fields.get("traceback") or failure.fields.get("output") or ""),
+        str(fields.get("message", "")),
+        cast("str | None", fields.get("location")),
+        cast("str | None", fields.get("hint")),
+        str(fields.get("traceback") or fields.get("output") or ""),
     )
 
 

@@ -117,8 +117,17 @@ class Loads:
         return None if self._template is None else self._template.pid
 
     async def _watch(self) -> None:
-        async for files in saves(self.root, self._excluded, lambda: self._also, self._stop, poll=self._poll):
-            self.request(files)
+        poll = self._poll
+        while not self._stop.is_set():
+            try:
+                async for files in saves(self.root, self._excluded, lambda: self._also, self._stop, poll=poll):
+                    self.request(files)
+            except OSError as error:  # as many folders as this cannot be watched
+                self._log(
+                    f"the project's folders cannot be watched ({error}); looking for saves again and again instead"
+                )
+                poll = True
+                self.request(())
 
     def _excluded(self) -> list[Path]:
         own = [self.root / ".assetflow"]

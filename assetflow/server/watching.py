@@ -132,7 +132,7 @@ async def _woken(looked: Callable[[], Seen], seen: Seen, stop: asyncio.Event) ->
     folders = sorted(folder for folder in seen.folders if os.path.isdir(folder))
     quiet = 0
     with suppress(FileNotFoundError):  # a folder has gone meanwhile
-        async for changes in awatch(
+        watching = awatch(
             *folders,
             watch_filter=None,
             debounce=_DEBOUNCE_MS,
@@ -142,8 +142,10 @@ async def _woken(looked: Callable[[], Seen], seen: Seen, stop: asyncio.Event) ->
             yield_on_timeout=True,
             recursive=False,
             ignore_permission_denied=True,
-        ):
-            quiet = 0 if changes else quiet + 1
-            if changes or quiet == 1 or quiet % _LOOK_EVERY == 0:
-                yield looked()
+        )
+        async with aclosing(watching):
+            async for changes in watching:
+                quiet = 0 if changes else quiet + 1
+                if changes or quiet == 1 or quiet % _LOOK_EVERY == 0:
+                    yield looked()
     yield looked()

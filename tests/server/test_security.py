@@ -83,13 +83,7 @@ def test_pages_of_other_sites_can_do_nothing(server: Dev) -> None:
 
 
 def test_bodies_are_json(server: Dev) -> None:
-    forms = (
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "text/plain",
-        "application/jsonp",
-        "",
-    )
+    forms = ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "text/json", "")
     for kind in forms:
         status, _ = asked(server, "POST", "/api/plan", {"Host": "localhost", "Content-Type": kind}, b"{}")
         assert status == 415, kind
@@ -169,12 +163,8 @@ def test_markup_in_names_stays_text(shop: Path, dev: Callable[..., Dev]) -> None
 
 
 def test_nonsense_on_the_wire_is_survived(server: Dev) -> None:
-    for data in (
-        b"\0\xff\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET " + b"a" * 100_000,
-        b"POST /api/plan HTTP/1.1\r\nHost: x",
-    ):
+    cut_off = b"POST /api/plan HTTP/1.1\r\nHost: x"
+    for data in (b"\0\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"a" * 100_000, cut_off):
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
             connection.sendall(data)
     assert server.get("/api/server")
