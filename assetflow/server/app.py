@@ -40,6 +40,11 @@ def create_app(
 
     Starting and stopping ``loads`` and ``runs`` is for the caller.
     """
+    return Guard(api(loads, runs, sessions), hosts=hosts, sessions=sessions, cookie=cookie)
+
+
+def api(loads: Loads, runs: Runs, sessions: Sessions | None) -> FastAPI:
+    """The API without its guard."""
     app = FastAPI(
         title="assetflow",
         version=version("assetflow"),
@@ -61,7 +66,7 @@ def create_app(
     _add_runs(app, loads, runs)
     _add_versions(app, loads)
     _add_administration(app, loads, runs, sessions)
-    return Guard(app, hosts=hosts, sessions=sessions, cookie=cookie)
+    return app
 
 
 def visitor_of(request: Request) -> Visitor:

@@ -105,6 +105,7 @@ def torture(editor: Editor, server: Dev, edits: int) -> None:
     """Edit, now in haste and now in peace, and compare at the end and in between."""
     server.loaded_after(0)
     began = server.processes()
+    assert len(began) == 4, "the server, the template, what is loaded, and what answers"
     descriptors = len(os.listdir(f"/proc/{server.process.pid}/fd"))
     for number in range(edits):
         editor.edit()
