@@ -49,16 +49,18 @@ class MaterializeRequest(_Request):
     include_late: bool = False
     observe: bool = True
     strict_observe: bool = False
-    executor: str = Field("inline", max_length=100)
+    executor: str | None = Field(None, max_length=100)
     workers: int | None = Field(None, ge=1, le=10_000)
+    fail_fast: bool = False
 
 
 class RetryRequest(_Request):
     """As the options of ``assetflow runs retry``."""
 
     everything: bool = False
-    executor: str = Field("inline", max_length=100)
+    executor: str | None = Field(None, max_length=100)
     workers: int | None = Field(None, ge=1, le=10_000)
+    fail_fast: bool = False
     observe: bool = True
     strict_observe: bool = False
 
