@@ -265,11 +265,11 @@ def _add_runs(app: FastAPI, loads: Loads, runs: Runs) -> None:
 
     @app.post("/api/runs/{run_id}/cancel", response_model=models.DoneDocument, tags=["runs"])
     async def cancel(request: Request, visitor: Operator, run_id: RunId, asked: models.NothingRequest) -> Response:
-        """Stop a run that was started here; what it has published stays."""
-        if not runs.cancel(run_id):
-            told = f"no run {run_id} that was started here goes on"
-            return as_response(refused(404, "UnknownRun", told, "`GET /api/runs` lists the runs"))
-        answer = await loads.ask("audit", action=action_of(request, visitor, "cancel", run_id=run_id))
+        """Ask a run to stop, as `assetflow runs cancel --json`; what it has published stays."""
+        action = action_of(request, visitor, "cancel", run_id=run_id)
+        answer = await loads.ask("cancel", run_id=run_id, action=action)
+        if answer.status == 200:
+            runs.cancel(run_id)  # one that was started here stops at once
         return as_response(answer)
 
     @app.get("/api/explain", response_model=models.DoneDocument, tags=["runs"])

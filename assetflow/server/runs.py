@@ -28,7 +28,6 @@ class Running:
     child: Child
     generation: Generation
     progress: Mapping[str, Any]
-    canceled: bool = False
 
 
 class Runs:
@@ -89,14 +88,10 @@ class Runs:
         started = {"run_id": run_id, "status": "running", "load": generation.number, "total": progress["total"]}
         return Answer.of({"status": 202, "document": started})
 
-    def cancel(self, run_id: str) -> bool:
-        """Ask a run to stop; False if none of that id goes on here."""
-        running = self.running.get(run_id)
-        if running is None:
-            return False
-        running.canceled = True
-        running.child.kill(signal.SIGINT)
-        return True
+    def cancel(self, run_id: str) -> None:
+        """Interrupt a run, if it was started here and goes on."""
+        if (running := self.running.get(run_id)) is not None:
+            running.child.kill(signal.SIGINT)
 
     async def stop(self, patience: float) -> None:
         """Cancel what goes on, and wait for it."""

@@ -57,12 +57,14 @@ def test_a_run_can_be_canceled_and_retried(shop: Path, dev: Callable[..., Dev]) 
     write(shop / "shop" / "assets.py", ASSETS + SLOW)
     server = dev()
     run_id = server.post("/api/materialize", {"select": "slow"}, 202)["run_id"]
-    server.post(f"/api/runs/{run_id}/cancel")
+    assert server.post(f"/api/runs/{run_id}/cancel") == {"run_id": run_id, "cancel_asked": True}
     assert server.finished(run_id)["status"] == "canceled"
     (shop / "go").write_text("")
     again = server.post(f"/api/runs/{run_id}/retry", status=202)["run_id"]
     assert server.finished(again)["counts"]["materialized"] == 4
     server.wait_for_line(rf"run {run_id}: canceled")
+    late = server.post(f"/api/runs/{run_id}/cancel", status=400)
+    assert late["error"]["type"] == "UsageError"
 
 
 def test_stopping_the_server_cancels_its_runs(shop: Path, dev: Callable[..., Dev]) -> None:
@@ -82,3 +84,21 @@ def test_a_run_ends_with_a_server_that_was_killed(shop: Path, dev: Callable[...,
     server.process.kill()
     server.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left[1:]))
     assert cli(shop, "runs", "show", run_id)["status"] == "canceled"
+
+
+def test_where_a_copy_would_not_be_whole_a_fresh_interpreter_does_it(shop: Path, dev: Callable[..., Dev]) -> None:
+    threads = """
+
+    import threading
+    import time
+
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    """
+    write(shop / "shop" / "assets.py", ASSETS + threads)
+    server = dev()
+    assert server.post("/api/query", {"sql": "select count(*) from assets"})["rows"] == [[4]]
+    run = server.finished(server.post("/api/materialize", status=202)["run_id"])
+    assert run["status"] == "success"
+    write(shop / "shop" / "assets.py", ASSETS)
+    assert server.loaded_after(1)["became"] == {"stale": [], "settled": [], "error": None}
+    assert server.get("/api/preview", asset="total")["value"] == 20

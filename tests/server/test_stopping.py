@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -50,3 +52,37 @@ def test_mistakes_of_the_command_line(shop: Path, tmp_path: Path) -> None:
     assert cli(shop, "dev", "--host", "203.0.113.7", "--no-browser")["error"]["message"].startswith(
         "it cannot listen on 203.0.113.7, port 8470: "
     )
+
+
+def test_a_terminal_shows_one_status_and_lines_above_it(shop: Path) -> None:
+    main, terminal = pty.openpty()
+    command = [sys.executable, "-m", "assetflow", "dev", "--port", "0", "--no-browser"]
+    process = subprocess.Popen(
+        command, cwd=shop, env=environment(), stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    )
+    os.close(terminal)
+    shown = ""
+
+    def until(text: str) -> None:
+        nonlocal shown
+        while text not in shown:
+            shown += os.read(main, 65_536).decode()
+
+    try:
+        until("Ctrl-C stops")
+        until("ready (4 assets, 3 edges)")
+        (shop / "shop" / "rules.py").write_text("def doubled(:")
+        until("the definitions cannot be loaded; the last graph that could be loaded stays")
+        until("at shop/rules.py:1")
+        (shop / "shop" / "rules.py").write_text(
+            "print('hello from the project')\n\n\ndef doubled(n: int) -> int:\n    return n + n\n"
+        )
+        until("hello from the project")
+        until("1 asset changed (daily: code)")
+        process.send_signal(signal.SIGINT)
+        until("Stopped.")
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(main)

@@ -196,6 +196,13 @@ def accept(desk: Desk, asked: Asked) -> Document:
     return desk.project.accept(desk.key(asked), asked["reason"])
 
 
+def cancel(desk: Desk, asked: Asked) -> Document:
+    """Ask a run to stop."""
+    desk.project.cancel(asked["run_id"])
+    _audit(desk, asked)
+    return {"run_id": asked["run_id"], "cancel_asked": True}
+
+
 def audit(desk: Desk, asked: Asked) -> Document:
     """Record that somebody did something."""
     _audit(desk, asked)
@@ -270,7 +277,7 @@ QUESTIONS: Mapping[str, Callable[[Desk, Asked], Document]] = {
     each.__name__: each
     for each in (
         *(plan, status, why, lineage, versions, assets, asset, runs, run, explain, query, preview),
-        *(rollback, accept, audit, standing, events, last_event),
+        *(rollback, accept, cancel, audit, standing, events, last_event),
     )
 }
 """By name: everything that can be asked."""
