@@ -214,9 +214,7 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(
-            select, planned, now, on_event, trigger, options, include_late=include_late, plan_id=plan_id
-        )
+        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late, plan_id=plan_id)
 
     def retry(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 import time
@@ -30,19 +29,24 @@ _SHOWN = 3
 def dev(arguments: Namespace) -> Answer:
     """Serve until interrupted."""
     from assetflow.opening.config import find_root
-    from assetflow.server.ports import DEFAULT_PORT
-    from assetflow.server.serving import Options, serve
+    from assetflow.server.processes.spawning import spawn_template
 
     root = find_root(Path.cwd()) if arguments.project is None else Path(arguments.project).absolute()
     if arguments.project is not None:
         from assetflow.opening.config import read_config
 
         read_config(root)
+    spawned = spawn_template()
+    import asyncio
+
+    from assetflow.server.ports import DEFAULT_PORT
+    from assetflow.server.serving import Options, serve
+
     port = DEFAULT_PORT if arguments.port is None else arguments.port
     screen = Screen(sys.stderr, browser=not arguments.no_browser and sys.stderr.isatty())
     with screen:
         options = Options(arguments.host, port, poll=arguments.poll)
-        serving = asyncio.run(serve(root, options, screen.log, screen.began))
+        serving = asyncio.run(serve(root, options, screen.log, screen.began, spawned))
     document = {
         "url": serving.url,
         "loads": serving.loads.document()["load"],

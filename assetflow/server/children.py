@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Self, cast
 
-from assetflow.server.processes.forking import interpreter
+from assetflow.server.processes.spawning import Spawned
 from assetflow.server.processes.wire import HEAD, Message, packed, send
 
 Logger = Callable[[str], None]
@@ -41,10 +41,15 @@ class Connection:
     async def open(cls) -> tuple[Self, socket.socket]:
         """A connection, and the socket to hand to the process at its other end."""
         mine, theirs = socket.socketpair()
+        return await cls.over(mine), theirs
+
+    @classmethod
+    async def over(cls, mine: socket.socket) -> Self:
+        """A connection over a socket."""
         mine.setblocking(False)
         # Descriptors travel over a copy, for the event loop keeps the other one to itself.
         reader, writer = await asyncio.open_connection(sock=mine.dup())
-        return cls(mine, reader, writer), theirs
+        return cls(mine, reader, writer)
 
     def send(self, message: Mapping[str, object], descriptor: int | None = None) -> None:
         """Send a message, with a descriptor where given: then nothing else may be on its way."""
@@ -170,7 +175,7 @@ class Child:
 
 
 class Template(Forking):
-    """The warm process, started as a fresh interpreter; what it and its copies print is passed to ``log``."""
+    """The warm process; what it and its copies print is passed to ``log``."""
 
     def __init__(self, connection: Connection, process: subprocess.Popen[bytes], output: int, log: Logger) -> None:
         super().__init__(connection)
@@ -178,23 +183,9 @@ class Template(Forking):
         self._output = asyncio.create_task(_follow_output(output, log))
 
     @classmethod
-    async def start(cls, log: Logger) -> Self:
-        """Start it; it gets ready while other things go on."""
-        connection, theirs = await Connection.open()
-        read, write = os.pipe()
-        descriptor = theirs.fileno()
-        statement = f"from assetflow.server.processes.template import main; main({descriptor})"
-        with theirs:
-            process = subprocess.Popen(
-                interpreter(statement),
-                stdin=subprocess.DEVNULL,
-                stdout=write,
-                stderr=write,
-                pass_fds=(descriptor,),
-                process_group=0,  # Ctrl-C at the terminal is for the server to take
-            )
-        os.close(write)
-        template = cls(connection, process, read, log)
+    async def take(cls, spawned: Spawned, log: Logger) -> Self:
+        """Take over one that was started."""
+        template = cls(await Connection.over(spawned.connection), spawned.process, spawned.output, log)
         template.begin()
         return template
 

@@ -25,6 +25,7 @@ MOST_BODY = 1_000_000
 
 _MOST_URL = 16_384
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITH_BODY = frozenset({"DELETE", "PATCH", "POST", "PUT"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 
 POLICY = (
@@ -140,7 +141,7 @@ class Guard:
         return None
 
     def _body(self, scope: Scope, headers: Headers) -> Answer | None:
-        if scope["method"] in _SAFE:
+        if scope["method"] not in _WITH_BODY:
             return None
         kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
         if kind != "application/json":

@@ -18,6 +18,7 @@ from assetflow.server.comparing import changes_between
 from assetflow.server.events import EventLog
 from assetflow.server.generations import Answer, Generation, Retired
 from assetflow.server.processes.sources import Stamp
+from assetflow.server.processes.spawning import Spawned, spawn_template
 from assetflow.server.watching import saves
 
 LOAD_SECONDS = 60.0
@@ -80,9 +81,9 @@ class Loads:
         self._waiting_to_be_judged: Generation | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Begin: the first load, and watching."""
-        self._template = await Template.start(self._log)
+    async def start(self, spawned: Spawned | None = None) -> None:
+        """Begin: the first load, and watching. ``spawned`` is a template that was started already."""
+        self._template = await Template.take(spawned or spawn_template(), self._log)
         self._tasks = [asyncio.create_task(self._load_on()), asyncio.create_task(self._watch())]
         self.request(())
 

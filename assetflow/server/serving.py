@@ -16,6 +16,7 @@ from assetflow.server.children import Logger
 from assetflow.server.guard import is_loopback
 from assetflow.server.loads import Loads
 from assetflow.server.ports import addresses, listen
+from assetflow.server.processes.spawning import Spawned
 from assetflow.server.runs import Runs
 from assetflow.server.sessions import ROLES, Sessions
 
@@ -49,15 +50,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(root: Path, options: Options, log: Logger, began: Callable[[Serving], None]) -> Serving:
+async def serve(
+    root: Path, options: Options, log: Logger, began: Callable[[Serving], None], spawned: Spawned
+) -> Serving:
     """Serve a project until SIGINT or SIGTERM; ``began`` is called once requests can be made. Raises UsageError."""
-    sockets = listen(options.host, options.port)
+    try:
+        sockets = listen(options.host, options.port)
+    except BaseException:
+        spawned.abandon()
+        raise
     port: int = sockets[0].getsockname()[1]
     url, names = addresses(options.host, port)
     sessions = None if is_loopback(options.host) else Sessions()
     loads = Loads(root, poll=options.poll, log=log)
     runs = Runs(loads)
-    await loads.start()
+    await loads.start(spawned)
     try:
         app = create_app(loads, runs, hosts=names, sessions=sessions, cookie=f"assetflow_{port}")
         config = uvicorn.Config(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assetflow.server import models
-from tests.server.conftest import Dev, cli
+from tests.server.conftest import ASSETS, Dev, cli, write
 
 
 @pytest.fixture
@@ -144,6 +144,18 @@ def test_bad_requests_are_refused_with_their_mistakes(built: Dev) -> None:
         assert response.json()["error"]["message"]
     broken = built.client.post("/api/plan", content=b"{", headers={"content-type": "application/json"})
     assert broken.status_code == 422
+
+
+def test_a_partitioned_source_has_no_rows_to_preview(shop: Path, dev: Callable[..., Dev]) -> None:
+    by_day = "@observable_source(partitions=DAYS)\n    def prices() -> dict[str, str]:"
+    text = ASSETS.replace("@observable_source\n    def prices() -> str:", by_day)
+    write(shop / "shop" / "assets.py", text.replace('Path("prices.txt").read_text()', '{"2024-01-01": "1"}'))
+    cli(shop, "plan")
+    server = dev()
+    refused = server.client.get("/api/preview", params={"asset": "prices"})
+    assert refused.status_code == 400
+    assert refused.json() == cli(shop, "show", "prices")
+    assert refused.json()["error"]["message"] == "prices is a source: there are no rows of all its partitions together"
 
 
 def test_answers_of_a_query_are_capped(built: Dev) -> None:
