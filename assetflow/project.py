@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetflow.catalog.status import Status
     from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
+    from assetflow.execution.sources import Sources
     from assetflow.opening.code import ProjectCode
     from assetflow.opening.going_back import Partition
     from assetflow.opening.live import LiveProject
@@ -533,6 +534,11 @@ class Project:
             return self.clock()
 
         return catalog_of(self.setting, PresentSpaces(lambda: self.setting), clock)
+
+    @property
+    def sources(self) -> Sources:
+        """The files that the project was loaded from, as they were then."""
+        return self._workspace.loaded
 
     @property
     def code(self) -> ProjectCode:

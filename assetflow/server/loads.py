@@ -17,7 +17,7 @@ from assetflow.server.children import Child, ChildGone, Forking, Logger, Templat
 from assetflow.server.comparing import changes_between
 from assetflow.server.events import EventLog
 from assetflow.server.generations import Answer, Generation, Retired
-from assetflow.server.processes.sources import Stamp
+from assetflow.server.processes.noting import Stamp
 from assetflow.server.processes.spawning import Spawned, spawn_template
 from assetflow.server.watching import saves
 

@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assetflow.server.processes.sources import Stamp, stamp
+from assetflow.server.processes.noting import Stamp, stamp
 
 _SOURCES = (".py", ".sql")
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.server.conftest import ASSETS, SLOW, Dev, cli, write
 
 
@@ -102,3 +104,28 @@ def test_where_a_copy_would_not_be_whole_a_fresh_interpreter_does_it(shop: Path,
     write(shop / "shop" / "assets.py", ASSETS)
     assert server.loaded_after(1)["became"] == {"stale": [], "settled": [], "error": None}
     assert server.get("/api/preview", asset="total")["value"] == 20
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_what_a_run_imports_later_is_of_its_load_too(shop: Path, dev: Callable[..., Dev], executor: str) -> None:
+    later = """
+
+    import time
+
+    @asset(partitions=DAYS)
+    def slow(context: AssetContext) -> int:
+        while not Path("go").exists():
+            time.sleep(0.02)
+        from shop.later import number
+
+        return number
+    """
+    write(shop / "shop" / "assets.py", ASSETS + later)
+    write(shop / "shop" / "later.py", "number = 1")
+    server = dev()
+    run_id = server.post("/api/materialize", {"select": "slow", "executor": executor}, 202)["run_id"]
+    write(shop / "shop" / "later.py", "number = 2")
+    server.loaded_after(1)
+    (shop / "go").write_text("")
+    assert server.finished(run_id)["status"] == "success"
+    assert server.get("/api/preview", asset="slow", partition="2024-01-01")["value"] == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from assetflow.documents import document_of
+from assetflow.execution.sources import SourceFinder
 from assetflow.fingerprint.sources import project_predicate
 from assetflow.graph.declared import graph_document
 from assetflow.keys import AssetKey
@@ -20,7 +21,7 @@ from assetflow.opening.loading import working_in
 from assetflow.project import Project
 from assetflow.server.processes.forking import Forker, may_be_copied
 from assetflow.server.processes.jobs import JOBS
-from assetflow.server.processes.sources import Inside, import_from_sources, keep, noting_files
+from assetflow.server.processes.noting import noting_files
 from assetflow.server.processes.wire import Message, receive, send
 
 
@@ -30,10 +31,8 @@ def load(connection: socket.socket) -> None:
     if message is None:
         return
     root = Path(cast("str", message["root"]))
-    inside = _inside(root)
     began = time.perf_counter()
-    texts = import_from_sources(inside)
-    with noting_files(inside) as noted:
+    with noting_files(project_predicate(root, [root / ".assetflow"])) as noted:
         try:
             project = Project.open(root)
             told = _told(project)
@@ -41,7 +40,7 @@ def load(connection: socket.socket) -> None:
             _answer(connection, {**document_of(error), "files": noted, "seconds": time.perf_counter() - began})
             return
     _answer(connection, {**told, "files": noted, "seconds": time.perf_counter() - began})
-    keep(texts, root, inside)
+    _keep_sources(project)
     with working_in(root):
         fresh = f"from assetflow.server.processes.loading import work_fresh; work_fresh({{descriptor}}, {str(root)!r})"
         Forker(connection, partial(work, project), None if may_be_copied(sockets=1) else fresh).serve()
@@ -62,7 +61,6 @@ def work(project: Project, connection: socket.socket) -> None:
 def work_fresh(descriptor: int, root: str) -> None:
     """The same in a fresh interpreter, which loads the project itself."""
     connection = _adopted(descriptor)
-    import_from_sources(_inside(Path(root)))
     with Project.open(root) as project, working_in(project.root):
         work(project, connection)
 
@@ -72,9 +70,11 @@ def _adopted(descriptor: int) -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def _inside(root: Path) -> Inside:
+def _keep_sources(project: Project) -> None:
+    """From now on, what runs import is what the project's files hold at this moment."""
     sys.dont_write_bytecode = True
-    return project_predicate(root, [root / ".assetflow"])
+    project.sources.complete()
+    SourceFinder(project.sources).install()
 
 
 def _answer(connection: socket.socket, message: Message) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assetflow.server.processes.sources import Stamp, stamp
+from assetflow.server.processes.noting import Stamp, stamp
 from assetflow.server.watching import look, saves
 
 
