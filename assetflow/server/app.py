@@ -248,6 +248,17 @@ def _add_runs(app: FastAPI, loads: Loads, runs: Runs) -> None:
         document = {**answer.document(), "progress": dict(running.progress) if running else None}
         return as_response(Answer.of({"status": 200, "document": document}))
 
+    @app.get("/api/runs/{run_id}/logs", response_model=models.LogsDocument, tags=["runs"])
+    async def logs(
+        visitor: Reader,
+        run_id: RunId,
+        step: Annotated[str | None, Query(max_length=1_000, description="of one computation only")] = None,
+        limit: Limit = 1_000,
+        after: Annotated[int | None, Query(ge=0, lt=2**53, description="the number of a line")] = None,
+    ) -> Response:
+        """What user code printed and logged; to follow a run, ask again ``after`` the last line."""
+        return as_response(await loads.ask("logs", run_id=run_id, step=step, limit=limit, after=after))
+
     @app.post("/api/materialize", response_model=models.ResultDocument, responses=started, tags=["runs"])
     async def materialize(request: Request, visitor: Operator, asked: models.MaterializeRequest) -> Response:
         """Run a plan: 202 once it has begun, 200 if there is nothing to do, 409 if it is not that plan any more."""

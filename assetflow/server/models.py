@@ -307,6 +307,26 @@ class RunDocument(RunRow, PageDocument):
     progress: dict[str, Any] | None
 
 
+class LogLine(_Document):
+    """One line that user code printed or logged."""
+
+    line: int
+    at: str
+    step: str
+    partition: str | None
+    attempt: int
+    stream: str
+    text: str
+
+
+class LogsDocument(_Document):
+    """As ``assetflow runs logs --json``, a page at a time; to follow a run, ask again ``after`` the last line."""
+
+    run_id: str
+    lines: list[LogLine]
+    next: int | None
+
+
 class PlanPartitions(_Document):
     """How many partitions, and which."""
 

@@ -146,6 +146,22 @@ def test_bad_requests_are_refused_with_their_mistakes(built: Dev) -> None:
     assert broken.status_code == 422
 
 
+def test_what_a_run_printed_comes_in_pages(shop: Path, dev: Callable[..., Dev]) -> None:
+    text = ASSETS.replace("return context.partition_start.day", 'print("<b>", context.partition_key); return 1')
+    write(shop / "shop" / "assets.py", text)
+    server = dev()
+    run_id = server.finished(server.post("/api/materialize", status=202)["run_id"])["run_id"]
+    whole = server.get(f"/api/runs/{run_id}/logs")
+    models.LogsDocument.model_validate(whole, strict=True)
+    assert [rest(line, "line") for line in whole["lines"]] == cli(shop, "runs", "logs", run_id)["lines"]
+    assert whole["lines"][0]["text"] == "<b> 2024-01-01"
+    first = server.get(f"/api/runs/{run_id}/logs", limit=3)
+    second = server.get(f"/api/runs/{run_id}/logs", limit=3, after=first["next"])
+    assert (first["lines"] + second["lines"], second["next"]) == (whole["lines"], None)
+    assert server.get(f"/api/runs/{run_id}/logs", step="daily")["lines"] == []
+    assert server.client.get("/api/runs/nowhere/logs").status_code in (400, 404)
+
+
 def test_a_partitioned_source_has_no_rows_to_preview(shop: Path, dev: Callable[..., Dev]) -> None:
     by_day = "@observable_source(partitions=DAYS)\n    def prices() -> dict[str, str]:"
     text = ASSETS.replace("@observable_source\n    def prices() -> str:", by_day)

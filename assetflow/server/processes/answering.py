@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from assetflow.errors import (
 )
 from assetflow.graph.declared import asset_row, asset_rows
 from assetflow.keys import AssetKey
+from assetflow.opening.logs import run_lines
 from assetflow.project import Project
 from assetflow.server.processes.pages import Page
 from assetflow.server.processes.standing import differences, standing_of
@@ -165,6 +167,18 @@ def run(desk: Desk, asked: Asked) -> Document:
     return {**found, **_page(asked).of("steps", numbered, lambda row: row["step"])}
 
 
+def logs(desk: Desk, asked: Asked) -> Document:
+    """What user code printed and logged in a run: a page of lines, each with its number."""
+    start: int = 0 if asked["after"] is None else asked["after"] + 1
+    stop = start + asked["limit"]
+    lines = run_lines(desk.project.setting, asked["run_id"], asked["step"])
+    found = [
+        {"line": number, **line.to_dict()} for number, line in enumerate(islice(lines, stop + 1)) if number >= start
+    ]
+    more = len(found) > asked["limit"]
+    return {"run_id": asked["run_id"], "lines": found[: asked["limit"]], "next": stop - 1 if more else None}
+
+
 def explain(desk: Desk, asked: Asked) -> Document:
     """Why something ran in one run and not in another."""
     return desk.project.explain(asked["first"], asked["second"], asked["asset"], asked["partition"]).to_dict()
@@ -276,7 +290,7 @@ def _event_rows(desk: Desk, rows: list[EventRow]) -> list[dict[str, object]]:
 QUESTIONS: Mapping[str, Callable[[Desk, Asked], Document]] = {
     each.__name__: each
     for each in (
-        *(plan, status, why, lineage, versions, assets, asset, runs, run, explain, query, preview),
+        *(plan, status, why, lineage, versions, assets, asset, runs, run, logs, explain, query, preview),
         *(rollback, accept, cancel, audit, standing, events, last_event),
     )
 }
