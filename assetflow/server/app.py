@@ -75,7 +75,7 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def allowed(role: Role) -> Any:
-    """Require a role. What is refused for want of one is recorded too."""
+    """Require a role."""
 
     async def check(request: Request) -> Visitor:
         visitor = visitor_of(request)
@@ -338,6 +338,8 @@ def _add_administration(app: FastAPI, loads: Loads, runs: Runs, sessions: Sessio
     @app.post("/api/load", response_model=models.DoneDocument, status_code=202, tags=["definitions"])
     async def reload(request: Request, visitor: Operator, asked: models.NothingRequest) -> Response:
         """Load the definitions anew, as after a save."""
+        if loads.current is not None:
+            await loads.ask("audit", action=action_of(request, visitor, "load"))
         loads.request(())
         return as_response(Answer.of({"status": 202, "document": {"loading": True}}))
 

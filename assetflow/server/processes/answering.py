@@ -171,10 +171,8 @@ def logs(desk: Desk, asked: Asked) -> Document:
     """What user code printed and logged in a run: a page of lines, each with its number."""
     start: int = 0 if asked["after"] is None else asked["after"] + 1
     stop = start + asked["limit"]
-    lines = run_lines(desk.project.setting, asked["run_id"], asked["step"])
-    found = [
-        {"line": number, **line.to_dict()} for number, line in enumerate(islice(lines, stop + 1)) if number >= start
-    ]
+    lines = enumerate(run_lines(desk.project.setting, asked["run_id"], asked["step"]))
+    found = [{"line": number, **line.to_dict()} for number, line in islice(lines, start, stop + 1)]
     more = len(found) > asked["limit"]
     return {"run_id": asked["run_id"], "lines": found[: asked["limit"]], "next": stop - 1 if more else None}
 
