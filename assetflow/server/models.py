@@ -83,6 +83,7 @@ class RollbackRequest(_Request):
     partition: _Text | None = None
     to: int = Field(ge=1, lt=2**63)
     with_downstream: bool = False
+    reason: _Text | None = None
 
 
 class AcceptRequest(_Request):

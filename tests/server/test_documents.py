@@ -191,7 +191,7 @@ def test_versions_can_be_rolled_back_and_accepted(shop: Path, built: Dev) -> Non
     assert built.post("/api/accept", {"asset": "total", "reason": "known"})
     actions = [each["payload"] for each in cli_events(built) if each["kind"] == "action"]
     assert [each["action"] for each in actions] == ["materialize", "rollback", "accept"]
-    assert actions[1]["asked"] == {**body, "with_downstream": False}
+    assert actions[1]["asked"] == {**body, "with_downstream": False, "reason": None}
     assert (actions[1]["visitor"], actions[1]["role"], actions[1]["client"]) == ("local", "admin", "127.0.0.1")
 
 

@@ -198,7 +198,11 @@ def rollback(desk: Desk, asked: Asked) -> Document:
     """Publish an earlier version again."""
     _audit(desk, asked)
     return desk.project.rollback(
-        desk.key(asked), asked["partition"], to=asked["to"], with_downstream=asked["with_downstream"]
+        desk.key(asked),
+        asked["partition"],
+        to=asked["to"],
+        with_downstream=asked["with_downstream"],
+        reason=asked["reason"],
     )
 
 
