@@ -11,7 +11,9 @@
     │   ├── PartitionInUse           a dynamic partition that something refers to
     │   ├── UnknownVersion             a version id that the store does not have
     │   ├── VersionDeleted             a version that retention has let go of
-    │   └── InvalidQuery               SQL that the catalog cannot run
+    │   ├── UnknownRun                 a run id that the store does not have
+    │   ├── InvalidQuery               SQL that the catalog cannot run
+    │   └── PlanOutdated               what would run is not what was agreed to any more
     ├── StepError                      one asset partition could not be built
     │   ├── UserCodeError              the user's function raised
     │   ├── InputError                 what an upstream holds cannot arrive as asked
@@ -41,7 +43,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -195,8 +197,23 @@ class VersionDeleted(UsageError):
     """A version whose data retention has let go of; its record is still there."""
 
 
+class UnknownRun(UsageError):
+    """A run id that the store does not have."""
+
+
 class InvalidQuery(UsageError):
     """SQL that the catalog cannot run."""
+
+
+class PlanOutdated(UsageError):
+    """What would run is not the plan that was agreed to any more; ``plan`` is the document of the new one."""
+
+    def __init__(self, message: str, *, plan: Mapping[str, object], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.plan = plan
+
+    def document(self) -> dict[str, object]:
+        return {**super().document(), "plan": dict(self.plan)}
 
 
 class StepError(AssetflowError):

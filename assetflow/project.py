@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from assetflow.definitions.collect import Definitions, collect
 from assetflow.definitions.inputs import AssetRef
+from assetflow.errors import PlanOutdated
 from assetflow.graph import AssetGraph
 from assetflow.keys import DEFAULT_ENVIRONMENT
 from assetflow.opening.loading import working_in
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from assetflow.catalog.status import Status
     from assetflow.execution.options import RunOptions
     from assetflow.execution.result import Listener
+    from assetflow.execution.sources import Sources
     from assetflow.opening.code import ProjectCode
     from assetflow.opening.going_back import Partition
     from assetflow.opening.live import LiveProject
@@ -199,12 +201,14 @@ class Project:
         strict_observe: bool = False,
         on_event: Listener | None = None,
         trigger: str = "api",
+        plan_id: str | None = None,
     ) -> Result:
         """Plan and run: build what is missing or stale (``due``: what freshness needs), check it, publish it.
 
         ``executor`` (default: ``"inline"``) says where steps run; ``fail_fast`` begins nothing new after a failure;
         ``priority``, from -100 to 100, says who goes first where pools are full.
-        A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError.
+        A failure of user code is in the result. Raises as :meth:`plan`, and StoreError and StorageError; PlanOutdated
+        where ``plan_id`` is given and what would run is not that plan any more.
         """
         options = self._workspace.run_options(executor, workers, fail_fast=fail_fast, priority=priority)
         notes = self._workspace.observed(select, observe=observe, strict=strict_observe)
@@ -220,7 +224,7 @@ class Project:
                 notes=notes,
             )
 
-        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late)
+        return self._run(select, planned, now, on_event, trigger, options, include_late=include_late, plan_id=plan_id)
 
     def retry(
         self,
@@ -268,6 +272,7 @@ class Project:
         *,
         include_late: bool,
         known: Callable[[State], State] | None = None,
+        plan_id: str | None = None,
     ) -> Result:
         from assetflow.execution.loop import run_plan
         from assetflow.results import Result
@@ -284,6 +289,12 @@ class Project:
             return latest, world.state
 
         plan, world = made(now)
+        if plan_id is not None and plan.plan_id != plan_id:
+            raise PlanOutdated(
+                f"plan {plan_id} is outdated: what would run now is plan {plan.plan_id}",
+                plan=plan.to_dict(),
+                hint="look at the new plan, and start that one",
+            )
         setting = replace(self.setting, spaces=world.spaces)
         with working_in(self.root):
             run = run_plan(
@@ -533,6 +544,11 @@ class Project:
             return self.clock()
 
         return catalog_of(self.setting, PresentSpaces(lambda: self.setting), clock)
+
+    @property
+    def sources(self) -> Sources:
+        """The files that the project was loaded from, as they were then."""
+        return self._workspace.loaded
 
     @property
     def code(self) -> ProjectCode:

@@ -122,6 +122,11 @@ class Catalog:
             return self._preview_of(key, self._version(key, partition, VersionId(version)), limit)
         space = self._space(key)
         if partition is None and space.grain != "none":
+            if self._is_source(key):
+                raise UsageError(
+                    f"{key} is a source: there are no rows of all its partitions together",
+                    hint="name one of its partitions, for what was observed of it",
+                )
             return self._preview_of_all(key, limit)
         ordinal = 0 if partition is None else ordinal_of(space, key, partition)
         current = dict(self._current(key)).get(ordinal)

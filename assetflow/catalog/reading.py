@@ -11,7 +11,7 @@ from assetflow.catalog.holding import holding_of, holds_of
 from assetflow.catalog.naming import PartitionNames, partition_names
 from assetflow.catalog.timeline import critical_path
 from assetflow.definitions.annotations import ANY, Annotations, Arrival
-from assetflow.errors import DataMissing, UnknownVersion, UsageError
+from assetflow.errors import DataMissing, UnknownRun, UnknownVersion, UsageError
 from assetflow.graph import AssetGraph
 from assetflow.keys import AssetKey, VersionId, format_address
 from assetflow.partitions.ordinal_spaces import WHOLE, space_words
@@ -176,10 +176,10 @@ def run_rows(setting: Setting, limit: int) -> list[dict[str, object]]:
 
 
 def run_document(setting: Setting, run_id: str) -> dict[str, object]:
-    """One run with its plan and steps. Raises UsageError for an unknown one."""
+    """One run with its plan and steps. Raises UnknownRun."""
     run = setting.reader.run(run_id)
     if run is None:
-        raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
+        raise UnknownRun(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
     names = _names(setting)
     records = setting.reader.steps(run_id)
     steps = [

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
 from assetflow.cli.drawing import draw
 from assetflow.cli.options import open_project
 from assetflow.cli.parsing import Command, no_arguments
 from assetflow.cli.terminal import Answer, Column, Page
 from assetflow.cli.words import count
-
-if TYPE_CHECKING:
-    from assetflow.graph import AssetGraph, Edge, Node
+from assetflow.graph.declared import asset_rows, graph_document, levels_of
 
 
 def list_assets(arguments: Namespace) -> Answer:
     """List the assets, upstreams first."""
     with open_project(arguments) as project:
         graph = project.graph
-    rows = [_asset(graph, node, place) for node in graph.nodes.values() for place in range(len(node.outputs))]
+    rows = asset_rows(graph)
 
     def show(page: Page) -> None:
         if not rows:
@@ -43,14 +40,7 @@ def show_graph(arguments: Namespace) -> Answer:
     """
     with open_project(arguments) as project:
         graph = project.graph
-    levels = _levels(graph)
-    nodes = [
-        {**_asset(graph, node, place), "level": levels[node.name]}
-        for node in graph.nodes.values()
-        for place in range(len(node.outputs))
-    ]
-    edges = [_edge(edge, output) for node in graph.nodes.values() for edge in node.edges for output in node.outputs]
-    return Answer(lambda: {"nodes": nodes, "edges": edges}, lambda page: draw(page, graph, levels))
+    return Answer(lambda: graph_document(graph), lambda page: draw(page, graph, levels_of(graph)))
 
 
 def validate(arguments: Namespace) -> Answer:
@@ -70,46 +60,6 @@ def validate(arguments: Namespace) -> Answer:
     }
     parts = ", ".join(count(document[name], name[:-1]) for name in ("assets", "sources", "checks", "edges"))
     return Answer(lambda: document, lambda page: page.line(f"The definitions are valid: {parts}."))
-
-
-def _asset(graph: AssetGraph, node: Node, place: int) -> dict[str, object]:
-    spec = node.specs[place]
-    location = node.computation.location
-    return {
-        "asset": spec.key,
-        "kind": node.kind,
-        "computation": node.name,
-        "partitions": node.partitions.describe() if node.partitions else None,
-        "group": spec.group,
-        "publish_group": node.publish_group,
-        "description": spec.description,
-        "owners": list(spec.owners),
-        "tags": dict(spec.tags),
-        "kinds": list(spec.kinds),
-        "io_manager": spec.io_manager,
-        "upstream": list(dict.fromkeys(edge.upstream for edge in node.edges)),
-        "checks": [check.name for check in graph.checks.get(spec.key, ())],
-        "location": str(location) if location else None,
-    }
-
-
-def _edge(edge: Edge, downstream: str) -> dict[str, object]:
-    return {
-        "from": edge.upstream,
-        "to": downstream,
-        "parameter": edge.parameter,
-        "mapping": type(edge.mapping).__name__,
-        "missing": edge.missing,
-        "loaded": edge.loaded,
-    }
-
-
-def _levels(graph: AssetGraph) -> dict[str, int]:
-    """By computation, the length of the longest way down to it."""
-    levels: dict[str, int] = {}
-    for name, node in graph.nodes.items():
-        levels[name] = 1 + max((levels[graph.owner[edge.upstream]] for edge in node.edges if not edge.own), default=-1)
-    return levels
 
 
 def _first_line(text: object) -> str | None:

@@ -9,17 +9,9 @@ from typing import cast
 
 from assetflow.cli.terminal import Page
 from assetflow.cli.words import count
+from assetflow.documents import REPORT, internal_message
 from assetflow.errors import AssetflowError, DefinitionErrors, SourceLocation
 from assetflow.keys import AssetKey, format_address
-
-_REPORT = "this is a fault of assetflow itself; please report it, with the trace"
-
-
-def document_of(error: BaseException) -> dict[str, object]:
-    """The error document; an exception that nobody meant to raise has the type ``InternalError``."""
-    if isinstance(error, AssetflowError):
-        return {"error": error.document()}
-    return {"error": {"type": "InternalError", "message": _internal(error), "hint": _REPORT, "location": None}}
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -43,7 +35,7 @@ def show_error(page: Page, error: BaseException) -> None:
         _show(page, error.message, error.location, error.hint, str(getattr(error, "traceback", "")))
     else:
         trace = "".join(traceback.format_exception(error))
-        _show(page, _internal(error), None, _REPORT, trace)
+        _show(page, internal_message(error), None, REPORT, trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +67,17 @@ def show_alike(page: Page, failure: Alike) -> None:
     subject = addresses[0]
     if len(addresses) > 1:
         subject = f"{subject} to {addresses[-1]} ({count(len(addresses), 'partition')})"
+    show_fields(page, {**failure.fields, "message": subject + failure.said})
+
+
+def show_fields(page: Page, fields: Mapping[str, object]) -> None:
+    """Print the fields of an error document."""
     _show(
         page,
-        subject + failure.said,
-        cast("str | None", failure.fields.get("location")),
-        cast("str | None", failure.fields.get("hint")),
-        str(failure.fields.get("traceback") or failure.fields.get("output") or ""),
+        str(fields.get("message", "")),
+        cast("str | None", fields.get("location")),
+        cast("str | None", fields.get("hint")),
+        str(fields.get("traceback") or fields.get("output") or ""),
     )
 
 
@@ -92,7 +89,3 @@ def _show(page: Page, message: str, place: SourceLocation | str | None, hint: st
         page.line(f"  | {line}", style="dim")
     if hint is not None:
         page.line(f"  hint: {hint}", style="cyan", lead="  hint:", lines=True)
-
-
-def _internal(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

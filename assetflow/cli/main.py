@@ -12,8 +12,7 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn, TextIO, cast
 
-from assetflow.cli.documents import dumps
-from assetflow.cli.failures import document_of, exit_code_of, show_error
+from assetflow.cli.failures import exit_code_of, show_error
 from assetflow.cli.parsing import Command, parse, split, unknown_command
 from assetflow.cli.terminal import (
     Answer,
@@ -25,10 +24,12 @@ from assetflow.cli.terminal import (
     survive_any_text,
     survive_lost_readers,
 )
+from assetflow.documents import document_of, dumps
 from assetflow.errors import AssetflowError, Interrupted, UsageError
 
 _COMMANDS = {
     "init": ("init", "create a new runnable project"),
+    "dev": ("dev", "serve the project, and load it anew at each save"),
     "list": ("declared", "list the assets"),
     "graph": ("declared", "draw the graph"),
     "validate": ("declared", "check the definitions"),

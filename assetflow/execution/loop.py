@@ -277,4 +277,7 @@ class _Run:
             self._remaining.done(name)
         left, complete = self._remaining.seconds, self._remaining.complete
         done = min(self._done, self._total)  # what is planned again is done twice
-        self._listener(RunEvent(kind, done, self._total, seconds, name, key, outcome, left, complete, waits_for))
+        run_id = self._parts.run_id
+        self._listener(
+            RunEvent(kind, done, self._total, seconds, name, key, outcome, left, complete, waits_for, run_id)
+        )

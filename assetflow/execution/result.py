@@ -46,6 +46,7 @@ class RunEvent:
     left: float | None = None
     left_complete: bool = True
     waits_for: tuple[str, ...] = ()
+    run_id: str | None = None
 
 
 Listener = Callable[[RunEvent], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from assetflow.errors import UsageError
+from assetflow.errors import UnknownRun
 from assetflow.execution.output.reading import followed_lines
 from assetflow.execution.output.recording import OutputLine
 from assetflow.keys import AssetKey
@@ -21,7 +21,7 @@ def run_lines(setting: Setting, run_id: str, step: str | None = None, *, follow:
     Raises UsageError for a run that there is not.
     """
     if setting.reader.run(run_id) is None:
-        raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
+        raise UnknownRun(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
     computation = setting.graph.owner.get(AssetKey(step), step) if step else None
 
     def goes_on() -> bool:

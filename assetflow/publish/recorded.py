@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assetflow.errors import UsageError
+from assetflow.errors import UnknownRun, UsageError
 from assetflow.planner.recording import RecordedPlan, read_record
 from assetflow.publish.setting import Setting
 from assetflow.store.records import RunRecord
@@ -15,7 +15,7 @@ def recorded_run(setting: Setting, run_id: str) -> tuple[RunRecord, RecordedPlan
     """
     run = setting.reader.run(run_id)
     if run is None:
-        raise UsageError(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
+        raise UnknownRun(f"there is no run {run_id!r}", hint="`assetflow runs` lists them")
     if run.environment != setting.environment:
         names = {number: name for name, number in setting.reader.environments().items()}
         name = names[run.environment]

@@ -38,6 +38,11 @@ def test_the_command_line_is_written_from_the_program() -> None:
     assert page("cli.md") == script["page"](), "run scripts/cli_reference.py"
 
 
+def test_the_http_api_is_written_from_the_program() -> None:
+    script = runpy.run_path(str(TOP / "scripts/api_reference.py"))
+    assert page("http-api.md") == script["page"](), "run scripts/api_reference.py"
+
+
 def test_every_error_is_explained_and_none_that_does_not_exist() -> None:
     classes = {
         name

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "assetflow"
-COSTLY = {"alembic", "duckdb", "fsspec", "pandas", "psycopg", "pyarrow", "pydantic", "rich", "sqlalchemy"}
+WEB = {"anyio", "fastapi", "httpx", "pydantic", "starlette", "uvicorn", "watchfiles"}
+COSTLY = WEB | {"alembic", "duckdb", "fsspec", "pandas", "psycopg", "pyarrow", "rich", "sqlalchemy"}
 
 
 def costly_libraries_loaded_by(statement: str) -> set[str]:
@@ -37,3 +38,14 @@ def test_names_for_declaring_load_no_costly_library() -> None:
     running = "{'Project', 'materialize'}"
     statement = f"import assetflow\n[getattr(assetflow, name) for name in set(assetflow.__all__) - {running}]"
     assert costly_libraries_loaded_by(statement) == set()
+
+
+def test_the_processes_that_run_user_code_load_nothing_of_the_web() -> None:
+    modules = ", ".join(
+        f"assetflow.server.processes.{name}" for name in ("template", "loading", "answering", "running")
+    )
+    assert costly_libraries_loaded_by(f"import {modules}") & WEB == set()
+
+
+def test_the_command_line_loads_nothing_of_the_web_before_dev_runs() -> None:
+    assert costly_libraries_loaded_by("import assetflow.cli.main, assetflow.cli.dev") & WEB == set()

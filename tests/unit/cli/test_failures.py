@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import io
 
-from assetflow.cli.failures import alike, document_of, exit_code_of, show_alike, show_error
+from assetflow.cli.failures import alike, exit_code_of, show_alike, show_error
 from assetflow.cli.terminal import Page
+from assetflow.documents import document_of
 from assetflow.errors import DefinitionError, DefinitionErrors, SourceLocation, UnknownAsset, UserCodeError
 from assetflow.keys import AssetKey
 

@@ -17,7 +17,8 @@ from assetflow.cli.terminal import Answer, Page
 from assetflow.errors import StoreLocked, UsageError
 
 COMMANDS = [
-    *("init", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage", "runs"),
+    *("init", "dev", "list", "graph", "validate", "plan", "materialize", "why", "status", "show", "query", "lineage"),
+    "runs",
     "runs show",
     "runs cancel",
     "runs logs",
@@ -73,7 +74,7 @@ def test_help_as_a_document(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["dev"], "there is no command 'dev'"),
+        (["serve"], "there is no command 'serve'"),
         (["plan", "--soon"], "there is no option --soon"),
         (["plan", "--soon=now"], "there is no option --soon"),
         (["plan", "extra"], "unexpected: extra"),

@@ -1,4 +1,4 @@
-"""The JSON documents that programs read: always valid, always exactly one."""
+"""The JSON documents that programs read, on the command line and over HTTP: always valid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from typing import cast
+
+from assetflow.errors import AssetflowError
+
+REPORT = "this is a fault of assetflow itself; please report it, with the trace"
+"""The hint of an error that nobody meant to raise."""
 
 
 def dumps(document: Mapping[str, object], *, indent: int | None = None) -> str:
@@ -20,6 +25,18 @@ def dumps(document: Mapping[str, object], *, indent: int | None = None) -> str:
         return json.dumps(document, allow_nan=False, indent=indent)
     except (TypeError, ValueError):
         return json.dumps(_plain(document), allow_nan=False, indent=indent)
+
+
+def document_of(error: BaseException) -> dict[str, object]:
+    """The error document; an exception that nobody meant to raise has the type ``InternalError``."""
+    if isinstance(error, AssetflowError):
+        return {"error": error.document()}
+    return {"error": {"type": "InternalError", "message": internal_message(error), "hint": REPORT, "location": None}}
+
+
+def internal_message(error: BaseException) -> str:
+    """What an exception that nobody meant to raise says, with its class."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _plain(value: object) -> object:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assetflow.cli.documents import dumps
+from assetflow.documents import dumps
 
 
 @pytest.mark.parametrize(
