@@ -18,6 +18,7 @@ from assetflow.store.connection import Connection, Rows, together
 from assetflow.store.encoding import EMPTY, HELD, TOLERATED, hash_bytes, to_json, to_micros
 from assetflow.store.leases import Leases
 from assetflow.store.names import Names
+from assetflow.store.pending import Pending, PointerKey
 from assetflow.store.pools import Pools
 from assetflow.store.records import (
     CheckRecord,
@@ -53,9 +54,6 @@ from assetflow.store.rows import (
 )
 from assetflow.store.tickets import Promise
 
-PointerKey = tuple[int, int, int]
-"""Environment, asset uid, ordinal."""
-
 _MANY = 20
 """From so many partitions of an asset on, they are looked up by themselves."""
 
@@ -81,21 +79,7 @@ class Batch:
         self._pointers: dict[PointerKey, tuple[int, int]] = {}
         self._failing: set[PointerKey] = set()
         self._new_versions: dict[VersionId, Row] = {}
-        self._pointer_rows: dict[PointerKey, Row | None] = {}
-        self._failure_rows: dict[PointerKey, Row | None] = {}
-        self._head_rows: dict[tuple[int, int], Row] = {}
-        self._versions: list[Row] = []
-        self._released: list[Row] = []
-        self._derivations: list[Row] = []
-        self._retired: list[Row] = []
-        self._forgotten: dict[str, list[Row]] = {"version": [], "partition": []}
-        self._inputs: list[Row] = []
-        self._log: list[Row] = []
-        self._checks: list[Row] = []
-        self._settled: list[Row] = []
-        self._changes: list[Row] = []
-        self._steps: list[Row] = []
-        self._events: list[Row] = []
+        self._pending = Pending()
 
     def prepare(self, groups: Iterable[Group]) -> None:
         """Look up where the pointers stand that the groups will move."""
@@ -143,7 +127,7 @@ class Batch:
             self.leases.give_back(group.fence, _moves(group))
         for event in group.events:
             self._add_event(event, {})
-        self._settled += [(version,) for version in group.finished_intents]
+        self._pending.settled += [(version,) for version in group.finished_intents]
         return self.generation
 
     def add_partitions(self, addition: KeyAddition) -> list[str]:
@@ -173,7 +157,7 @@ class Batch:
             derivation = self._next_derivation()
             self._add_version(candidate, "quarantined", derivation, None)
             dynamic.keep_for(self._connection, candidate.version, failure.added)
-            self._derivations.append(
+            self._pending.derivations.append(
                 (
                     derivation,
                     candidate.version,
@@ -192,11 +176,11 @@ class Batch:
                 )
             )
             self._add_inputs(derivation, failure.inputs, as_of)
-        self._failure_rows[key] = failure_row(failure)
+        self._pending.failures[key] = failure_row(failure)
         self._failing.add(key)
-        self._changes.append((failure.uid, failure.ordinal, self._now))
+        self._pending.changes.append((failure.uid, failure.ordinal, self._now))
         self._add_checks(failure.checks)
-        self._settled += [(version,) for version in failure.finished_intents]
+        self._pending.settled += [(version,) for version in failure.finished_intents]
         return self.generation
 
     def record_checks(self, checks: Iterable[CheckRecord]) -> int:
@@ -204,12 +188,12 @@ class Batch:
         noted = list(checks)
         self._add_checks(noted)
         places = sorted({(check.uid, check.ordinal) for check in noted})
-        self._changes += [(uid, ordinal, self._now) for uid, ordinal in places]
+        self._pending.changes += [(uid, ordinal, self._now) for uid, ordinal in places]
         return self.generation
 
     def record_steps(self, steps: list[StepRecord], events: list[EventRecord]) -> int:
         """Note how steps fared and what happened."""
-        self._steps += [step_row(step) for step in steps]
+        self._pending.steps += [step_row(step) for step in steps]
         uids = {step.asset: step.uid for step in steps}
         for event in events:
             self._add_event(event, uids)
@@ -283,9 +267,9 @@ class Batch:
 
     def delete_versions(self, doomed: Doomed) -> list[VersionId]:
         """Say that versions are gone; gives those that are."""
-        moved = {(uid, ordinal) for _, uid, ordinal in self._pointer_rows}
+        moved = {(uid, ordinal) for _, uid, ordinal in self._pending.pointers}
         gone = retention.delete(self._connection, doomed, self._now, moved)
-        self._changes += [(uid, ordinal, self._now) for uid, ordinal in sorted({row[1:] for row in gone})]
+        self._pending.changes += [(uid, ordinal, self._now) for uid, ordinal in sorted({row[1:] for row in gone})]
         return [VersionId(version) for version, _, _ in gone]
 
     def finish_deletions(self, versions: list[VersionId]) -> int:
@@ -319,32 +303,7 @@ class Batch:
             self._write()
 
     def _write(self) -> None:
-        moved = [row for row in self._pointer_rows.values() if row is not None]
-        gone = [key for key, row in self._pointer_rows.items() if row is None]
-        failed = [row for row in self._failure_rows.values() if row is not None]
-        mended = [key for key, row in self._failure_rows.items() if row is None]
-        for statement, rows in (
-            (sql.INSERT_VERSION, self._versions),
-            (sql.RELEASE_VERSION, self._released),
-            (sql.INSERT_DERIVATION, self._derivations),
-            (sql.RETIRE_DERIVATION, self._retired),
-            (sql.FORGET_VERSION, self._forgotten["version"]),
-            (sql.FORGET_PARTITION, self._forgotten["partition"]),
-            (sql.INSERT_INPUT, self._inputs),
-            (sql.SET_POINTER, moved),
-            (sql.DROP_POINTER, gone),
-            (sql.LOG_POINTER, self._log),
-            (sql.SET_HEAD, list(self._head_rows.values())),
-            (sql.SET_FAILURE, failed),
-            (sql.DROP_FAILURE, mended),
-            (sql.SET_CHECK, self._checks),
-            (sql.INSERT_CHANGE, self._changes),
-            (sql.DROP_INTENT, self._settled),
-            (sql.SET_STEP, self._steps),
-            (sql.INSERT_EVENT, self._events),
-        ):
-            if rows:
-                self._connection.executemany(statement, rows)
+        self._pending.write(self._connection)
         self.leases.write()
         counters = [self.generation, self._version, self._derivation, self._event]
         if counters != self._counters:
@@ -389,12 +348,12 @@ class Batch:
             version = publication.version
             schema = known[3] if known else None
             if known and known[2] == "quarantined":
-                self._released.append((self._now, version))
+                self._pending.released.append((self._now, version))
                 for addition in dynamic.kept_for(self._connection, version, publication.run_id):
                     self._add_keys(addition)
                 self._new_versions[version] = (uid, ordinal, "published", schema)
         code = self._names.code(publication.code) if publication.code else 0
-        self._derivations.append(
+        self._pending.derivations.append(
             (
                 derivation,
                 version,
@@ -415,9 +374,9 @@ class Batch:
         self._add_inputs(derivation, publication.inputs, as_of)
         standing = self._pointers.get(key)
         if standing:
-            self._retired.append((standing[1],))
+            self._pending.retired.append((standing[1],))
         self._pointers[key] = (self.generation, derivation)
-        self._pointer_rows[key] = (
+        self._pending.pointers[key] = (
             environment,
             uid,
             ordinal,
@@ -432,11 +391,11 @@ class Batch:
             hash_bytes(publication.data_hash),
             b"".join([read.sums for read in publication.inputs]),
         )
-        self._log.append((environment, uid, ordinal, self.generation, version, derivation, self._now))
+        self._pending.log.append((environment, uid, ordinal, self.generation, version, derivation, self._now))
         self._touch_head(environment, uid, schema)
         if key in self._failing:
             self._failing.discard(key)
-            self._failure_rows[key] = None
+            self._pending.failures[key] = None
         if publication.checks:
             self._add_checks(publication.checks)
         for event in publication.events:
@@ -448,7 +407,7 @@ class Batch:
         values = {"environment": environment, "asset": uid, "ordinals": to_json(repointing.ordinals)}
         rows = self._connection.execute(sql.POINTERS_OF, values)
         standing = {ordinal: (generation, derivation) for ordinal, generation, derivation in rows}
-        for key, row in self._pointer_rows.items():  # moved in this transaction, and not written yet
+        for key, row in self._pending.pointers.items():  # moved in this transaction, and not written yet
             if key[:2] == (environment, uid):
                 standing.pop(key[2], None)
                 if row is not None:
@@ -483,14 +442,14 @@ class Batch:
         created = to_micros(move.created_at)
         keys = [move.keys[at : at + 16] for at in range(0, len(move.keys), 16)]
         rows = list(zip(numbers, move.versions, move.ordinals, keys, strict=True))
-        self._derivations += [
+        self._pending.derivations += [
             (n, v, uid, o, environment, move.kind, code, key, None, created, now, generation, move.reason, 0)
             for n, v, o, key in rows
         ]
         sums = [[each.sums[at : at + 16] for at in range(0, len(each.sums), 16)] for each in move.inputs]
         for read, of_rows in zip(move.inputs, sums, strict=True):
             columns = zip(numbers, of_rows, read.ranges, read.counts, read.as_of, strict=True)
-            self._inputs += [
+            self._pending.inputs += [
                 (n, read.parameter, read.upstream_uid, octets, to_json(ranges), size, made or generation)
                 for n, octets, ranges, size, made in columns
             ]
@@ -500,47 +459,47 @@ class Batch:
         for (n, v, o, _), signature in zip(rows, signatures, strict=True):
             data_hash, empty = known[v][5:]
             held = flags | (EMPTY if empty else 0)
-            self._pointer_rows[environment, uid, o] = (
+            self._pending.pointers[environment, uid, o] = (
                 *(environment, uid, o, v, n, generation, code, held, layout, data_hash, signature),
             )
             self._pointers[environment, uid, o] = (generation, n)
-        self._log += [(environment, uid, o, generation, v, n, now) for n, v, o, _ in rows]
-        self._retired += [(standing[o][1],) for o in move.ordinals if o in standing]
+        self._pending.log += [(environment, uid, o, generation, v, n, now) for n, v, o, _ in rows]
+        self._pending.retired += [(standing[o][1],) for o in move.ordinals if o in standing]
         schema = max(((row[0], row[4]) for row in known.values() if row[4] is not None), default=(0, None))[1]
         self._touch_head(environment, uid, schema)
         failing = {o for (o,) in self._connection.execute(sql.FAILING_OF, (environment, uid))}
         for o in failing.intersection(move.ordinals):
             self._failing.discard((environment, uid, o))
-            self._failure_rows[environment, uid, o] = None
+            self._pending.failures[environment, uid, o] = None
 
     def _withdraw(self, withdrawal: Withdrawal) -> None:
         environment, uid, ordinal = key = (withdrawal.environment, withdrawal.uid, withdrawal.ordinal)
         standing = self._pointers.pop(key, None)
         if withdrawal.forget == "partition":
-            self._forgotten["partition"].append((uid, ordinal))
+            self._pending.forgotten_partitions.append((uid, ordinal))
             if key in self._failing:
                 self._failing.discard(key)
-                self._failure_rows[key] = None
-                self._changes.append((uid, ordinal, self._now))
+                self._pending.failures[key] = None
+                self._pending.changes.append((uid, ordinal, self._now))
         if standing is None:
             return
-        self._retired.append((standing[1],))
+        self._pending.retired.append((standing[1],))
         if withdrawal.forget == "version":
-            self._forgotten["version"].append((standing[1],))
-        self._pointer_rows[key] = None
-        self._log.append((environment, uid, ordinal, self.generation, None, None, self._now))
-        self._changes.append((uid, ordinal, self._now))
+            self._pending.forgotten_versions.append((standing[1],))
+        self._pending.pointers[key] = None
+        self._pending.log.append((environment, uid, ordinal, self.generation, None, None, self._now))
+        self._pending.changes.append((uid, ordinal, self._now))
         self._touch_head(environment, uid, None)
 
     def _touch_head(self, environment: int, uid: int, schema: object) -> None:
-        earlier = self._head_rows.get((environment, uid))
+        earlier = self._pending.heads.get((environment, uid))
         if earlier and earlier[2] == self.generation and schema in (None, earlier[4]):
             return
         kept = earlier[4] if schema is None and earlier else schema
-        self._head_rows[environment, uid] = (environment, uid, self.generation, self._now, kept)
+        self._pending.heads[environment, uid] = (environment, uid, self.generation, self._now, kept)
 
     def _add_checks(self, checks: Iterable[CheckRecord]) -> None:
-        self._checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
+        self._pending.checks += [check_row(check, self._names.code(check.check_version)) for check in checks]
 
     def _add_keys(self, addition: KeyAddition) -> list[str]:
         added = dynamic.add(self._connection, self._names, addition, self._now)
@@ -561,18 +520,18 @@ class Batch:
     ) -> int | None:
         schema = None if record.schema is None else self._names.schema(record.schema)
         self._new_versions[record.version] = (record.uid, record.ordinal, state, schema)
-        self._versions.append(version_row(record, state, derivation, published_at, schema))
+        self._pending.versions.append(version_row(record, state, derivation, published_at, schema))
         return schema
 
     def _add_inputs(self, derivation: int, inputs: tuple[InputRecord, ...], as_of: list[int]) -> None:
-        self._inputs += [input_row(derivation, read, made) for read, made in zip(inputs, as_of, strict=True)]
+        self._pending.inputs += [input_row(derivation, read, made) for read, made in zip(inputs, as_of, strict=True)]
 
     def _add_event(self, event: EventRecord, uids: Mapping[AssetKey, int]) -> None:
         uid = event.uid
         if event.asset is not None and uid is None:
             uid = uids[event.asset] if event.asset in uids else self._names.latest_asset(event.asset)
         self._event += 1
-        self._events.append(event_row(self._event, event, uid))
+        self._pending.events.append(event_row(self._event, event, uid))
 
     def _as_of(self, read: InputRecord, place: str, here: int) -> int:
         if read.as_of is None:
