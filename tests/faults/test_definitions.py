@@ -160,7 +160,10 @@ CONFIGURATIONS = {
     ),
     '[tool.assetflow]\ndefinitions = "shop"\ncolour = "red"\n': (
         "[tool.assetflow] has no setting colour",
-        "the settings are definitions, store, storage, environment, executor, workers, isolation, retention",
+        (
+            "the settings are definitions, store, storage, environment, executor, workers, isolation, lease_seconds, "
+            "pools, retention"
+        ),
         3,
     ),
     "[tool.assetflow]\ndefinitions = 3\n": (

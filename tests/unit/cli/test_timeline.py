@@ -80,4 +80,13 @@ class Opened:
     def run(self, run_id: str) -> Any:
         told = {"run_id": run_id, "status": "success", "started_at": SLOW["queued_at"], "seconds": 10.0, "asked": None}
         steps = [{**each, "status": "materialized", "version": 1, "error": None} for each in RUN["steps"]]
-        return {**told, "counts": {}, "error": None, "steps": steps, "critical_path": RUN["critical_path"]}
+        return {
+            **told,
+            "counts": {},
+            "error": None,
+            "holds": 0,
+            "held": [],
+            "slots": [],
+            "steps": steps,
+            "critical_path": RUN["critical_path"],
+        }
