@@ -32,7 +32,7 @@ def drive(folder: Path, stride: int, offset: int, kind: str, when: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_fails_is_told_and_loses_nothing(kind: str, when: str, tmp_path: Path) -> None:
     # Each case takes other operations.
-    drive(tmp_path, 13, 2 * KINDS.index(kind) + WHENS.index(when), kind, when)
+    drive(tmp_path, 36, 6 * KINDS.index(kind) + WHENS.index(when), kind, when)
 
 
 @pytest.mark.soak

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 _SHARES = 4
+_STRIDE = 16
+"""Every fourth moment is tried here, each of them by the long test below."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -18,7 +20,7 @@ def test_readers_see_old_or_new_and_the_next_run_cleans_up(share: int, tmp_path:
     driver = Path(__file__).parent / "driver.py"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASSETFLOW_")}
     done = subprocess.run(
-        [sys.executable, str(driver), str(tmp_path), str(_SHARES), str(share)],
+        [sys.executable, str(driver), str(tmp_path), str(_STRIDE), str(share * _SHARES)],
         capture_output=True,
         text=True,
         timeout=600,

@@ -13,7 +13,7 @@ import pytest
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("operation", ["rollback", "rollback_run", "gc", "wipe", "override"])
 def test_what_is_live_has_its_files_and_the_rest_is_found_again(operation: str, tmp_path: Path) -> None:
-    kill_all_along(operation, tmp_path, 3)
+    kill_all_along(operation, tmp_path, 11)
 
 
 @pytest.mark.soak
