@@ -93,9 +93,8 @@ def _markers(value: object) -> list[str]:
     return value["marker"].to_pylist() if hasattr(value, "column_names") else list(value)  # type: ignore[index, call-overload]
 
 
-def main() -> int:
-    base = Path(sys.argv[1])
-    stride, offset = int(sys.argv[2]), int(sys.argv[3])
+def prepared(base: Path) -> Path:
+    """A folder with the project built from the old source, and in this process all imported that a run imports."""
     before = base / "before"
     before.mkdir(parents=True)
     (before / "source.txt").write_text("old")
@@ -104,7 +103,7 @@ def main() -> int:
         os.chdir(before)
         build(before)
 
-    # Once in this process: everything that is imported on first use is then there in every child.
+    # Once in this process: what is imported on first use is then there in every child.
     warm = base / "warm"
     shutil.copytree(before, warm)
     os.chdir(warm)
@@ -113,6 +112,13 @@ def main() -> int:
     build(warm)
     look(warm)
     assert in_child(set_up) == 0
+    return before
+
+
+def main() -> int:
+    base = Path(sys.argv[1])
+    stride, offset = int(sys.argv[2]), int(sys.argv[3])
+    before = prepared(base)
     for moment in range(1 + offset, MOMENTS, stride):
         folder = base / "case"
         shutil.rmtree(folder, ignore_errors=True)

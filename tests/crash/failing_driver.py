@@ -13,7 +13,7 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from driver import MOMENTS, build, in_child, look, opened
+from driver import MOMENTS, in_child, look, opened, prepared
 from failing import Faults, Kind, When
 
 from assetflow.errors import AssetflowError
@@ -25,19 +25,7 @@ UNTOUCHED = 3
 def main() -> int:
     base, stride, offset = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     kind, when = cast("Kind", sys.argv[4]), cast("When", sys.argv[5])
-    before = base / "before"
-    before.mkdir(parents=True)
-    (before / "source.txt").write_text("old")
-
-    def set_up() -> None:
-        os.chdir(before)
-        build(before)
-
-    warm = base / "warm"
-    shutil.copytree(before, warm)
-    os.chdir(warm)
-    build(warm)
-    assert in_child(set_up) == 0
+    before = prepared(base)
     for number in range(1 + offset, MOMENTS, stride):
         folder = base / "case"
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from driver import MOMENTS, build, in_child, look
+from driver import MOMENTS, build, in_child, look, prepared
 from points import Points
 from power import Disk, after_power_loss
 
@@ -29,19 +29,7 @@ SEEDS = 3
 def main() -> int:
     base = Path(sys.argv[1])
     stride, offset = int(sys.argv[2]), int(sys.argv[3])
-    before = base / "before"
-    before.mkdir(parents=True)
-    (before / "source.txt").write_text("old")
-
-    def set_up() -> None:
-        os.chdir(before)
-        build(before)
-
-    warm = base / "warm"
-    shutil.copytree(before, warm)
-    os.chdir(warm)
-    build(warm)
-    assert in_child(set_up) == 0
+    before = prepared(base)
     for moment in range(1 + offset, MOMENTS, stride):
         folder, shadow = base / "case", base / "shadow"
         shutil.rmtree(folder, ignore_errors=True)
